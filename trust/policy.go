@@ -1,0 +1,89 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package trust
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Policy says whose signatures count, and how many of them are needed. The
+// zero Policy trusts nobody.
+type Policy struct {
+	threshold int
+	keys      []Key
+}
+
+// NewPolicy returns the policy "threshold of these distinct keys". It refuses
+// with [ErrBadPolicy] a threshold outside 1…len(keys), more than [MaxKeys]
+// keys and a key given twice, and with [ErrBadKey] a key that is not sound.
+func NewPolicy(threshold int, keys ...Key) (*Policy, error) {
+	if len(keys) > MaxKeys {
+		return nil, fmt.Errorf("%w: %d keys, at most %d are allowed", ErrBadPolicy, len(keys), MaxKeys)
+	}
+	if threshold < 1 || threshold > len(keys) {
+		return nil, fmt.Errorf("%w: a threshold of %d with %d keys", ErrBadPolicy, threshold, len(keys))
+	}
+	for i, k := range keys {
+		if _, err := NewKey(k.raw[:]); err != nil {
+			return nil, err
+		}
+		if slices.Contains(keys[:i], k) {
+			return nil, fmt.Errorf("%w: key %s is given twice", ErrBadPolicy, k.ID())
+		}
+	}
+	return &Policy{threshold: threshold, keys: slices.Clone(keys)}, nil
+}
+
+// ID names the policy: equal for the same threshold and the same keys in any
+// order. What a client remembers is tied to it, so that a change of keys
+// starts a new memory.
+func (p *Policy) ID() string {
+	ids := make([]string, 0, len(p.keys))
+	for _, k := range p.keys {
+		ids = append(ids, k.ID())
+	}
+	slices.Sort(ids)
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d of %s", p.threshold, strings.Join(ids, " ")))
+	return hex.EncodeToString(sum[:])
+}
+
+// signers returns the ids of the distinct trusted keys that signed message.
+func (p *Policy) signers(message []byte, signatures []signature) ([]string, error) {
+	if p == nil || p.threshold < 1 {
+		return nil, fmt.Errorf("%w: no key is trusted", ErrBadPolicy)
+	}
+	if len(signatures) == 0 {
+		return nil, ErrUnsigned
+	}
+	var signed []Key
+	for _, s := range signatures {
+		for _, k := range p.keys {
+			if s.keyID != "" && s.keyID != k.ID() {
+				continue
+			}
+			switch valid := k.verify(message, s.raw); {
+			case valid && !slices.Contains(signed, k):
+				signed = append(signed, k)
+			case !valid && s.keyID != "":
+				return nil, fmt.Errorf("%w: the cosignature of trusted key %s does not verify", ErrSignature, s.keyID)
+			}
+		}
+	}
+	if len(signed) == 0 {
+		return nil, ErrSignature
+	}
+	if len(signed) < p.threshold {
+		return nil, fmt.Errorf("%w: %d of the %d needed", ErrThreshold, len(signed), p.threshold)
+	}
+	ids := make([]string, 0, len(signed))
+	for _, k := range signed {
+		ids = append(ids, k.ID())
+	}
+	return ids, nil
+}

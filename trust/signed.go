@@ -1,0 +1,115 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package trust
+
+import (
+	"crypto/ed25519"
+	"fmt"
+	"maps"
+	"strings"
+)
+
+// ReleaseType is the DSSE payload type of a release document.
+const ReleaseType = "application/vnd.choria.update.release+json"
+
+// MaxSignatures is how many signatures one document may carry.
+const MaxSignatures = 16
+
+// Canonical returns the RFC 8785 form of a document, signatures and all. It
+// refuses with [ErrMalformed] what is not strict JSON.
+func Canonical(document []byte) ([]byte, error) {
+	doc, err := parse(document)
+	if err != nil {
+		return nil, err
+	}
+	return appendCanonical(nil, doc), nil
+}
+
+// SignedBytes returns the bytes that a signature of the document covers: the
+// PAE of the payload type and of the canonical form of the document without
+// "signature" and "cosignatures". It refuses with [ErrMalformed] what is not
+// strict JSON; it does not look at the fields, so that a signer can use it on
+// documents newer than itself.
+func SignedBytes(payloadType string, document []byte) ([]byte, error) {
+	doc, err := parse(document)
+	if err != nil {
+		return nil, err
+	}
+	return PAE(payloadType, signedBody(doc)), nil
+}
+
+// PAE is the pre-authentication encoding of DSSE v1: both parts are preceded
+// by their length, so that no two pairs encode alike.
+func PAE(payloadType string, body []byte) []byte {
+	out := fmt.Appendf(nil, "DSSEv1 %d %s %d ", len(payloadType), payloadType, len(body))
+	return append(out, body...)
+}
+
+func signedBody(doc object) []byte {
+	body := maps.Clone(doc)
+	delete(body, "signature")
+	delete(body, "cosignatures")
+	return appendCanonical(nil, body)
+}
+
+// signature is one signature found in a document. keyID is empty for the
+// top-level one, which may be any key's.
+type signature struct {
+	keyID string
+	raw   []byte
+}
+
+// signatures collects what the two members that no signature covers may hold,
+// and refuses anything else in them: unsigned bytes must have no room.
+func signatures(doc object) ([]signature, error) {
+	var found []signature
+	// Documents of early v0.1.0 publishers carry an empty signature.
+	if s, present := doc["signature"]; present && s != "" {
+		raw, err := parseSignature(s)
+		if err != nil {
+			return nil, fmt.Errorf("field %q: %w", "signature", err)
+		}
+		found = append(found, signature{raw: raw})
+	}
+	co, present := doc["cosignatures"]
+	if !present {
+		return found, nil
+	}
+	items, ok := co.([]any)
+	if !ok || len(found)+len(items) > MaxSignatures {
+		return nil, fmt.Errorf("%w: field %q is not an array of at most %d signatures in all", ErrMalformed, "cosignatures", MaxSignatures)
+	}
+	for i, item := range items {
+		entry, _ := item.(object)
+		id, _ := entry["key"].(string)
+		if len(entry) != 2 || !isHash(id) {
+			return nil, fmt.Errorf("%w: cosignature %d is not a key id and a signature", ErrMalformed, i)
+		}
+		raw, err := parseSignature(entry["signature"])
+		if err != nil {
+			return nil, fmt.Errorf("cosignature %d: %w", i, err)
+		}
+		found = append(found, signature{keyID: id, raw: raw})
+	}
+	return found, nil
+}
+
+func parseSignature(v any) ([]byte, error) {
+	text, ok := v.(string)
+	if !ok {
+		return nil, fmt.Errorf("%w: a signature is a string", ErrMalformed)
+	}
+	raw, err := strictBase64(text, ed25519.SignatureSize)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSignature, err)
+	}
+	return raw, nil
+}
+
+// isHash reports whether s is a sha256 as documents write it: 64 lower-case
+// hex digits.
+func isHash(s string) bool {
+	return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == ""
+}

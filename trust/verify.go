@@ -1,0 +1,175 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package trust
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"time"
+)
+
+// ClockSkew is how far the publisher's clock may be ahead of ours.
+const ClockSkew = 10 * time.Minute
+
+// Want is what the caller asked for and what it knows. Only Name, LastSeen,
+// Running and Accepted may be left empty.
+type Want struct {
+	Name     string    // the product; empty: the name is not checked
+	Version  string    //
+	OS       string    //
+	Arch     string    //
+	Now      time.Time // read once by the caller
+	LastSeen time.Time // the latest Now of an accepted document; expiry is judged by the later of the two
+
+	Running  string    // the version that runs here: the floor when nothing is remembered
+	Accepted *Accepted // the highest release accepted so far under this policy
+
+	// Compare orders two versions; ok is false when they have no order. It is
+	// needed when Running or Accepted is set.
+	Compare        func(a, b string) (order int, ok bool)
+	AllowDowngrade bool
+}
+
+// Accepted is what a client remembers of a release it installed.
+type Accepted struct {
+	Version  string
+	Released time.Time
+}
+
+// Verified holds the facts that a document proved.
+type Verified struct {
+	Release Release
+	Signers []string          // ids of the distinct trusted keys that signed
+	Digest  [sha256.Size]byte // sha256 of the canonical document without its signatures
+	Legacy  bool              // a document of v0.1.0: of Release only Binary and Hash are set
+}
+
+// Verify checks a release document against a policy and an expectation, in
+// the order of the package documentation, and returns what it proved. Any
+// error means that nothing of the document may be used; which one is told by
+// the package's sentinels.
+func Verify(document []byte, p *Policy, w Want) (*Verified, error) {
+	doc, err := parse(document)
+	if err != nil {
+		return nil, err
+	}
+	found, err := signatures(doc)
+	if err != nil {
+		return nil, err
+	}
+	body := signedBody(doc)
+	signers, err := p.signers(PAE(ReleaseType, body), found)
+	if err != nil {
+		return nil, err
+	}
+	r, err := decodeRelease(doc)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.check(r); err != nil {
+		return nil, err
+	}
+	return &Verified{Release: *r, Signers: signers, Digest: sha256.Sum256(body)}, nil
+}
+
+// InsecureVerifyUnsigned is [Verify] without signatures: it proves nothing
+// about who made the document. What the document says is still checked; a
+// document of v0.1.0 says only a path and a hash.
+func InsecureVerifyUnsigned(document []byte, w Want) (*Verified, error) {
+	doc, err := parse(document)
+	if err != nil {
+		return nil, err
+	}
+	v := &Verified{Digest: sha256.Sum256(signedBody(doc))}
+	if _, present := doc["format"]; !present {
+		r, err := decodeLegacy(doc)
+		if err != nil {
+			return nil, err
+		}
+		if err := w.checkRollback(time.Time{}); err != nil {
+			return nil, err
+		}
+		v.Release, v.Legacy = *r, true
+		return v, nil
+	}
+	r, err := decodeRelease(doc)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.check(r); err != nil {
+		return nil, err
+	}
+	v.Release = *r
+	return v, nil
+}
+
+func (w *Want) check(r *Release) error {
+	if err := w.checkMatch(r); err != nil {
+		return err
+	}
+	if err := w.checkTime(r); err != nil {
+		return err
+	}
+	return w.checkRollback(r.Released)
+}
+
+func (w *Want) checkMatch(r *Release) error {
+	for _, f := range []struct{ field, got, want string }{
+		{"name", r.Name, w.Name}, {"version", r.Version, w.Version}, {"os", r.OS, w.OS}, {"arch", r.Arch, w.Arch},
+	} {
+		if f.got != f.want && (f.field != "name" || f.want != "") {
+			return fmt.Errorf("%w: field %q is %q, %q was asked for", ErrMismatch, f.field, f.got, f.want)
+		}
+	}
+	return nil
+}
+
+func (w *Want) checkTime(r *Release) error {
+	if r.Released.After(w.Now.Add(ClockSkew)) {
+		return fmt.Errorf("%w: released at %s, but the clock here says %s: is it right?",
+			ErrExpired, r.Released.Format(secondsLayout), w.Now.UTC().Format(secondsLayout))
+	}
+	// A clock that was set back must not revive an expired document.
+	now, why := w.Now, "the clock here says"
+	if w.LastSeen.After(now) {
+		now, why = w.LastSeen, "an update was accepted here at"
+	}
+	if !now.Before(r.Expires) {
+		return fmt.Errorf("%w: expired at %s, %s %s",
+			ErrExpired, r.Expires.Format(secondsLayout), why, now.UTC().Format(secondsLayout))
+	}
+	return nil
+}
+
+// checkRollback runs after checkMatch, so w.Version is the document's version.
+func (w *Want) checkRollback(released time.Time) error {
+	if w.AllowDowngrade {
+		return nil
+	}
+	if err := w.checkFloor(w.Running, "is running"); err != nil || w.Accepted == nil {
+		return err
+	}
+	if err := w.checkFloor(w.Accepted.Version, "was accepted before"); err != nil {
+		return err
+	}
+	if w.Accepted.Version == w.Version && released.Before(w.Accepted.Released) {
+		return fmt.Errorf("%w: this document of %s was released at %s, one of %s was accepted before",
+			ErrRollback, w.Version, released.Format(secondsLayout), w.Accepted.Released.UTC().Format(secondsLayout))
+	}
+	return nil
+}
+
+func (w *Want) checkFloor(floor, why string) error {
+	if floor == "" {
+		return nil
+	}
+	if w.Compare == nil {
+		return fmt.Errorf("%w: nothing was given to compare versions with", ErrRollback)
+	}
+	if order, ok := w.Compare(w.Version, floor); ok && order < 0 {
+		return fmt.Errorf("%w: %s is older than %s, which %s", ErrRollback, w.Version, floor, why)
+	}
+	return nil
+}
