@@ -85,8 +85,7 @@ func lowOrder(y string) bool {
 // quote the input, which may be a private key given by mistake.
 func ParseKeys(data []byte) ([]Key, error) {
 	if len(data) == ed25519.PublicKeySize {
-		k, err := NewKey(data)
-		return []Key{k}, err
+		return oneKey(data)
 	}
 	text := bytes.TrimSpace(data)
 	if bytes.HasPrefix(text, []byte("-----BEGIN")) {
@@ -96,8 +95,15 @@ func ParseKeys(data []byte) ([]Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %d bytes that are neither a raw key, nor base64 of one, nor PEM", ErrBadKey, len(data))
 	}
+	return oneKey(raw)
+}
+
+func oneKey(raw []byte) ([]Key, error) {
 	k, err := NewKey(raw)
-	return []Key{k}, err
+	if err != nil {
+		return nil, err
+	}
+	return []Key{k}, nil
 }
 
 func parsePEM(text []byte) ([]Key, error) {
@@ -158,14 +164,15 @@ func (k Key) ID() string {
 func (k Key) der() []byte { return append([]byte(pkixPrefix), k.raw[:]...) }
 
 func (k Key) verify(message, signature []byte) bool {
-	return len(signature) == ed25519.SignatureSize && ed25519.Verify(k.raw[:], message, signature)
+	return ed25519.Verify(k.raw[:], message, signature)
 }
 
 // strictBase64 decodes exactly size bytes with exactly one spelling: padded,
 // no line breaks, unused bits zero (RFC 4648 §3.5). A signature that can be
-// respelled would make two documents of one.
+// respelled would make two documents of one. The length leaves no room for the
+// line breaks that the decoder skips.
 func strictBase64(s string, size int) ([]byte, error) {
-	if len(s) != base64.StdEncoding.EncodedLen(size) || strings.ContainsAny(s, "\r\n") {
+	if len(s) != base64.StdEncoding.EncodedLen(size) {
 		return nil, fmt.Errorf("%d characters, want %d", len(s), base64.StdEncoding.EncodedLen(size))
 	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(s)
