@@ -29,16 +29,32 @@ const (
 func PrivateFormats() []PrivateFormat { return []PrivateFormat{Sigstore, PKCS8, OpenSSH, Minisign} }
 
 // FormatEncrypted writes the key protected by a passphrase, which can't be
-// empty: in the library below, a nil one silently means no protection.
+// empty: in the library below, a nil one silently means no protection. What it
+// returns has been opened again, because it may replace the only copy of a key.
 func FormatEncrypted(k *PrivateKey, f PrivateFormat, passphrase []byte) ([]byte, error) {
 	if len(passphrase) == 0 {
 		return nil, ErrEmptyPassphrase
 	}
+	sealed, err := seal(k, f, passphrase)
+	if err != nil {
+		return nil, fmt.Errorf("encrypting the key: %w", err)
+	}
+	opened, err := ParsePrivate(sealed, passphrase)
+	if err != nil {
+		return nil, fmt.Errorf("encrypting the key: reading it back: %w", err)
+	}
+	if !opened.Equal(k) {
+		return nil, fmt.Errorf("encrypting the key: reading it back: %w", ErrKeyMismatch)
+	}
+	return sealed, nil
+}
+
+func seal(k *PrivateKey, f PrivateFormat, passphrase []byte) ([]byte, error) {
 	switch f {
 	case Sigstore, PKCS8:
 		der, err := x509.MarshalPKCS8PrivateKey(k.secret.key)
 		if err != nil {
-			return nil, fmt.Errorf("encoding the key: %w", err)
+			return nil, err
 		}
 		seal, kind := encrypted.Encrypt, "ENCRYPTED SIGSTORE PRIVATE KEY"
 		if f == PKCS8 {
@@ -46,13 +62,13 @@ func FormatEncrypted(k *PrivateKey, f PrivateFormat, passphrase []byte) ([]byte,
 		}
 		sealed, err := seal(der, passphrase)
 		if err != nil {
-			return nil, fmt.Errorf("encrypting the key: %w", err)
+			return nil, err
 		}
 		return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: sealed}), nil
 	case OpenSSH:
 		block, err := ssh.MarshalPrivateKeyWithPassphrase(k.secret.key, "", passphrase)
 		if err != nil {
-			return nil, fmt.Errorf("encrypting the key: %w", err)
+			return nil, err
 		}
 		return pem.EncodeToMemory(block), nil
 	case Minisign:

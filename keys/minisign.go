@@ -115,7 +115,7 @@ func sealMinisign(k *PrivateKey, passphrase []byte) ([]byte, error) {
 	}
 	sealed, err := minisign.EncryptKey(string(passphrase), key)
 	if err != nil {
-		return nil, fmt.Errorf("encrypting: %w", err)
+		return nil, err
 	}
 	return append(sealed, '\n'), nil
 }

@@ -26,9 +26,8 @@ type PrivateKey struct {
 }
 
 type secret struct {
-	key      ed25519.PrivateKey
-	public   PublicKey
-	minisign bool // public.MinisignID was read from a file, not derived
+	key    ed25519.PrivateKey
+	public PublicKey
 }
 
 // Generate makes a key from 32 bytes of random, which is crypto/rand.Reader

@@ -1,0 +1,42 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+// Command keygen makes, shows and converts the keys that sign releases.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/choria-io/go-updater/internal/term"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	c := term.NewConsole("keygen", stdin, stdout, stderr)
+	return c.Execute(ctx, newRoot(c), args)
+}
+
+func newRoot(c *term.Console) *cobra.Command {
+	root := term.NewRoot("keygen", "Make, show and convert the keys that sign releases",
+		`keygen makes the Ed25519 key pair that signs the releases of a program, shows
+what a key file holds, converts keys from and to the forms of other tools, and
+changes their passphrase.
+
+The private key signs releases: keep it off the machines that serve them. The
+public key goes into the program that updates itself.`)
+	root.AddCommand(releaseCommand(c), showCommand(c), convertCommand(c), passwdCommand(c))
+	return root
+}

@@ -1,0 +1,91 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package term
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+)
+
+// Execute runs a command and returns its exit code. Whatever goes wrong before
+// a RunE is reached, cobra found in the command line: misuse.
+func (c *Console) Execute(ctx context.Context, root *cobra.Command, args []string) int {
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetArgs(args)
+	root.SetIn(c.In)
+	root.SetOut(c.Out)
+	root.SetErr(c.Err)
+	started := false
+	markStart(root, &started)
+
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil && !started {
+		err = WithHint(Usage(err), fmt.Sprintf("%s --help tells how it is used", cmd.CommandPath()))
+	}
+	return c.Fail(err)
+}
+
+func markStart(cmd *cobra.Command, started *bool) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			*started = true
+			return run(cmd, args)
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		markStart(sub, started)
+	}
+}
+
+// NewRoot makes the command that holds the others: help, --version, completion
+// and man pages come with it, and without a subcommand it is misused.
+func NewRoot(name, short, long string) *cobra.Command {
+	root := &cobra.Command{
+		Use:     name,
+		Short:   short,
+		Long:    long,
+		Version: version(),
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return WithHint(Usagef("a command is missing"), cmd.CommandPath()+" --help lists them")
+		},
+	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	root.AddCommand(manCommand(root))
+	return root
+}
+
+func manCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:    "man <directory>",
+		Short:  "Write the manual pages into a directory",
+		Args:   cobra.ExactArgs(1),
+		Hidden: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := os.MkdirAll(args[0], 0o755); err != nil {
+				return fmt.Errorf("writing manual pages: %w", err)
+			}
+			root.DisableAutoGenTag = true
+			if err := doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: root.Name()}, args[0]); err != nil {
+				return fmt.Errorf("writing manual pages: %w", err)
+			}
+			return nil
+		},
+	}
+}
+
+// version is that of the module as it was built.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(unknown)"
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,104 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package term
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// Exit codes.
+const (
+	ExitDone   = 0
+	ExitFailed = 1
+	ExitMisuse = 2
+)
+
+// Console is the three streams of a command and how to speak on them.
+type Console struct {
+	In  io.Reader
+	Out io.Writer // data only
+	Err io.Writer
+
+	name string
+}
+
+// NewConsole speaks for the command called name.
+func NewConsole(name string, in io.Reader, out, err io.Writer) *Console {
+	return &Console{In: in, Out: out, Err: err, name: name}
+}
+
+// Warning prints something to mend that does not stop the command.
+func (c *Console) Warning(text string) { c.line("warning", "33", text) }
+
+// Hint prints what to do about an error.
+func (c *Console) Hint(text string) { c.line("hint", "36", text) }
+
+// Fail prints err and its hint, and returns the exit code for it.
+func (c *Console) Fail(err error) int {
+	if err == nil {
+		return ExitDone
+	}
+	text := err.Error()
+	if errors.Is(err, context.Canceled) {
+		text = "interrupted"
+	}
+	c.line("error", "31", text)
+	var h *hinted
+	if errors.As(err, &h) {
+		c.Hint(h.hint)
+	}
+	var u *usageError
+	if errors.As(err, &u) {
+		return ExitMisuse
+	}
+	return ExitFailed
+}
+
+func (c *Console) line(kind, colour, text string) {
+	if fancy(c.Err) {
+		kind = "\x1b[" + colour + "m" + kind + ":\x1b[0m"
+	} else {
+		kind += ":"
+	}
+	// When standard error is gone there is nobody left to tell.
+	_, _ = fmt.Fprintf(c.Err, "%s: %s %s\n", c.name, kind, Sanitize(text))
+}
+
+type hinted struct {
+	error
+	hint string
+}
+
+func (h *hinted) Unwrap() error { return h.error }
+
+// WithHint adds what the user should do about err.
+func WithHint(err error, hint string) error { return &hinted{err, hint} }
+
+type usageError struct{ error }
+
+func (u *usageError) Unwrap() error { return u.error }
+
+// Usage marks err as a mistake in the command line: exit 2.
+func Usage(err error) error { return &usageError{err} }
+
+// Usagef is [Usage] of a new error.
+func Usagef(format string, args ...any) error { return Usage(fmt.Errorf(format, args...)) }
+
+// IsTerminal reports whether a stream is a terminal.
+func IsTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && f != nil && term.IsTerminal(int(f.Fd()))
+}
+
+// fancy reports whether colour and bars are welcome on a stream.
+func fancy(stream any) bool {
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("CI") == "" && os.Getenv("TERM") != "dumb" && IsTerminal(stream)
+}
