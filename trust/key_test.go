@@ -1,0 +1,249 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package trust_test
+
+import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/trust"
+)
+
+// The eight points whose order divides 8, and the six further encodings of
+// them that crypto/ed25519 reads.
+var (
+	lowOrderKeys = []string{
+		"0100000000000000000000000000000000000000000000000000000000000000",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"0000000000000000000000000000000000000000000000000000000000000000",
+		"0000000000000000000000000000000000000000000000000000000000000080",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+		"0100000000000000000000000000000000000000000000000000000000000080",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+	}
+	nonCanonicalLowOrderKeys = []string{
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+	}
+)
+
+func TestNewKeyRefusesLowOrder(t *testing.T) {
+	for why, keys := range map[string][]string{"low order": lowOrderKeys, "y ≥ p": nonCanonicalLowOrderKeys} {
+		for _, text := range keys {
+			raw := must(hex.DecodeString(text))
+			_, err := trust.NewKey(raw)
+			require.ErrorIs(t, err, trust.ErrBadKey, text)
+			require.ErrorContains(t, err, why, text)
+
+			// Why it matters: crypto/ed25519 takes one constant signature,
+			// made without any private key, for some messages.
+			forged := make([]byte, ed25519.SignatureSize)
+			forged[0] = 1 // R is the identity, S is 0
+			accepted := slices.ContainsFunc(make([]struct{}, 64), func(struct{}) bool {
+				return ed25519.Verify(raw, []byte(rand.Text()), forged)
+			})
+			require.True(t, accepted, "crypto/ed25519 refuses %s by now", text)
+		}
+	}
+}
+
+// Every encoding with p ≤ y < 2^255, whatever its sign bit.
+func TestNewKeyRefusesNonCanonical(t *testing.T) {
+	for low := 0xed; low <= 0xff; low++ {
+		for _, top := range []byte{0x7f, 0xff} {
+			raw := bytes.Repeat([]byte{0xff}, 32)
+			raw[0], raw[31] = byte(low), top
+			_, err := trust.NewKey(raw)
+			require.ErrorIs(t, err, trust.ErrBadKey)
+			require.ErrorContains(t, err, "not canonically encoded")
+		}
+	}
+}
+
+// The answer for small y agrees with a square root that is really taken.
+func TestNewKeyRefusesOffCurve(t *testing.T) {
+	p := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 255), big.NewInt(19))
+	d := new(big.Int).Mul(big.NewInt(-121665), new(big.Int).ModInverse(big.NewInt(121666), p))
+	on, off := 0, 0
+	for y := int64(2); y < 256; y++ {
+		yy := big.NewInt(y * y)
+		inverse := new(big.Int).Mul(d, yy)
+		inverse.ModInverse(inverse.Add(inverse, big.NewInt(1)), p)
+		xx := new(big.Int).Mul(new(big.Int).Sub(yy, big.NewInt(1)), inverse)
+		root := new(big.Int).ModSqrt(xx.Mod(xx, p), p)
+
+		raw := make([]byte, 32)
+		raw[0] = byte(y)
+		_, err := trust.NewKey(raw)
+		if root != nil {
+			require.NoError(t, err, "y = %d", y)
+			on++
+			continue
+		}
+		require.ErrorIs(t, err, trust.ErrBadKey, "y = %d", y)
+		require.ErrorContains(t, err, "not a point of the curve")
+		off++
+	}
+	require.Greater(t, on, 100)
+	require.Greater(t, off, 100)
+}
+
+func TestNewKeyLength(t *testing.T) {
+	sound := newTestKey("a").Bytes()
+	_, err := trust.NewKey(sound)
+	require.NoError(t, err)
+	for _, raw := range [][]byte{nil, {}, sound[:31], append(slices.Clone(sound), 0), append(slices.Clone(sound), sound...)} {
+		_, err := trust.NewKey(raw)
+		require.ErrorIs(t, err, trust.ErrBadKey)
+		require.ErrorContains(t, err, "an Ed25519 key has 32")
+	}
+}
+
+func TestKeyForms(t *testing.T) {
+	k := newTestKey("a")
+	public := k.private.Public().(ed25519.PublicKey)
+	der := must(x509.MarshalPKIXPublicKey(public))
+	sum := sha256.Sum256(der)
+
+	require.Equal(t, []byte(public), k.Bytes())
+	require.Equal(t, hex.EncodeToString(sum[:]), k.ID())
+	require.Equal(t, encode(public), k.String())
+	require.Equal(t, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), k.PEM())
+
+	k.Bytes()[0] ^= 1
+	require.Equal(t, []byte(public), k.Bytes(), "Bytes must return a copy")
+}
+
+func TestParseKeys(t *testing.T) {
+	a, b := newTestKey("a").Key, newTestKey("b").Key
+	both := string(a.PEM()) + string(b.PEM())
+	for _, tt := range []struct {
+		name, in string
+		keys     []trust.Key
+	}{
+		{"raw", string(a.Bytes()), []trust.Key{a}},
+		{"base64", a.String(), []trust.Key{a}},
+		{"base64 as a line of a file", " \t" + a.String() + "\r\n", []trust.Key{a}},
+		{"PEM", string(a.PEM()), []trust.Key{a}},
+		{"PEM with CRLF", strings.ReplaceAll(string(a.PEM()), "\n", "\r\n"), []trust.Key{a}},
+		{"PEM after white space", "\n" + string(a.PEM()), []trust.Key{a}},
+		{"two PEM blocks", both, []trust.Key{a, b}},
+		{"PEM blocks with an empty line between", string(a.PEM()) + "\n" + string(b.PEM()), []trust.Key{a, b}},
+		{"sixteen PEM blocks", strings.Repeat(both, 8), slices.Repeat([]trust.Key{a, b}, 8)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			keys, err := trust.ParseKeys([]byte(tt.in))
+			require.NoError(t, err)
+			require.Equal(t, tt.keys, keys)
+		})
+	}
+}
+
+func TestParseKeysRefuses(t *testing.T) {
+	a := newTestKey("a")
+	block := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	der := must(x509.MarshalPKIXPublicKey(a.private.Public()))
+	prefix := der[:12]
+	lowOrder := make([]byte, 32)
+	ec := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	x25519 := must(ecdh.X25519().GenerateKey(rand.Reader)).PublicKey()
+
+	for _, tt := range []struct{ name, in, why string }{
+		{"nothing", "", "neither a raw key"},
+		{"white space", " \n", "neither a raw key"},
+		{"31 raw bytes", string(a.Bytes()[:31]), "neither a raw key"},
+		{"33 raw bytes", string(a.Bytes()) + "\n", "neither a raw key"},
+		{"raw key of low order", string(lowOrder), "low order"},
+		{"base64 of a key of low order", encode(lowOrder), "low order"},
+		{"base64 of 31 bytes", encode(a.Bytes()[:31]), "neither a raw key"},
+		{"base64 of 33 bytes", encode(append(a.Bytes(), 0)), "neither a raw key"},
+		{"base64 without padding", strings.TrimRight(a.String(), "="), "neither a raw key"},
+		{"base64 of the other alphabet", base64.URLEncoding.EncodeToString(bytes.Repeat([]byte{0xfb}, 32)), "neither a raw key"},
+		{"base64 with a line break", a.String()[:20] + "\n" + a.String()[20:], "neither a raw key"},
+		{"base64 with unused bits set", respell(a.String()), "neither a raw key"},
+		{"two base64 lines", a.String() + "\n" + newTestKey("b").String(), "neither a raw key"},
+		{"hex", hex.EncodeToString(a.Bytes()), "neither a raw key"},
+		{"text before PEM", "# release key\n" + string(a.PEM()), "neither a raw key"},
+		{"PEM of low order", block("PUBLIC KEY", append(slices.Clone(prefix), lowOrder...)), "low order"},
+		{"PEM of 31 bytes", block("PUBLIC KEY", append([]byte("\x30\x29\x30\x05\x06\x03\x2b\x65\x70\x03\x20\x00"), a.Bytes()[:31]...)), ""},
+		{"PEM with bytes after the key", block("PUBLIC KEY", append(slices.Clone(der), 0)), "no PKIX key"},
+		{"PEM of nothing", block("PUBLIC KEY", nil), "no PKIX key"},
+		{"PEM of another algorithm", block("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(ec.Public()))), "only Ed25519"},
+		{"PEM of X25519", block("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(x25519))), "only Ed25519"},
+		{"PEM of another type", block("CERTIFICATE", der), "not a PUBLIC KEY"},
+		{"private key", block("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(a.private))), "private key"},
+		{"encrypted private key", block("ENCRYPTED SIGSTORE PRIVATE KEY", der), "private key"},
+		{"private key in second place", string(a.PEM()) + block("PRIVATE KEY", der), "private key"},
+		{"second block of another type", string(a.PEM()) + block("CERTIFICATE", der), "block 2 is not"},
+		{"second block damaged", string(a.PEM()) + strings.Replace(string(newTestKey("b").PEM()), "\nMC", "\n!!", 1), "block 2 of 2"},
+		{"first block damaged", strings.Replace(string(a.PEM()), "\nMC", "\n!!", 1) + string(newTestKey("b").PEM()), "block 2 of 2"},
+		{"truncated block", strings.TrimSuffix(string(a.PEM()), "-----\n"), "block 1 of 1"},
+		{"seventeen blocks", strings.Repeat(string(a.PEM()), 17), "17 PEM blocks"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			keys, err := trust.ParseKeys([]byte(tt.in))
+			require.ErrorIs(t, err, trust.ErrBadKey)
+			require.ErrorContains(t, err, tt.why)
+			require.Nil(t, keys)
+		})
+	}
+}
+
+// What is pasted where a public key belongs may be a private one.
+func TestParseKeysNeverQuotesItsInput(t *testing.T) {
+	private := newTestKey("a").private
+	pkcs8 := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(private))}))
+	for name, in := range map[string]string{
+		"PKCS#8":                   pkcs8,
+		"PKCS#8 with another name": strings.ReplaceAll(pkcs8, "PRIVATE KEY", "PUBLIC KEY"),
+		"PKCS#8 without its end":   pkcs8[:len(pkcs8)-20],
+		"base64 of seed and key":   encode(private),
+		"hex of the seed":          hex.EncodeToString(private.Seed()),
+		"base64 without padding":   strings.TrimRight(encode(private.Seed()), "="),
+		"passphrase":               "correct horse battery staple",
+		"type with a secret":       strings.ReplaceAll(pkcs8, "PRIVATE KEY", "CORRECT HORSE BATTERY"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := trust.ParseKeys([]byte(in))
+			require.ErrorIs(t, err, trust.ErrBadKey)
+			said := strings.ToLower(err.Error())
+			for line := range strings.Lines(in) {
+				line = strings.ToLower(strings.Trim(line, "-\n"))
+				for i := 0; i+10 <= len(line) && !strings.HasPrefix(line, "begin p") && !strings.HasPrefix(line, "end p"); i++ {
+					require.NotContains(t, said, line[i:i+10])
+				}
+			}
+		})
+	}
+}
+
+// respell sets the unused bits of the last character before the padding.
+func respell(text string) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	end := len(strings.TrimRight(text, "=")) - 1
+	return text[:end] + string(alphabet[strings.IndexByte(alphabet, text[end])|1]) + text[end+1:]
+}
