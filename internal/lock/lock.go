@@ -1,0 +1,122 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+// Package lock keeps two processes from doing the same thing at once.
+//
+// The lock is the operating system's (flock, LockFileEx) and belongs to an open
+// file: it ends with the process that holds it, however that process ends, so
+// there is never a stale lock to be removed by hand, and no process id that
+// another process may have inherited.
+package lock
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+var (
+	// ErrHeld means that somebody else, in this process or another one, holds
+	// the lock. Try again later.
+	ErrHeld = errors.New("lock is held by another")
+
+	// ErrNotRegular means that something other than a regular file is at the
+	// lock's name. It was put there by somebody else and is left alone.
+	ErrNotRegular = errors.New("not a regular file")
+)
+
+// attempts bounds the retries after the file was removed, or exchanged, between
+// two looks at it. Each retry means that another process has made progress.
+const attempts = 64
+
+// Dir is the directory in which the lock file lives; *os.Root is one.
+type Dir interface {
+	Lstat(name string) (fs.FileInfo, error)
+	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
+}
+
+// Lock is a lock that is held.
+type Lock struct {
+	file *os.File
+}
+
+// Acquire takes the lock of the file called name, and creates that file when it
+// is absent. It never waits: it returns ErrHeld when the lock is taken.
+//
+// The holder may remove the file before it calls Release. Who had the removed
+// file open then holds a lock that nobody else will ever see, so after locking
+// Acquire looks whether its file still is the one at the name.
+func Acquire(dir Dir, name string) (*Lock, error) {
+	for range attempts {
+		file, err := open(dir, name)
+		if errors.Is(err, errRetry) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := tryLock(file); err != nil {
+			_ = file.Close()
+			return nil, fmt.Errorf("locking %q: %w", name, err)
+		}
+		if isAt(dir, name, file) {
+			return &Lock{file: file}, nil
+		}
+		_ = file.Close()
+	}
+	return nil, fmt.Errorf("locking %q: %w", name, ErrHeld)
+}
+
+// Release gives the lock up. Calling it again does nothing.
+func (l *Lock) Release() error {
+	if l.file == nil {
+		return nil
+	}
+	file := l.file
+	l.file = nil
+	return errors.Join(unlock(file), file.Close())
+}
+
+var errRetry = errors.New("lock file was exchanged")
+
+// open opens or creates the lock file without following a symlink: os.Root
+// follows one that stays inside it, unless the file is to be created exclusively.
+func open(dir Dir, name string) (*os.File, error) {
+	info, err := dir.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		file, err := dir.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			return nil, errRetry
+		}
+		return file, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("opening lock %q: %w", name, ErrNotRegular)
+	}
+	file, err := dir.OpenFile(name, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errRetry
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !isAt(dir, name, file) {
+		_ = file.Close()
+		return nil, errRetry
+	}
+	return file, nil
+}
+
+func isAt(dir Dir, name string, file *os.File) bool {
+	at, err := dir.Lstat(name)
+	if err != nil {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && os.SameFile(at, info)
+}
