@@ -89,7 +89,6 @@ func TestFormatRelease(t *testing.T) {
 			a := r.Artifacts[0]
 			a.Path = fmt.Sprintf("%s-%02d", strings.Repeat("x", 245), i)
 			a.From = strings.Repeat("ef", 32)
-			// Names of several levels are the longest there can be.
 			a.Encoding = strings.Repeat("e", 32)
 			r.Artifacts = append(r.Artifacts, a)
 		}

@@ -1,0 +1,239 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package repository
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/sigstore/sigstore/pkg/signature"
+
+	"github.com/choria-io/go-updater/signing"
+	"github.com/choria-io/go-updater/trust"
+)
+
+// File is a binary to publish and what it runs on.
+type File struct {
+	OS, Arch, Path string
+}
+
+// AddRequest is what Add publishes: one version for one or more platforms.
+type AddRequest struct {
+	Files   []File
+	Name    string // the product
+	Version string
+
+	Now      time.Time // what the clock says
+	Released time.Time // Now when empty
+	Expires  time.Time
+
+	// Uncompressed adds an artifact that is the binary as it is.
+	Uncompressed bool
+
+	// Force replaces a release that is published already.
+	Force bool
+
+	// Signer signs. Without one nothing is published, unless
+	// InsecureUnsigned says that clients shall not know who did.
+	Signer           signature.Signer
+	InsecureUnsigned bool
+
+	Progress Progress
+}
+
+// Published is one release as it now is in the repository.
+type Published struct {
+	Location
+	Document  string           `json:"document"`
+	Name      string           `json:"name"`
+	Hash      string           `json:"hash"`
+	Size      int64            `json:"size"`
+	Released  time.Time        `json:"released"`
+	Expires   time.Time        `json:"expires"`
+	Artifacts []trust.Artifact `json:"artifacts"` // paths are relative to the document
+	Key       string           `json:"key,omitempty"`
+	Replaced  bool             `json:"replaced,omitempty"`
+	Warnings  []string         `json:"warnings,omitempty"`
+}
+
+// Add publishes binaries. Either all of them are published when it returns, or
+// nothing is.
+func (r *Repository) Add(ctx context.Context, req AddRequest) (out []Published, err error) {
+	if err := req.complete(); err != nil {
+		return nil, err
+	}
+	key, err := keyOf(ctx, req.Signer)
+	if err != nil {
+		return nil, err
+	}
+	t, err := r.begin(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("publishing: %w", err)
+	}
+	defer func() {
+		if cerr := t.close(); err == nil && cerr != nil {
+			for i := range out {
+				out[i].Warnings = append(out[i].Warnings, cerr.Error())
+			}
+		}
+	}()
+
+	// Known before minutes are spent on compression.
+	if err := r.refuseTwin(req.Version); err != nil {
+		return nil, err
+	}
+	for _, f := range req.Files {
+		if err := r.refusePublished(f.at(req.Version), req.Force); err != nil {
+			return nil, err
+		}
+	}
+
+	adds := make([]*addition, len(req.Files))
+	m, err := req.meter()
+	if err != nil {
+		return nil, err
+	}
+	err = forEach(ctx, len(req.Files), cpus(), func(ctx context.Context, i int) error {
+		a := &addition{t: t, n: i, at: req.Files[i].at(req.Version)}
+		adds[i] = a
+		var err error
+		a.packed, err = t.pack(ctx, req.Files[i], i, req.Uncompressed, m)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("publishing: %w", err)
+	}
+
+	return t.publish(ctx, adds, &req, key)
+}
+
+func (t *transaction) publish(ctx context.Context, adds []*addition, req *AddRequest, key *trust.Key) ([]Published, error) {
+	var artifacts, documents []*rename
+	for _, a := range adds {
+		if err := a.describe(ctx, req, key); err != nil {
+			return nil, fmt.Errorf("publishing %s: %w", a.at, err)
+		}
+		artifacts, documents = append(artifacts, a.moves...), append(documents, a.document)
+	}
+	if err := t.commit(ctx, artifacts, documents); err != nil {
+		return nil, fmt.Errorf("publishing: %w", err)
+	}
+
+	out := make([]Published, 0, len(adds))
+	for _, a := range adds {
+		a.out.Warnings = t.remove(a.obsolete)
+		out = append(out, a.out)
+	}
+
+	return out, nil
+}
+
+func (f File) at(version string) Location { return Location{version, f.OS, f.Arch} }
+
+func (req *AddRequest) complete() error {
+	switch {
+	case len(req.Files) == 0:
+		return fmt.Errorf("%w: no file to publish", ErrRequest)
+	case req.Signer == nil && !req.InsecureUnsigned:
+		return fmt.Errorf("%w: no key to sign with", ErrRequest)
+	case req.Signer != nil && req.InsecureUnsigned:
+		return fmt.Errorf("%w: a key, but the release shall not be signed", ErrRequest)
+	case req.Now.IsZero():
+		return fmt.Errorf("%w: the time is not known", ErrRequest)
+	}
+	if req.Released.IsZero() {
+		req.Released = req.Now
+	}
+	// Documents have whole seconds; a time of expiry is not put off by that.
+	req.Released = req.Released.UTC().Truncate(time.Second)
+	req.Expires = req.Expires.UTC().Truncate(time.Second)
+
+	seen := map[Location]string{}
+	for _, f := range req.Files {
+		if err := CheckPlatform(f.OS, f.Arch); err != nil {
+			return err
+		}
+		if other, ok := seen[f.at("")]; ok {
+			return fmt.Errorf("%w: %q and %q are both for %s/%s", ErrRequest, other, f.Path, f.OS, f.Arch)
+		}
+		seen[f.at("")] = f.Path
+	}
+	if err := trust.CheckName(req.Name); err != nil {
+		return err
+	}
+	if err := trust.CheckVersion(req.Version); err != nil {
+		return err
+	}
+	for _, f := range req.Files {
+		if err := trust.CheckPath(artifactName(req.Name, f.at(req.Version), strings.Repeat("0", 12), ".bz2")); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+// meter expects each byte twice: when it is packed and when it is read back.
+func (req *AddRequest) meter() (*meter, error) {
+	m := &meter{tell: req.Progress}
+	for _, f := range req.Files {
+		in, err := openInput(f.Path)
+		if err != nil {
+			return nil, err
+		}
+		m.total += 2 * in.before.Size()
+		_ = in.Close()
+	}
+
+	return m, nil
+}
+
+func keyOf(ctx context.Context, signer signature.Signer) (*trust.Key, error) {
+	if signer == nil {
+		return nil, nil
+	}
+	key, err := signing.PublicKey(ctx, signer)
+	if err != nil {
+		return nil, err
+	}
+
+	return &key, nil
+}
+
+// refuseTwin refuses a version whose directory some file systems would take
+// for that of another.
+func (r *Repository) refuseTwin(version string) error {
+	entries, err := r.readDir(".")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() != version && strings.EqualFold(e.Name(), version) {
+			return fmt.Errorf("%w: version %q differs from %q, which is there, in nothing but case", trust.ErrMalformed, version, e.Name())
+		}
+	}
+
+	return nil
+}
+
+func (r *Repository) refusePublished(l Location, force bool) error {
+	info, err := r.root.Lstat(l.document())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is in the way: it is not a regular file", l.document())
+	case !force:
+		return fmt.Errorf("%w: %s", ErrExists, l)
+	}
+
+	return nil
+}
