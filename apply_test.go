@@ -1,0 +1,217 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package updater_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/trust"
+)
+
+const newContent = "#!/bin/sh\necho version 2, which is longer\n"
+
+func TestApplyInstallsAndRollsBack(t *testing.T) {
+	for _, scheme := range []string{"http", "file"} {
+		t.Run(scheme, func(t *testing.T) {
+			w := newWorld(t)
+			w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+			before := w.snapshot()
+			opts := w.options()
+			if scheme == "file" {
+				opts = w.options(updater.SourceRepo("file://" + filepath.ToSlash(w.repo)))
+			}
+			u, err := updater.New(opts...)
+			require.NoError(t, err)
+
+			status, err := u.Check(t.Context())
+			require.NoError(t, err)
+			require.True(t, status.UpdateNeeded)
+			require.Equal(t, "1.2.3", status.Release.Version)
+			require.Len(t, status.Signers, 1)
+			require.Equal(t, before, w.snapshot(), "Check changes nothing")
+
+			result, err := u.Apply(t.Context())
+			require.NoError(t, err)
+			require.True(t, result.Updated)
+			require.Equal(t, status.Signers, result.Signers)
+			w.holds(newContent)
+			info, err := os.Stat(w.target)
+			require.NoError(t, err)
+			require.Equal(t, os.FileMode(0o751), info.Mode())
+			backup, err := os.ReadFile(result.Backup)
+			require.NoError(t, err)
+			require.Equal(t, oldContent, string(backup))
+
+			require.NoError(t, u.Rollback(t.Context()))
+			w.holds(oldContent)
+			require.ErrorIs(t, u.Rollback(t.Context()), updater.ErrNoBackup, "a backup is used up")
+		})
+	}
+}
+
+func TestApplyFollowsSymlink(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(w.target, link))
+	require.NoError(t, updater.Apply(w.options(updater.TargetFile(link))...))
+	w.holds(newContent)
+	got, err := os.Readlink(link)
+	require.NoError(t, err)
+	require.Equal(t, w.target, got)
+}
+
+func TestApplyEndsEarlyAtTheWantedVersion(t *testing.T) {
+	w := newWorld(t)
+	before := w.snapshot()
+	u, err := updater.New(w.options(updater.CurrentVersion("1.2.3"))...)
+	require.NoError(t, err)
+	result, err := u.Apply(t.Context())
+	require.NoError(t, err)
+	require.False(t, result.Updated)
+	require.Zero(t, w.requests.Load())
+	require.Equal(t, before, w.snapshot())
+}
+
+func TestApplyWithoutCurrentVersionAlwaysInstalls(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	for range 2 {
+		require.NoError(t, updater.Apply(w.options(updater.CurrentVersion(""))...))
+		w.holds(newContent)
+	}
+}
+
+func TestRollbackNeedsOnlyTheTarget(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	require.NoError(t, updater.Apply(w.options()...))
+	require.NoError(t, updater.Rollback(updater.TargetFile(w.target)))
+	w.holds(oldContent)
+}
+
+func TestCancelledApplyLeavesNoTrace(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	before := w.snapshot()
+	ctx, cancel := context.WithCancel(t.Context())
+	w.handler = func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+		if filepath.Ext(r.URL.Path) == ".bz2" {
+			cancel()
+			<-r.Context().Done()
+			return
+		}
+		next.ServeHTTP(rw, r)
+	}
+	u, err := updater.New(w.options()...)
+	require.NoError(t, err)
+	_, err = u.Apply(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, before, w.snapshot())
+
+	w.handler = nil
+	_, err = u.Apply(t.Context())
+	require.NoError(t, err, "a cancelled update can be repeated")
+	w.holds(newContent)
+}
+
+// What was verified before the lock was taken may be old by then.
+func TestApplyVerifiesAgainUnderTheLock(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	w.publish("1.3.0", newRelease(t, "1.3.0", []byte("newer still")))
+	raced := false
+	clock := func() time.Time {
+		// Called after the first look at what is remembered: here another
+		// process installs a newer release.
+		if !raced {
+			raced = true
+			require.NoError(t, updater.Apply(w.options(updater.Version("1.3.0"))...))
+		}
+		return now
+	}
+	err := updater.Apply(w.options(updater.Clock(clock))...)
+	require.ErrorIs(t, err, trust.ErrRollback)
+	w.holds("newer still")
+}
+
+func TestProgressReachesTheEnd(t *testing.T) {
+	w := newWorld(t)
+	r := newRelease(t, "1.2.3", []byte(newContent))
+	w.publish("1.2.3", r)
+	last := map[updater.Phase]updater.ProgressReport{}
+	require.NoError(t, updater.Apply(w.options(updater.Progress(func(p updater.ProgressReport) { last[p.Phase] = p }))...))
+	packed, unpacked := r.doc.Artifacts[0].Size, r.doc.Size
+	require.Equal(t, updater.ProgressReport{Phase: updater.PhaseDownload, Done: packed, Total: packed}, last[updater.PhaseDownload])
+	require.Equal(t, updater.ProgressReport{Phase: updater.PhaseUnpack, Done: unpacked, Total: unpacked}, last[updater.PhaseUnpack])
+}
+
+func TestHeaderGoesToTheRepositoryOnly(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	elsewhere := newWorld(t)
+	elsewhere.repo = w.repo
+	leaked := false
+	elsewhere.handler = func(rw http.ResponseWriter, r *http.Request, _ http.Handler) {
+		leaked = leaked || r.Header.Get("X-Token") != ""
+		http.FileServer(http.Dir(w.repo)).ServeHTTP(rw, r)
+	}
+	sent := 0
+	w.handler = func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.Header.Get("X-Token") == "secret" {
+			sent++
+		}
+		http.Redirect(rw, r, elsewhere.server.URL+r.URL.Path, http.StatusFound)
+	}
+	require.NoError(t, updater.Apply(w.options(updater.Header("X-Token", "secret"))...))
+	require.Equal(t, 2, sent)
+	require.False(t, leaked)
+	require.NotContains(t, w.log.String(), "secret")
+}
+
+func TestPlusSignIsEscapedForObjectStores(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3+7", newRelease(t, "1.2.3+7", []byte(newContent)))
+	w.handler = func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+		require.NotContains(t, r.RequestURI, "+")
+		next.ServeHTTP(rw, r)
+	}
+	require.NoError(t, updater.Apply(w.options(updater.Version("1.2.3+7"))...))
+	w.holds(newContent)
+}
+
+func TestPasswordInTheRepositoryURLIsNotTold(t *testing.T) {
+	w := newWorld(t)
+	err := updater.Apply(w.options(updater.SourceRepo("http://user:hunter2@" + w.server.Listener.Addr().String()))...)
+	require.ErrorIs(t, err, updater.ErrNotFound)
+	require.NotContains(t, err.Error()+w.log.String(), "hunter2")
+	err = updater.Apply(w.options(updater.SourceRepo("http://user:hunter2@%zz"))...)
+	require.ErrorIs(t, err, updater.ErrConfig)
+	require.NotContains(t, err.Error(), "hunter2")
+}
+
+func TestRollbackErrorFindsTheFailure(t *testing.T) {
+	cause, why := errors.New("cause"), errors.New("why")
+	failure := &updater.RollbackFailure{Cause: cause, Err: why}
+	for name, tc := range map[string]struct {
+		err, want error
+	}{
+		"nil":     {nil, nil},
+		"other":   {cause, nil},
+		"failure": {failure, why},
+		"wrapped": {errors.Join(errors.New("x"), failure), why},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, tc.want, updater.RollbackError(tc.err)) })
+	}
+}

@@ -1,0 +1,197 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package updater
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/choria-io/go-updater/trust"
+)
+
+// DefaultMaxSize is the size in bytes above which a release is refused, signed
+// or not, unless [MaxSize] says otherwise.
+const DefaultMaxSize = 1 << 30
+
+// Config configures the updater. Programs set it through [Option] values; a
+// custom [Downloader] reads it.
+type Config struct {
+	TargetFile      string     // the file to replace
+	SourceRepo      string     // URL of the repository's root
+	Version         string     // the version to install
+	CurrentVersion  string     // the version that runs, empty if unknown
+	PublicKey       []byte     // as given to the option PublicKey
+	Log             StdLogger  // never nil in a Downloader
+	OperatingSystem string     // as GOOS
+	Architecture    string     // as GOARCH
+	Downloader      Downloader // where documents and binaries come from
+
+	ctx            context.Context
+	threshold      int
+	keys           [][]byte
+	product        string
+	stateDir       string
+	client         *http.Client
+	header         http.Header
+	progress       func(ProgressReport)
+	allowDowngrade bool
+	allowUnsigned  bool
+	slog           *slog.Logger
+	maxSize        int64
+	clock          func() time.Time
+	idle           time.Duration // of internal/fetch, zero for its default
+	collecting     bool          // options are still being applied
+}
+
+// StdLogger is what the updater logs to. *log.Logger and logrus loggers
+// satisfy it; only the Print methods are called.
+type StdLogger interface {
+	Print(...any)
+	Printf(string, ...any)
+	Println(...any)
+
+	Fatal(...any)
+	Fatalf(string, ...any)
+	Fatalln(...any)
+
+	Panic(...any)
+	Panicf(string, ...any)
+	Panicln(...any)
+}
+
+// newConfig applies the options to the defaults. The result is not validated.
+func newConfig(opts []Option) (*Config, error) {
+	c := &Config{
+		Architecture:    runtime.GOARCH,
+		OperatingSystem: runtime.GOOS,
+		maxSize:         DefaultMaxSize,
+		clock:           time.Now,
+		collecting:      true,
+	}
+	for _, opt := range opts {
+		if err := opt(c); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+	}
+	c.collecting = false
+	if c.TargetFile == "" {
+		// Never argv[0], which the caller of the program chooses.
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("%w: finding this program, use TargetFile(): %w", ErrConfig, err)
+		}
+		c.TargetFile = self
+	}
+	switch {
+	case c.Log != nil:
+	case c.slog != nil:
+		c.Log = log.New(io.Discard, "", 0)
+	default:
+		c.Log = log.New(os.Stderr, "updater: ", 0)
+	}
+	return c, nil
+}
+
+// complete validates the configuration and hands it to its downloader, once
+// and whole, whatever the order of the options was.
+func (c *Config) complete() error {
+	if c.Downloader == nil {
+		c.Downloader = &HTTPDownloader{}
+	}
+	if err := c.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	if err := c.Downloader.Configure(c); err != nil {
+		return fmt.Errorf("%w: configuring the downloader: %w", ErrConfig, err)
+	}
+	return nil
+}
+
+// Validate confirms that the configuration meets the minimum requirements,
+// which include sound keys: [ErrNoPublicKey], trust.ErrBadKey and
+// trust.ErrBadPolicy tell what is wrong with them.
+func (c *Config) Validate() error {
+	switch {
+	case c.TargetFile == "":
+		return errors.New("no target file specified, please use TargetFile()")
+	case c.SourceRepo == "":
+		return errors.New("no source repo given, please use SourceRepo()")
+	case c.Version == "":
+		return errors.New("no version given, please use Version()")
+	case c.Log == nil:
+		return errors.New("no logger given, please use Logger()")
+	}
+	if err := trust.CheckVersion(c.Version); err != nil {
+		return err
+	}
+	if err := trust.CheckPlatform(c.OperatingSystem, c.Architecture); err != nil {
+		return err
+	}
+	_, err := c.policy()
+	return err
+}
+
+// policy returns whom this configuration trusts; nil, without an error, only
+// when unsigned releases were allowed explicitly.
+func (c *Config) policy() (*trust.Policy, error) {
+	given := len(c.PublicKey) > 0 || len(c.keys) > 0
+	switch {
+	case given && c.allowUnsigned:
+		return nil, errors.New("InsecureAllowUnsigned() contradicts the public key, use one of them")
+	case c.allowUnsigned:
+		return nil, nil
+	case !given:
+		return nil, ErrNoPublicKey
+	case len(c.PublicKey) > 0 && len(c.keys) > 0:
+		return nil, errors.New("PublicKey() and PublicKeys() are both given, use one of them")
+	case len(c.PublicKey) > 0:
+		keys, err := trust.ParseKeys(c.PublicKey)
+		if err != nil {
+			return nil, err
+		}
+		return trust.NewPolicy(1, keys...)
+	}
+	var keys []trust.Key
+	for i, k := range c.keys {
+		parsed, err := trust.ParseKeys(k)
+		if err != nil {
+			return nil, fmt.Errorf("key %d: %w", i+1, err)
+		}
+		keys = append(keys, parsed...)
+	}
+	return trust.NewPolicy(c.threshold, keys...)
+}
+
+// Context is the context of the call that a [Downloader] works for. It is
+// never nil.
+func (c *Config) Context() context.Context {
+	if c.ctx == nil {
+		return context.Background()
+	}
+	return c.ctx
+}
+
+// note logs one line to wherever the configuration logs.
+func (c *Config) note(level slog.Level, message string, args ...any) {
+	if c.slog != nil {
+		c.slog.Log(c.Context(), level, message, args...)
+	}
+	line := message
+	for i := 0; i+1 < len(args); i += 2 {
+		line += fmt.Sprintf(" %v=%q", args[i], fmt.Sprint(args[i+1]))
+	}
+	if level >= slog.LevelWarn {
+		line = "warning: " + line
+	}
+	c.Log.Print(line)
+}

@@ -1,0 +1,75 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package updater
+
+import (
+	"errors"
+
+	"github.com/choria-io/go-updater/internal/fetch"
+	"github.com/choria-io/go-updater/internal/install"
+)
+
+// What a caller may want to act on, besides the refusals of package trust.
+var (
+	// ErrConfig is a configuration that cannot work. The text names the option.
+	ErrConfig = errors.New("invalid updater configuration")
+
+	// ErrNoPublicKey is a configuration that trusts nobody: use PublicKey.
+	ErrNoPublicKey = errors.New("no public key given, please use PublicKey()")
+
+	// ErrState is a remembered trust that is damaged, while no CurrentVersion
+	// says below which version not to go. Give CurrentVersion, or remove the
+	// file that the error names.
+	ErrState = errors.New("remembered trust is damaged")
+
+	// ErrNoArtifact is a release that holds no artifact this version can read.
+	ErrNoArtifact = errors.New("release has no artifact in a known encoding")
+
+	// ErrHash is a file that is not the one that was signed: another length or
+	// another hash. Retry later; if it stays, the repository is damaged.
+	ErrHash = install.ErrHash
+
+	// ErrNotFound is a document or artifact that the repository does not have.
+	ErrNotFound = fetch.ErrNotFound
+
+	// ErrTooLarge is a document, or a release, above its size limit. For
+	// releases see MaxSize.
+	ErrTooLarge = fetch.ErrTooLarge
+
+	// ErrStalled is a repository that sends too little to wait for: less than
+	// 64 bytes a second on average over 30 seconds. Retry later.
+	ErrStalled = fetch.ErrStalled
+
+	// ErrRedirect is a redirect that is not followed: from https to http, to
+	// another scheme, or one too many.
+	ErrRedirect = fetch.ErrRedirect
+
+	// ErrLocked is a target that another update is working on. Retry later.
+	ErrLocked = install.ErrLocked
+
+	// ErrNoBackup is a rollback without anything to go back to.
+	ErrNoBackup = install.ErrNoBackup
+
+	// ErrUnsafeDirectory is a target in a directory where other users could
+	// exchange files. Fix its permissions.
+	ErrUnsafeDirectory = install.ErrUnsafeDirectory
+)
+
+// RollbackFailure is an update that failed and whose old binary could not be
+// put back: Cause is what made the update fail, Err why the way back failed.
+// The target needs a person. See [RollbackError].
+type RollbackFailure = install.RollbackFailure
+
+// RollbackError takes an error returned by Apply and returns the error, if any,
+// that kept the old binary from being put back. It is nil when no rollback was
+// needed or when it succeeded, and it finds the failure behind wrapped errors.
+// Call it on every error of Apply: non-nil means the target may be broken.
+func RollbackError(err error) error {
+	var failure *RollbackFailure
+	if errors.As(err, &failure) {
+		return failure.Err
+	}
+	return nil
+}

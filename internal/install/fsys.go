@@ -1,0 +1,148 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package install
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// fsys is every operation on the file system that changes something or decides
+// something; names are relative to the target's directory. Tests make each of
+// them fail in turn.
+type fsys interface {
+	Lstat(name string) (fs.FileInfo, error)
+	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
+	Mkdir(name string, perm fs.FileMode) error
+	Link(oldname, newname string) error
+	Rename(oldname, newname string) error
+	Remove(name string) error
+	Close() error
+
+	Chown(f *os.File, uid, gid int) error
+	Chmod(f *os.File, mode fs.FileMode) error
+	Sync(f *os.File) error
+	Copy(dst, src *os.File) (int64, error)
+	Names(dir string) ([]string, error)
+}
+
+// rootFS is the real one. Root keeps all names below one directory, whatever
+// becomes of the path that led to it.
+type rootFS struct{ *os.Root }
+
+func openRoot(dir string) (fsys, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return rootFS{root}, nil
+}
+
+func (rootFS) Chown(f *os.File, uid, gid int) error     { return f.Chown(uid, gid) }
+func (rootFS) Chmod(f *os.File, mode fs.FileMode) error { return f.Chmod(mode) }
+func (rootFS) Sync(f *os.File) error                    { return f.Sync() }
+func (rootFS) Copy(dst, src *os.File) (int64, error)    { return io.Copy(dst, src) }
+
+func (r rootFS) Names(dir string) ([]string, error) {
+	d, err := r.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return d.Readdirnames(-1)
+}
+
+// openRegular opens a regular file. Root follows symlinks inside it, whatever
+// O_NOFOLLOW says, and opening a fifo would wait for ever; so the name is looked
+// at first, and compared with what was opened.
+func openRegular(fsys fsys, name string, flag int) (*os.File, fs.FileInfo, error) {
+	at, err := fsys.Lstat(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !at.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("opening %q: %w", name, errNotRegular)
+	}
+	f, err := fsys.OpenFile(name, flag, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !same(info, at) {
+		err = fmt.Errorf("opening %q: %w", name, ErrChanged)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+var errNotRegular = errors.New("not a regular file")
+
+// same says whether a and b are one file whose content nobody touched between
+// the two looks.
+func same(a, b fs.FileInfo) bool {
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.Mode() == b.Mode() && a.ModTime().Equal(b.ModTime())
+}
+
+// syncDir forces out the names in a directory.
+func syncDir(fsys fsys, dir string) error {
+	if !syncsDirs {
+		return nil
+	}
+	d, err := fsys.OpenFile(dir, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := fsys.Sync(d); err != nil && !cannotSync(err) {
+		return fmt.Errorf("forcing out directory %q: %w", d.Name(), err)
+	}
+	return nil
+}
+
+// WriteFile stores data at path, which then holds either what it held or all of
+// data, also after a power cut. The file is private (0600).
+func WriteFile(path string, data []byte) (err error) {
+	fsys, err := openRoot(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer fsys.Close()
+	return writeFile(fsys, filepath.Base(path), data)
+}
+
+func writeFile(fsys fsys, name string, data []byte) (err error) {
+	temp := random("write")
+	f, err := fsys.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, fsys.Remove(temp))
+		}
+	}()
+	_, err = f.Write(data)
+	if err == nil {
+		err = fsys.Sync(f)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("writing %q: %w", name, err)
+	}
+	if err := fsys.Rename(temp, name); err != nil {
+		return err
+	}
+	return syncDir(fsys, ".")
+}
+
+// random makes a name that nobody can have planted.
+func random(kind string) string { return kind + "-" + rand.Text() }

@@ -1,0 +1,59 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package install
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+const (
+	// renamesAside is false: rename replaces a running program's name.
+	renamesAside = false
+	syncsDirs    = true
+	// sealFlag is enough for fsync and fchmod here. A file open for writing
+	// could not be executed the moment it is in place (ETXTBSY).
+	sealFlag = os.O_RDONLY
+)
+
+func owner(info fs.FileInfo) (uid, gid int) {
+	st := info.Sys().(*syscall.Stat_t)
+	return int(st.Uid), int(st.Gid)
+}
+
+func links(info fs.FileInfo) uint64 { return uint64(info.Sys().(*syscall.Stat_t).Nlink) }
+
+// cannotSync says that a file system has no fsync for directories, as some
+// network and FUSE file systems. EIO is something else.
+func cannotSync(err error) bool {
+	return errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP)
+}
+
+// checkParent refuses the directory in which anyone may rename anyone's files.
+func checkParent(path string, info fs.FileInfo) error {
+	if info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
+		return fmt.Errorf("%w: everyone may replace files in %q (chmod o-w, or install the program elsewhere)", ErrUnsafeDirectory, path)
+	}
+	return nil
+}
+
+// checkPrivate refuses a work directory that another user made or can enter.
+func checkPrivate(path string, info fs.FileInfo) error {
+	uid, _ := owner(info)
+	switch {
+	case !info.IsDir():
+		return fmt.Errorf("%w: %q is no directory (remove it)", ErrUnsafeDirectory, path)
+	case uid != os.Geteuid():
+		return fmt.Errorf("%w: %q belongs to user %d (remove it, or update as that user)", ErrUnsafeDirectory, path, uid)
+	case info.Mode().Perm() != 0o700:
+		return fmt.Errorf("%w: %q has mode %04o instead of 0700 (remove it)", ErrUnsafeDirectory, path, info.Mode().Perm())
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package install
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// AnySize is the size to give to Seal when it is not known.
+const AnySize = -1
+
+// Staged is a file in the work directory that was found to be the promised one.
+// It is held open, so that it cannot be mistaken for another.
+type Staged struct {
+	name string
+	file *os.File
+	info fs.FileInfo
+}
+
+func (st *Staged) close() {
+	if st.file != nil {
+		_ = st.file.Close()
+		st.file = nil
+	}
+}
+
+// Seal takes the file that was made at a StagePath. What lies in it must have the
+// SHA-256 hash sha256hex and size bytes; nobody can execute it yet.
+func (s *Session) Seal(path, sha256hex string, size int64) (*Staged, error) {
+	if s.closed {
+		return nil, errClosed
+	}
+	base := filepath.Base(path)
+	if match := ours.FindStringSubmatch(base); match == nil || match[1] != "stage" || filepath.Clean(path) != filepath.Join(s.WorkDir(), base) {
+		return nil, fmt.Errorf("staged file %q is not at a stage path of this update", path)
+	}
+	st := &Staged{name: s.in(base)}
+	if err := s.seal(st, sha256hex, size); err != nil {
+		st.close()
+		return nil, fmt.Errorf("checking staged file: %w", err)
+	}
+	s.staged = append(s.staged, st)
+	return st, nil
+}
+
+func (s *Session) seal(st *Staged, sha256hex string, size int64) (err error) {
+	if st.file, st.info, err = openRegular(s.fsys, st.name, sealFlag); err != nil {
+		return err
+	}
+	if n := links(st.info); n != 1 {
+		return fmt.Errorf("staged file has %d names: %w", n, ErrChanged)
+	}
+	if err := s.fsys.Chmod(st.file, 0o600); err != nil {
+		return err
+	}
+	if size != AnySize && st.info.Size() != size {
+		return fmt.Errorf("%w: %d bytes instead of %d", ErrHash, st.info.Size(), size)
+	}
+	if err := s.fsys.Sync(st.file); err != nil {
+		return fmt.Errorf("forcing out: %w", err)
+	}
+	if st.info, err = st.file.Stat(); err != nil {
+		return err
+	}
+	hash := sha256.New()
+	n, err := io.Copy(hash, st.file)
+	if err != nil {
+		return err
+	}
+	if n != st.info.Size() {
+		return fmt.Errorf("read %d bytes of %d: %w", n, st.info.Size(), ErrChanged)
+	}
+	want, err := hex.DecodeString(sha256hex)
+	if err != nil || len(want) != sha256.Size {
+		return fmt.Errorf("%w: %q is no SHA-256 hash", ErrHash, sha256hex)
+	}
+	if got := hash.Sum(nil); string(got) != string(want) {
+		return fmt.Errorf("%w: %x instead of %x", ErrHash, got, want)
+	}
+	return nil
+}

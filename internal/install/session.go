@@ -1,0 +1,230 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package install
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/choria-io/go-updater/internal/lock"
+)
+
+// TrustFile is the name, in the work directory, of what the caller remembers of
+// earlier updates. It outlives the session.
+const TrustFile = "trust.json"
+
+// WorkDir returns the private directory beside target, a path that is resolved
+// already. It may be absent.
+func WorkDir(target string) string {
+	return filepath.Join(filepath.Dir(target), workName(filepath.Base(target)))
+}
+
+func workName(base string) string { return "." + base + ".update" }
+
+// Session is one update of one target, which nobody else can update meanwhile.
+// It is for one goroutine.
+type Session struct {
+	fsys   fsys
+	dir    string // of the target; names are relative to it
+	base   string
+	work   string
+	old    fs.FileInfo // the target as it was when the lock was taken
+	lock   *lock.Lock
+	staged []*Staged
+	aside  bool // see renamesAside
+	broken bool // what a person needs to mend the target is not removed
+	closed bool
+}
+
+// Begin prepares the update of target. Close the session when done.
+func Begin(target string) (*Session, error) { return begin(target, openRoot) }
+
+func begin(target string, open func(dir string) (fsys, error)) (*Session, error) {
+	path, err := filepath.Abs(target)
+	if err != nil {
+		return nil, fmt.Errorf("finding target: %w", err)
+	}
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return nil, fmt.Errorf("finding target: %w", err)
+	}
+	s := &Session{dir: filepath.Dir(path), base: filepath.Base(path), aside: renamesAside}
+	s.work = workName(s.base)
+	if s.fsys, err = open(s.dir); err != nil {
+		return nil, fmt.Errorf("opening directory of target: %w", err)
+	}
+	if err := s.start(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Session) start() error {
+	if err := s.lookAtTarget(); err != nil {
+		return err
+	}
+	parent, err := s.fsys.Lstat(".")
+	if err != nil {
+		return fmt.Errorf("checking directory of target: %w", err)
+	}
+	if err := checkParent(s.dir, parent); err != nil {
+		return err
+	}
+	if err := s.lockWork(); err != nil {
+		return err
+	}
+	if err := s.clean(); err != nil {
+		return fmt.Errorf("removing leftovers of an earlier update: %w", err)
+	}
+	return s.lookAtTarget()
+}
+
+func (s *Session) lookAtTarget() (err error) {
+	if s.old, err = s.fsys.Lstat(s.base); err != nil {
+		return fmt.Errorf("checking target: %w", err)
+	}
+	if !s.old.Mode().IsRegular() {
+		return fmt.Errorf("target %q: %w", s.Target(), errNotRegular)
+	}
+	return nil
+}
+
+// lockWork makes and locks the work directory. Its last user may be removing it
+// just now, hence the loop.
+func (s *Session) lockWork() error {
+	for range 16 {
+		err := s.fsys.Mkdir(s.work, 0o700)
+		made := err == nil
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("making work directory: %w", err)
+		}
+		if err = s.checkWork(); err == nil {
+			s.lock, err = lock.Acquire(s.fsys, s.in("lock"))
+		}
+		if err == nil {
+			return nil
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if made {
+			// Fails if another update has begun in it, as it should.
+			_ = s.fsys.Remove(s.work)
+		}
+		switch {
+		case errors.Is(err, lock.ErrHeld):
+			return fmt.Errorf("%q: %w", s.Target(), ErrLocked)
+		case errors.Is(err, lock.ErrNotRegular):
+			return fmt.Errorf("%w: %w (remove %q)", ErrUnsafeDirectory, err, s.WorkDir())
+		}
+		return fmt.Errorf("preparing work directory: %w", err)
+	}
+	return fmt.Errorf("%q: %w", s.Target(), ErrLocked)
+}
+
+func (s *Session) checkWork() error {
+	info, err := s.fsys.Lstat(s.work)
+	if err != nil {
+		return err
+	}
+	return checkPrivate(s.WorkDir(), info)
+}
+
+// ours are the names we give. Nothing else is ever removed.
+var ours = regexp.MustCompile(`^(aside|backup|keep|previous|stage|write)-[A-Z2-7]{26}$`)
+
+// clean removes what an update left in the work directory. An older backup goes
+// back to its place, if that is empty or taken by a backup of a swap that never
+// happened.
+func (s *Session) clean() error {
+	names, err := s.fsys.Names(s.work)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, name := range names {
+		match := ours.FindStringSubmatch(name)
+		if match == nil {
+			continue
+		}
+		name = s.in(name)
+		info, err := s.fsys.Lstat(name)
+		if err != nil || info.IsDir() {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		if match[1] == "previous" && s.backupIsOpen() {
+			err = s.fsys.Rename(name, s.backup())
+		} else if err = s.fsys.Remove(name); match[1] == "aside" {
+			err = nil // Windows: the program still runs from it
+		}
+		failed = errors.Join(failed, err)
+	}
+	return failed
+}
+
+func (s *Session) backupIsOpen() bool {
+	backup, err := s.fsys.Lstat(s.backup())
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	target, err := s.fsys.Lstat(s.base)
+	return err == nil && os.SameFile(backup, target)
+}
+
+func (s *Session) in(name string) string { return filepath.Join(s.work, name) }
+
+func (s *Session) backup() string { return s.base + ".backup" }
+
+// Target is the path of the file that is replaced, without symlinks.
+func (s *Session) Target() string { return filepath.Join(s.dir, s.base) }
+
+// WorkDir is the path of the session's private directory.
+func (s *Session) WorkDir() string { return filepath.Join(s.dir, s.work) }
+
+// StagePath returns a new name in the work directory, at which the caller makes
+// a file for Seal.
+func (s *Session) StagePath() (string, error) {
+	if s.closed {
+		return "", errClosed
+	}
+	return filepath.Join(s.WorkDir(), random("stage")), nil
+}
+
+var errClosed = fmt.Errorf("update session: %w", fs.ErrClosed)
+
+// Close ends the session and removes what it left behind; the work directory
+// too, unless it holds something of the caller's. Calling it again does nothing.
+func (s *Session) Close() error {
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	var failed error
+	for _, st := range s.staged {
+		st.close()
+	}
+	if s.lock != nil {
+		if !s.broken {
+			failed = s.clean()
+		}
+		// Removed while it is held: whoever waits for it notices, and takes
+		// the lock of the next file of that name.
+		failed = errors.Join(failed, s.fsys.Remove(s.in("lock")))
+		s.removeWork()
+		failed = errors.Join(failed, s.lock.Release())
+	}
+	if err := errors.Join(failed, s.fsys.Close()); err != nil {
+		return fmt.Errorf("ending the update of %q: %w", s.Target(), err)
+	}
+	return nil
+}
+
+// removeWork removes the work directory if it is empty. It never is with
+// remembered trust in it, so an error is what often is expected.
+func (s *Session) removeWork() { _ = s.fsys.Remove(s.work) }

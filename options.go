@@ -1,0 +1,259 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package updater
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/choria-io/go-updater/trust"
+)
+
+// Option is a function that configures the auto updater
+type Option func(*Config) error
+
+// Arch overrides the architecture to update to, a GOARCH value. Default: the
+// running program's.
+func Arch(a string) Option {
+	return func(c *Config) error {
+		c.Architecture = a
+		return nil
+	}
+}
+
+// OS overrides the operating system to update to, a GOOS value. Default: the
+// running program's.
+func OS(os string) Option {
+	return func(c *Config) error {
+		c.OperatingSystem = os
+		return nil
+	}
+}
+
+// CurrentVersion sets the version that runs. When it equals Version there is
+// nothing to do and Apply returns early; when Version is older, Apply refuses
+// with trust.ErrRollback unless [AllowDowngrade] is given. Versions are
+// compared as semantic versions, a leading v being optional; two that are not
+// both semantic have no order, and then only equality counts. Without
+// CurrentVersion every Apply installs.
+func CurrentVersion(v string) Option {
+	return func(c *Config) error {
+		c.CurrentVersion = v
+		return nil
+	}
+}
+
+// Version sets the version to install.
+func Version(v string) Option {
+	return func(c *Config) error {
+		c.Version = v
+		return nil
+	}
+}
+
+// SourceRepo sets the URL of the repository: http, https or file for the
+// [HTTPDownloader].
+func SourceRepo(r string) Option {
+	return func(c *Config) error {
+		c.SourceRepo = r
+		return nil
+	}
+}
+
+// TargetFile sets the file to update; a symbolic link is followed. Given
+// os.Args[0] it means the running program, wherever that was found. Default:
+// the running program.
+func TargetFile(f string) Option {
+	return func(c *Config) (err error) {
+		if f == os.Args[0] {
+			c.TargetFile, err = os.Executable()
+		} else {
+			c.TargetFile, err = filepath.Abs(f)
+		}
+		return err
+	}
+}
+
+// Logger sets the logger to use during updates. Default: standard error.
+func Logger(l StdLogger) Option {
+	return func(c *Config) error {
+		c.Log = l
+		return nil
+	}
+}
+
+// Slog sets a structured logger, besides that of [Logger] or alone.
+func Slog(l *slog.Logger) Option {
+	return func(c *Config) error {
+		c.slog = l
+		return nil
+	}
+}
+
+// DownloadMethod sets where documents and binaries come from. The downloader's
+// Configure is called once per [New], after all options were applied. Default:
+// an [HTTPDownloader].
+func DownloadMethod(m Downloader) Option {
+	return func(c *Config) error {
+		if m == nil {
+			return errors.New("DownloadMethod() was given nil")
+		}
+		c.Downloader = m
+		if c.collecting {
+			return nil // complete calls Configure
+		}
+		return m.Configure(c)
+	}
+}
+
+// PublicKey sets the key that signs releases: the 32 bytes of an Ed25519 public
+// key, base64 of them, or PEM (PKIX). Several PEM blocks mean that any one of
+// the keys suffices. Keys that prove nothing are refused with trust.ErrBadKey.
+func PublicKey(k []byte) Option {
+	return func(c *Config) error {
+		c.PublicKey = slices.Clone(k)
+		return nil
+	}
+}
+
+// PublicKeys asks for signatures by threshold distinct keys out of those given,
+// each in a form of [PublicKey]. It takes the place of PublicKey.
+func PublicKeys(threshold int, keys ...[]byte) Option {
+	return func(c *Config) error {
+		if len(keys) == 0 {
+			return fmt.Errorf("PublicKeys(): %w", ErrNoPublicKey)
+		}
+		c.threshold, c.keys = threshold, nil
+		for _, k := range keys {
+			c.keys = append(c.keys, slices.Clone(k))
+		}
+		return nil
+	}
+}
+
+// Product sets the product name that releases must carry. Unset, the name is
+// not checked: then use a key that signs one product only.
+func Product(name string) Option {
+	return func(c *Config) error {
+		c.product = name
+		return trust.CheckName(name)
+	}
+}
+
+// HTTPClient sets the client that the [HTTPDownloader] uses, for its transport,
+// proxies and certificates. It is copied; its redirect policy can only narrow
+// ours. Its Timeout, if any, bounds a whole download.
+func HTTPClient(client *http.Client) Option {
+	return func(c *Config) error {
+		if client == nil {
+			return errors.New("HTTPClient() was given nil")
+		}
+		c.client = client
+		return nil
+	}
+}
+
+// Header adds a header to requests of the [HTTPDownloader], such as an
+// Authorization. It is sent to the repository's own scheme, host and port
+// only, never to where a redirect leads. It may be given more than once.
+func Header(key, value string) Option {
+	return func(c *Config) error {
+		if strings.ContainsAny(key+value, "\r\n\x00") || key == "" {
+			return errors.New("Header(): empty name, or a line break in name or value")
+		}
+		if c.header == nil {
+			c.header = make(http.Header)
+		}
+		c.header.Add(key, value)
+		return nil
+	}
+}
+
+// ProgressReport tells how far a phase of an update is, in bytes. Total is 0
+// when it is unknown, as for unsigned releases of v0.1.0.
+type ProgressReport struct {
+	Phase       Phase
+	Done, Total int64
+}
+
+// Phase is a part of an update that takes time.
+type Phase string
+
+// The phases of the [HTTPDownloader].
+const (
+	PhaseDownload Phase = "download" // the artifact, as transferred
+	PhaseUnpack   Phase = "unpack"   // the verified artifact into the staged file
+)
+
+// Progress sets a function that is told how an update gets on. It is called
+// from the goroutine of the update, often, and should return at once.
+func Progress(report func(ProgressReport)) Option {
+	return func(c *Config) error {
+		c.progress = report
+		return nil
+	}
+}
+
+// StateDir sets the directory for what is remembered between updates, made with
+// mode 0700 if it is absent. Default: .<base>.update beside the target.
+func StateDir(dir string) Option {
+	return func(c *Config) (err error) {
+		if dir == "" {
+			return errors.New("StateDir() was given an empty path")
+		}
+		c.stateDir, err = filepath.Abs(dir)
+		return err
+	}
+}
+
+// AllowDowngrade permits versions older than the one that runs or was installed
+// before. Set it only when a person asked for that very version.
+func AllowDowngrade() Option {
+	return func(c *Config) error {
+		c.allowDowngrade = true
+		return nil
+	}
+}
+
+// InsecureAllowUnsigned permits releases without a checked signature: whoever
+// controls the repository, or the network to it, runs code here. It contradicts
+// a public key, and giving both is an error.
+func InsecureAllowUnsigned() Option {
+	return func(c *Config) error {
+		c.allowUnsigned = true
+		return nil
+	}
+}
+
+// MaxSize sets the size in bytes above which a release is refused with
+// [ErrTooLarge]. Default: [DefaultMaxSize].
+func MaxSize(bytes int64) Option {
+	return func(c *Config) error {
+		if bytes < 1 {
+			return fmt.Errorf("MaxSize() is %d, it must be positive", bytes)
+		}
+		c.maxSize = bytes
+		return nil
+	}
+}
+
+// Clock sets where the time comes from that expiry is judged by. It is read
+// once per check. Default: time.Now.
+func Clock(now func() time.Time) Option {
+	return func(c *Config) error {
+		if now == nil {
+			return errors.New("Clock() was given nil")
+		}
+		c.clock = now
+		return nil
+	}
+}

@@ -1,0 +1,140 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package updater
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/choria-io/go-updater/trust"
+)
+
+// Spec describes an available package update
+//
+// A Spec returned by [FetchSpec] has been verified. One that a [Downloader]
+// returns has not: it must carry the release document it was read from, by
+// being made with [ParseSpec] or by json.Unmarshal, because the signature
+// covers the document and not these fields.
+type Spec struct {
+	BinaryPath string   `json:"binary"`
+	BinaryURI  *url.URL `json:"uri,omitempty"` // computed, never read from a document
+	Sha256Hash string   `json:"hash"`
+	Signature  string   `json:"signature,omitempty"`
+
+	document string
+}
+
+// ParseSpec keeps a release document for verification. It fails on what is not
+// JSON; whether the document is to be believed is decided later, by the core.
+func ParseSpec(document []byte) (*Spec, error) {
+	if len(document) > trust.MaxDocument {
+		return nil, fmt.Errorf("parsing release document: %w: larger than %d bytes", trust.ErrMalformed, trust.MaxDocument)
+	}
+	spec := &Spec{}
+	if err := spec.UnmarshalJSON(document); err != nil {
+		return nil, err
+	}
+	return spec, nil
+}
+
+// UnmarshalJSON reads the fields of v0.1.0 and keeps the whole document, so
+// that downloaders written for v0.1.0, which unmarshal what they fetched, hand
+// on what the signature covers.
+func (s *Spec) UnmarshalJSON(document []byte) error {
+	var fields struct {
+		Binary    string `json:"binary"`
+		Hash      string `json:"hash"`
+		Signature string `json:"signature"`
+	}
+	if err := json.Unmarshal(document, &fields); err != nil {
+		return fmt.Errorf("parsing release document: %w: %w", trust.ErrMalformed, err)
+	}
+	*s = Spec{BinaryPath: fields.Binary, Sha256Hash: fields.Hash, Signature: fields.Signature, document: string(document)}
+	return nil
+}
+
+// verify checks a Spec from a downloader against the configuration and what is
+// remembered: rows 1 to 7 of the order of checks. It trusts nothing in the
+// Spec but the document, and that only once trust.Verify returned.
+func (c *Config) verify(spec *Spec) (*trust.Verified, error) {
+	policy, err := c.policy()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	remembered, err := c.remembered(policy)
+	if err != nil {
+		return nil, err
+	}
+	want := trust.Want{
+		Name: c.product, Version: c.Version, OS: c.OperatingSystem, Arch: c.Architecture,
+		Now: c.clock(), LastSeen: remembered.Seen,
+		Running: c.CurrentVersion, Accepted: remembered.accepted(),
+		Compare: compareVersions, AllowDowngrade: c.allowDowngrade,
+	}
+	document := []byte(spec.document)
+	var v *trust.Verified
+	switch {
+	case policy != nil && spec.document == "":
+		err = fmt.Errorf("%w: the downloader returned a Spec without its document, see ParseSpec", trust.ErrUnsigned)
+	case policy != nil:
+		v, err = trust.Verify(document, policy, want)
+	case spec.document == "":
+		document, err = json.Marshal(map[string]string{"binary": spec.BinaryPath, "hash": spec.Sha256Hash})
+		if err != nil {
+			return nil, err
+		}
+		fallthrough
+	default:
+		v, err = trust.InsecureVerifyUnsigned(document, want)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("refusing release %s for %s/%s: %w", c.Version, c.OperatingSystem, c.Architecture, err)
+	}
+	if v.Release.Size > c.maxSize {
+		return nil, fmt.Errorf("refusing release %s: %w: a binary of %d bytes, MaxSize() is %d",
+			c.Version, ErrTooLarge, v.Release.Size, c.maxSize)
+	}
+	return v, nil
+}
+
+// fetchSpec asks the downloader for the document and verifies it. The Spec it
+// returns holds nothing that was not verified.
+func (c *Config) fetchSpec() (*Spec, *trust.Verified, error) {
+	var got *Spec
+	err := guard("FetchSpec", func() (err error) {
+		got, err = c.Downloader.FetchSpec()
+		return err
+	})
+	if err == nil && got == nil {
+		err = errors.New("the downloader returned no Spec")
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("fetching release %s: %w", c.Version, err)
+	}
+	v, err := c.verify(got)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &Spec{
+		BinaryPath: v.Release.Binary,
+		BinaryURI:  got.BinaryURI,
+		Sha256Hash: v.Release.Hash,
+		Signature:  got.Signature,
+		document:   got.document,
+	}, v, nil
+}
+
+// guard turns a panic of a downloader into a refusal: a program that updates
+// itself must outlive a fault in parsing what a repository sent.
+func guard(what string, call func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%s of the downloader panicked: %v", what, p)
+		}
+	}()
+	return call()
+}

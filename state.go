@@ -1,0 +1,154 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package updater
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/semver"
+
+	"github.com/choria-io/go-updater/internal/install"
+	"github.com/choria-io/go-updater/trust"
+)
+
+const (
+	stateFormat = 1
+	maxState    = 4 << 10
+)
+
+// state is what is remembered of the releases installed on a target, so that an
+// older one cannot be passed off as new, and an expired one not as fresh. It
+// holds for one policy: a change of keys starts anew, from the version that
+// runs, which is how a poisoned memory is repaired.
+type state struct {
+	Format   int       `json:"format"`
+	Policy   string    `json:"policy"`
+	Version  string    `json:"version"`  // the highest installed
+	Released time.Time `json:"released"` // of its document
+	Seen     time.Time `json:"seen"`     // when it was installed, by the clock here
+}
+
+func (s *state) accepted() *trust.Accepted {
+	if s.Version == "" {
+		return nil
+	}
+	return &trust.Accepted{Version: s.Version, Released: s.Released}
+}
+
+// statePath is beside the target, or in StateDir under a name that no other
+// target shares.
+func (c *Config) statePath() (string, error) {
+	target, err := filepath.EvalSymlinks(c.TargetFile)
+	if err != nil {
+		return "", fmt.Errorf("finding target: %w", err)
+	}
+	if c.stateDir == "" {
+		return filepath.Join(install.WorkDir(target), install.TrustFile), nil
+	}
+	sum := sha256.Sum256([]byte(target))
+	return filepath.Join(c.stateDir, filepath.Base(target)+"-"+hex.EncodeToString(sum[:4])+".json"), nil
+}
+
+// remembered loads the state that holds for policy. A damaged file is never
+// taken for an empty one in silence: with a CurrentVersion that stays the floor
+// and the damage is logged, without one ErrState is returned.
+func (c *Config) remembered(policy *trust.Policy) (*state, error) {
+	path, err := c.statePath()
+	if err != nil {
+		return nil, err
+	}
+	s, err := readState(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &state{}, nil
+	case err != nil && c.CurrentVersion == "" && !c.allowDowngrade:
+		return nil, fmt.Errorf("%w: %s: %w", ErrState, path, err)
+	case err != nil:
+		c.note(slog.LevelWarn, "remembered trust is damaged, the running version is the floor", "file", path, "error", err)
+		return &state{}, nil
+	case s.Policy != policyID(policy):
+		c.note(slog.LevelInfo, "the public keys changed since the last update", "file", path)
+		return &state{}, nil
+	}
+	return s, nil
+}
+
+func readState(path string) (*state, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, maxState+1))
+	if err != nil {
+		return nil, err
+	}
+	s := &state{}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(s); err != nil {
+		return nil, fmt.Errorf("not a state file: %w", err)
+	}
+	if s.Format != stateFormat || s.Policy == "" || s.Version == "" || s.Seen.IsZero() || len(raw) > maxState {
+		return nil, fmt.Errorf("not a state file of format %d", stateFormat)
+	}
+	return s, nil
+}
+
+// remember stores an installed release, unless a higher one is remembered: a
+// downgrade that a person asked for does not lower the floor.
+func (c *Config) remember(v *trust.Verified) error {
+	policy, err := c.policy()
+	if err != nil {
+		return err
+	}
+	path, err := c.statePath()
+	if err != nil {
+		return err
+	}
+	next := state{Format: stateFormat, Policy: policyID(policy), Version: c.Version, Released: v.Release.Released, Seen: c.clock().UTC()}
+	if old, err := readState(path); err == nil && old.Policy == next.Policy {
+		if order, ok := compareVersions(next.Version, old.Version); ok && order < 0 {
+			next.Version, next.Released = old.Version, old.Released
+		}
+		if old.Seen.After(next.Seen) {
+			next.Seen = old.Seen
+		}
+	}
+	raw, err := json.Marshal(next)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return install.WriteFile(path, raw)
+}
+
+func policyID(p *trust.Policy) string {
+	if p == nil {
+		return "insecure: unsigned releases are allowed"
+	}
+	return p.ID()
+}
+
+// compareVersions orders two semantic versions, a leading v being optional. ok
+// is false if either is not one.
+func compareVersions(a, b string) (order int, ok bool) {
+	a, b = "v"+strings.TrimPrefix(a, "v"), "v"+strings.TrimPrefix(b, "v")
+	return semver.Compare(a, b), semver.IsValid(a) && semver.IsValid(b)
+}

@@ -1,0 +1,239 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package updater
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/choria-io/go-updater/internal/install"
+	"github.com/choria-io/go-updater/trust"
+)
+
+// Downloader can download releases from repositories
+//
+// It is not trusted: the core verifies the document behind the Spec, and hashes
+// the file that FetchBinary wrote, before anything is installed.
+type Downloader interface {
+	// Configure is called before anything else, with the whole configuration.
+	Configure(*Config) error
+	// FetchSpec returns the Spec of Config.Version, with its document: see Spec.
+	FetchSpec() (*Spec, error)
+	// FetchBinary creates target, which does not exist, with the uncompressed
+	// binary in it. The directory of target is private to the update.
+	FetchBinary(spec *Spec, target string) error
+}
+
+// Updater updates one target. It is safe for concurrent use; its calls wait for
+// one another.
+type Updater struct {
+	config *Config
+	turn   chan struct{} // holds the one token
+}
+
+// Result is what Apply did.
+type Result struct {
+	Updated  bool     // false: CurrentVersion was Version already
+	Version  string   // the version that the target holds now
+	Previous string   // CurrentVersion, empty if it was not given
+	Target   string   // the file that was replaced, symbolic links resolved
+	Backup   string   // where the previous binary lies
+	Signers  []string // key ids of those who signed, see trust.Key.ID
+}
+
+// Status is what Check found.
+type Status struct {
+	UpdateNeeded bool          // Apply would install Release
+	Current      string        // CurrentVersion, empty if it was not given
+	Release      trust.Release // verified; of an unsigned v0.1.0 document only Binary and Hash are set
+	Signers      []string      // key ids of those who signed
+	Checked      time.Time     // by the clock here
+}
+
+// New returns an Updater for the options, or an error that wraps [ErrConfig].
+func New(opts ...Option) (*Updater, error) {
+	c, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	u := &Updater{config: c, turn: make(chan struct{}, 1)}
+	u.turn <- struct{}{}
+	return u, nil
+}
+
+// begin waits for the calls before this one and sets the context that
+// downloaders see.
+func (u *Updater) begin(ctx context.Context) (end func(), err error) {
+	select {
+	case <-u.turn:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	u.config.ctx = ctx
+	return func() {
+		u.config.ctx = nil
+		u.turn <- struct{}{}
+	}, nil
+}
+
+// Check fetches and verifies the release document of Version, and tells whether
+// Apply would install it. It changes nothing on disk.
+func (u *Updater) Check(ctx context.Context) (*Status, error) {
+	end, err := u.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	_, v, err := u.config.fetchSpec()
+	if err != nil {
+		return nil, err
+	}
+	return &Status{
+		UpdateNeeded: u.config.CurrentVersion != u.config.Version,
+		Current:      u.config.CurrentVersion,
+		Release:      v.Release,
+		Signers:      v.Signers,
+		Checked:      u.config.clock(),
+	}, nil
+}
+
+// Apply installs Version, unless CurrentVersion says that it runs already. An
+// error means that the target is what it was, unless [RollbackError] of it is
+// non-nil. Cancelling ctx stops the download; once the verified binary is being
+// swapped in, the swap is finished.
+func (u *Updater) Apply(ctx context.Context) (*Result, error) {
+	end, err := u.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	c := u.config
+	result := &Result{Version: c.Version, Previous: c.CurrentVersion}
+	if c.CurrentVersion == c.Version {
+		c.note(slog.LevelInfo, "already at the wanted version", "version", c.Version)
+		return result, nil
+	}
+	c.note(slog.LevelInfo, "starting update", "version", c.Version, "current", c.CurrentVersion, "repo", redacted(c.SourceRepo))
+
+	spec, v, err := c.fetchSpec()
+	if err != nil {
+		return nil, err
+	}
+	c.warn(v)
+	session, err := install.Begin(c.TargetFile)
+	if err != nil {
+		return nil, fmt.Errorf("preparing update: %w", err)
+	}
+	defer session.Close()
+	// Another process may have installed a newer release before we held the
+	// lock: what was verified then is verified again now (T-rollback).
+	if v, err = c.verify(spec); err != nil {
+		return nil, err
+	}
+	if result.Backup, err = c.install(session, spec, v); err != nil {
+		return nil, err
+	}
+	result.Updated, result.Target, result.Signers = true, session.Target(), v.Signers
+	if err := c.remember(v); err != nil {
+		// The update stands: it must not be reported as failed. The version
+		// that runs from now on is the floor all the same.
+		c.note(slog.LevelWarn, "the update is installed, but could not be remembered", "error", err)
+	}
+	c.note(slog.LevelInfo, "updated", "version", c.Version, "target", result.Target, "backup", result.Backup)
+	return result, nil
+}
+
+// install downloads, checks and swaps: rows 9 to 12 of the order of checks.
+func (c *Config) install(session *install.Session, spec *Spec, v *trust.Verified) (backup string, err error) {
+	path, err := session.StagePath()
+	if err != nil {
+		return "", fmt.Errorf("preparing update: %w", err)
+	}
+	if err := guard("FetchBinary", func() error { return c.Downloader.FetchBinary(spec, path) }); err != nil {
+		return "", fmt.Errorf("downloading release %s: %w", c.Version, err)
+	}
+	size := v.Release.Size
+	if v.Legacy {
+		size = install.AnySize
+	}
+	staged, err := session.Seal(path, v.Release.Hash, size)
+	if err != nil {
+		return "", fmt.Errorf("checking the downloaded binary: %w", err)
+	}
+	if err := c.Context().Err(); err != nil {
+		return "", err
+	}
+	if backup, err = session.Commit(staged); err != nil {
+		return "", fmt.Errorf("replacing %s: %w", session.Target(), err)
+	}
+	return backup, nil
+}
+
+// warn says what the configuration leaves unchecked of this release.
+func (c *Config) warn(v *trust.Verified) {
+	if c.allowUnsigned {
+		c.note(slog.LevelWarn, "the release is installed without checking a signature", "version", c.Version)
+	}
+	if _, ordered := compareVersions(c.Version, c.CurrentVersion); !ordered && c.CurrentVersion != "" {
+		c.note(slog.LevelWarn, "versions that are not semantic have no order, downgrades are not noticed",
+			"version", c.Version, "current", c.CurrentVersion)
+	}
+}
+
+// Rollback puts the backup that the last Apply made back in place of the
+// target. It needs no network and asks no repository. [ErrNoBackup] means there
+// is nothing to go back to. The backup is used up by it.
+func (u *Updater) Rollback(ctx context.Context) error {
+	end, err := u.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return u.config.rollback()
+}
+
+func (c *Config) rollback() error {
+	if err := install.Rollback(c.TargetFile); err != nil {
+		return fmt.Errorf("rolling back %s: %w", c.TargetFile, err)
+	}
+	c.note(slog.LevelInfo, "rolled back", "target", c.TargetFile)
+	return nil
+}
+
+// FetchSpec retrieves the update specification matching opts, and verifies it
+func FetchSpec(opts ...Option) (*Spec, error) {
+	u, err := New(opts...)
+	if err != nil {
+		return nil, err
+	}
+	spec, _, err := u.config.fetchSpec()
+	return spec, err
+}
+
+// Apply applies a specific update: [New] and [Updater.Apply] in one, without a
+// deadline. Call [RollbackError] on its error.
+func Apply(opts ...Option) error {
+	u, err := New(opts...)
+	if err != nil {
+		return err
+	}
+	_, err = u.Apply(context.Background())
+	return err
+}
+
+// Rollback is [Updater.Rollback] without a deadline. Of the options only
+// TargetFile and the loggers matter: neither repository nor key is needed.
+func Rollback(opts ...Option) error {
+	c, err := newConfig(opts)
+	if err != nil {
+		return err
+	}
+	return c.rollback()
+}
