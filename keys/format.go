@@ -52,7 +52,7 @@ func FormatEncrypted(k *PrivateKey, f PrivateFormat, passphrase []byte) ([]byte,
 func seal(k *PrivateKey, f PrivateFormat, passphrase []byte) ([]byte, error) {
 	switch f {
 	case Sigstore, PKCS8:
-		der, err := x509.MarshalPKCS8PrivateKey(k.secret.key)
+		der, err := x509.MarshalPKCS8PrivateKey(k.secret().key)
 		if err != nil {
 			return nil, err
 		}
@@ -66,7 +66,7 @@ func seal(k *PrivateKey, f PrivateFormat, passphrase []byte) ([]byte, error) {
 		}
 		return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: sealed}), nil
 	case OpenSSH:
-		block, err := ssh.MarshalPrivateKeyWithPassphrase(k.secret.key, "", passphrase)
+		block, err := ssh.MarshalPrivateKeyWithPassphrase(k.secret().key, "", passphrase)
 		if err != nil {
 			return nil, err
 		}
@@ -82,13 +82,13 @@ func seal(k *PrivateKey, f PrivateFormat, passphrase []byte) ([]byte, error) {
 func FormatUnprotected(k *PrivateKey, f PrivateFormat) ([]byte, error) {
 	switch f {
 	case PKCS8:
-		der, err := x509.MarshalPKCS8PrivateKey(k.secret.key)
+		der, err := x509.MarshalPKCS8PrivateKey(k.secret().key)
 		if err != nil {
 			return nil, fmt.Errorf("encoding the key: %w", err)
 		}
 		return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 	case OpenSSH:
-		block, err := ssh.MarshalPrivateKey(k.secret.key, "")
+		block, err := ssh.MarshalPrivateKey(k.secret().key, "")
 		if err != nil {
 			return nil, fmt.Errorf("encoding the key: %w", err)
 		}

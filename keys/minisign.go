@@ -95,16 +95,18 @@ func fromMinisign(raw []byte) (*PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	key.secret.public.MinisignID = binary.LittleEndian.Uint64(raw[minisignIDAt:])
-	return key, nil
+	return newPrivateKey(key.secret().key, PublicKey{
+		Key:        key.Public(),
+		MinisignID: binary.LittleEndian.Uint64(raw[minisignIDAt:]),
+	}), nil
 }
 
 // formatMinisign writes the form that is not encrypted, as minisign -G -W does.
 func formatMinisign(k *PrivateKey) []byte {
 	raw := make([]byte, minisignSecretSize)
 	copy(raw, "Ed\x00\x00B2")
-	binary.LittleEndian.PutUint64(raw[minisignIDAt:], k.secret.public.MinisignID)
-	copy(raw[minisignKeyAt:], k.secret.key)
+	binary.LittleEndian.PutUint64(raw[minisignIDAt:], k.secret().public.MinisignID)
+	copy(raw[minisignKeyAt:], k.secret().key)
 	return fmt.Appendf(nil, "%s minisign secret key\n%s\n", minisignComment, base64.StdEncoding.EncodeToString(raw))
 }
 

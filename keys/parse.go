@@ -122,7 +122,7 @@ func onePEM(text []byte) (*pem.Block, error) {
 
 func notEd25519(kind string) error {
 	article := "a"
-	if strings.ContainsRune("AEX", rune(kind[0])) {
+	if strings.ContainsRune("AERXu", rune(kind[0])) {
 		article = "an"
 	}
 	return fmt.Errorf("%w: it is %s %s key, and releases are signed with Ed25519 only", ErrNotEd25519, article, kind)

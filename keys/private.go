@@ -5,7 +5,6 @@
 package keys
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/subtle"
@@ -20,9 +19,10 @@ import (
 // PrivateKey is an Ed25519 private key. It prints as its fingerprint and has no
 // JSON form, so that it does not end up in a log.
 type PrivateKey struct {
-	// A pointer, because fmt prints unexported fields without asking them: a
-	// PrivateKey inside another struct would otherwise show its bytes.
-	secret *secret
+	// A function, because fmt prints unexported fields without asking them: a
+	// PrivateKey inside another struct would otherwise show its bytes, even
+	// behind a pointer (for %s). The zero PrivateKey has none.
+	secret func() secret
 }
 
 type secret struct {
@@ -50,7 +50,11 @@ func fromSeed(seed []byte) (*PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &PrivateKey{&secret{key: key, public: NewPublicKey(public)}}, nil
+	return newPrivateKey(key, NewPublicKey(public)), nil
+}
+
+func newPrivateKey(key ed25519.PrivateKey, public PublicKey) *PrivateKey {
+	return &PrivateKey{func() secret { return secret{key, public} }}
 }
 
 // fromPair is fromSeed for files that also say what the public half is.
@@ -59,48 +63,55 @@ func fromPair(seed, public []byte) (*PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if subtle.ConstantTimeCompare(key.secret.public.Key.Bytes(), public) != 1 {
+	if subtle.ConstantTimeCompare(key.secret().public.Key.Bytes(), public) != 1 {
 		return nil, ErrKeyMismatch
 	}
 	return key, nil
 }
 
 // Public returns the public half.
-func (k PrivateKey) Public() trust.Key { return k.secret.public.Key }
+func (k PrivateKey) Public() trust.Key { return k.secret().public.Key }
 
 // PublicKey returns the public half with the names other tools know it by.
-func (k PrivateKey) PublicKey() PublicKey { return k.secret.public }
+func (k PrivateKey) PublicKey() PublicKey { return k.secret().public }
 
 // Equal reports whether both hold the same key, in constant time.
 func (k PrivateKey) Equal(other crypto.PrivateKey) bool {
 	o, ok := other.(*PrivateKey)
-	return ok && k.secret.key.Equal(o.secret.key)
+	return ok && k.secret().key.Equal(o.secret().key)
 }
 
 // Signer returns the key as sigstore's interface: pure Ed25519 (RFC 8032).
 func (k PrivateKey) Signer() (signature.Signer, error) {
-	loaded, err := signature.LoadED25519Signer(bytes.Clone(k.secret.key))
+	if k.secret == nil {
+		return nil, fmt.Errorf("loading the key: %w: there is none", ErrMalformed)
+	}
+	return keySigner{k}, nil
+}
+
+// keySigner stands before sigstore's signer, which prints its private key.
+type keySigner struct{ PrivateKey }
+
+// PublicKey implements signature.Signer.
+func (s keySigner) PublicKey(...signature.PublicKeyOption) (crypto.PublicKey, error) {
+	return ed25519.PublicKey(s.Public().Bytes()), nil
+}
+
+// SignMessage implements signature.Signer.
+func (s keySigner) SignMessage(message io.Reader, opts ...signature.SignOption) ([]byte, error) {
+	signer, err := signature.LoadED25519Signer(s.secret().key)
 	if err != nil {
 		return nil, fmt.Errorf("loading the key: %w", err)
 	}
-	return redactedSigner{loaded, k}, nil
+	return signer.SignMessage(message, opts...)
 }
-
-// redactedSigner hides sigstore's signer, which prints the private key for %v.
-type redactedSigner struct {
-	signature.Signer
-	key PrivateKey
-}
-
-// Format prints what the key prints.
-func (s redactedSigner) Format(f fmt.State, verb rune) { s.key.Format(f, verb) }
 
 // String names the key without showing it.
 func (k PrivateKey) String() string {
 	if k.secret == nil {
 		return "keys.PrivateKey(none)"
 	}
-	return "keys.PrivateKey(" + k.secret.public.Key.ID() + ")"
+	return "keys.PrivateKey(" + k.secret().public.Key.ID() + ")"
 }
 
 // GoString is String, so that %#v shows no secret.

@@ -1,0 +1,400 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package keys
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"encoding/pem"
+	"strings"
+	"testing"
+
+	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/blake2b"
+	"golang.org/x/crypto/ssh"
+
+	"github.com/choria-io/go-updater/trust"
+)
+
+func TestReadsKeysOfOtherTools(t *testing.T) {
+	for _, tc := range []struct {
+		private, public string
+		encrypted       bool
+	}{
+		{"openssl.pem", "openssl.pub", false},
+		{"openssl-pbkdf2.pem", "openssl.pub", true},
+		{"openssl-scrypt.pem", "openssl.pub", true},
+		{"openssl-sha512.pem", "openssl.pub", true},
+		{"openssl-sha1.pem", "openssl.pub", true},
+		{"openssh", "openssh.pub", false},
+		{"openssh-encrypted", "openssh-encrypted.pub", true},
+		{"minisign.key", "minisign.pub", false},
+		{"minisign-encrypted.key", "minisign-encrypted.pub", true},
+	} {
+		t.Run(tc.private, func(t *testing.T) {
+			t.Parallel() // minisign's scrypt takes 1 GiB and seconds
+			data := testdata(t, tc.private)
+			public, err := ParsePublic(testdata(t, tc.public))
+			require.NoError(t, err)
+			require.Len(t, public, 1)
+
+			info, err := Inspect(data)
+			require.NoError(t, err)
+			require.Equal(t, tc.encrypted, info.Encrypted)
+			if tc.encrypted {
+				_, err = ParsePrivate(data, nil)
+				require.ErrorIs(t, err, ErrPassphraseNeeded)
+				_, err = ParsePrivate(data, []byte("wrong"))
+				require.ErrorIs(t, err, ErrPassphrase)
+			}
+			k, err := ParsePrivate(data, []byte(testPassphrase))
+			require.NoError(t, err)
+			require.Equal(t, public[0], k.PublicKey(), "the minisign number too")
+
+			if tc.private == "minisign-encrypted.key" {
+				return
+			}
+			dos := bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n"))
+			k, err = ParsePrivate(dos, []byte(testPassphrase))
+			require.NoError(t, err, "a file edited on Windows is the same key")
+			require.Equal(t, public[0], k.PublicKey())
+		})
+	}
+}
+
+func TestReadsCosignKeys(t *testing.T) {
+	k := rfcKey(t)
+	der, err := x509.MarshalPKCS8PrivateKey(k.secret().key)
+	require.NoError(t, err)
+	for name, level := range map[string]encrypted.KDFParameterStrength{"legacy": encrypted.Legacy, "standard": encrypted.Standard, "owasp": encrypted.OWASP} {
+		for _, kind := range []string{"ENCRYPTED COSIGN PRIVATE KEY", "ENCRYPTED SIGSTORE PRIVATE KEY"} {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				sealed, err := encrypted.EncryptWithCustomKDFParameters(der, []byte(testPassphrase), level)
+				require.NoError(t, err)
+				back, err := ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: sealed}), []byte(testPassphrase))
+				require.NoError(t, err)
+				require.True(t, back.Equal(k))
+			})
+		}
+	}
+	// cosign makes such keys when COSIGN_PASSWORD is empty; they can be read.
+	sealed, err := encrypted.Encrypt(der, []byte{})
+	require.NoError(t, err)
+	_, err = ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED SIGSTORE PRIVATE KEY", Bytes: sealed}), []byte{})
+	require.NoError(t, err)
+}
+
+func TestReadsRFC8410Version2(t *testing.T) {
+	k, err := ParsePrivate(testdata(t, "rfc8410-v2.pem"), nil)
+	require.NoError(t, err)
+	// RFC 8410 §10.1 gives the public half.
+	public, err := ParsePublic([]byte("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n"))
+	require.NoError(t, err)
+	require.Equal(t, public[0].Key, k.Public())
+}
+
+func TestRefusesOtherKinds(t *testing.T) {
+	for name, says := range map[string]string{
+		"rsa.pem": "an RSA key", "rsa-pkcs1.pem": "an RSA key", "ec.pem": "an ECDSA key", "ec-sec1.pem": "an EC key",
+		"dsa.pem": "a DSA key", "x25519.pem": "an X25519 key", "ed448.pem": "an Ed448 key",
+		"openssh-rsa": "an RSA key", "openssh-ecdsa": "an ECDSA key",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ParsePrivate(testdata(t, name), nil)
+			require.ErrorIs(t, err, ErrNotEd25519)
+			require.ErrorContains(t, err, says)
+		})
+	}
+	t.Run("encrypted RSA", func(t *testing.T) {
+		block, _ := pem.Decode(testdata(t, "rsa.pem"))
+		for kind, seal := range map[string]func(_, _ []byte) ([]byte, error){
+			"ENCRYPTED PRIVATE KEY": sealPKCS8, "ENCRYPTED SIGSTORE PRIVATE KEY": encrypted.Encrypt,
+		} {
+			sealed, err := seal(block.Bytes, []byte(testPassphrase))
+			require.NoError(t, err)
+			_, err = ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: sealed}), []byte(testPassphrase))
+			require.ErrorIs(t, err, ErrNotEd25519)
+		}
+	})
+}
+
+// mismatched is one key file of each form that says what its public half is,
+// with a bit of that half changed. Signing with it would leak the key.
+func TestRefusesMismatchedHalves(t *testing.T) {
+	t.Run("pkcs8 version 2", func(t *testing.T) {
+		block, _ := pem.Decode(testdata(t, "rfc8410-v2.pem"))
+		block.Bytes[len(block.Bytes)-1] ^= 1
+		_, err := ParsePrivate(pem.EncodeToMemory(block), nil)
+		require.ErrorIs(t, err, ErrKeyMismatch)
+
+		sealed, err := sealPKCS8(block.Bytes, []byte(testPassphrase))
+		require.NoError(t, err)
+		_, err = ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: sealed}), []byte(testPassphrase))
+		require.ErrorIs(t, err, ErrKeyMismatch)
+	})
+	t.Run("openssh", func(t *testing.T) {
+		k := rfcKey(t)
+		other := testKey2(t)
+		block, _ := pem.Decode(testdata(t, "openssh"))
+		whole, err := ParsePrivate(pem.EncodeToMemory(block), nil)
+		require.NoError(t, err)
+		half := whole.Public().Bytes()
+		require.Equal(t, 3, bytes.Count(block.Bytes, half), "outside, inside, and behind the seed")
+
+		// Behind the seed: what crypto/ed25519 would sign with.
+		last := bytes.LastIndex(block.Bytes, half)
+		changed := bytes.Clone(block.Bytes)
+		copy(changed[last:], k.Public().Bytes())
+		_, err = ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: changed}), nil)
+		require.ErrorIs(t, err, ErrKeyMismatch)
+
+		// All three alike, so that only deriving finds it.
+		changed = bytes.ReplaceAll(block.Bytes, half, other.Public().Bytes())
+		_, err = ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: changed}), nil)
+		require.ErrorIs(t, err, ErrKeyMismatch)
+
+		// The outer one only, which ssh-keygen -y would show.
+		changed = bytes.Replace(block.Bytes, half, other.Public().Bytes(), 1)
+		_, err = ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: changed}), nil)
+		require.ErrorIs(t, err, ErrKeyMismatch)
+
+		broken := ed25519.PrivateKey(bytes.Clone(k.secret().key))
+		copy(broken[32:], other.Public().Bytes())
+		sealed, err := ssh.MarshalPrivateKeyWithPassphrase(broken, "", []byte(testPassphrase))
+		require.NoError(t, err)
+		_, err = ParsePrivate(pem.EncodeToMemory(sealed), []byte(testPassphrase))
+		require.ErrorIs(t, err, ErrKeyMismatch)
+	})
+	t.Run("minisign", func(t *testing.T) {
+		raw, err := minisignLine(testdata(t, "minisign.key"))
+		require.NoError(t, err)
+		raw[minisignKeyAt+32] ^= 1
+		_, err = ParsePrivate(minisignFile(raw), nil)
+		require.ErrorIs(t, err, ErrKeyMismatch)
+
+		broken := rfcKey(t)
+		copy(broken.secret().key[32:], testKey2(t).Public().Bytes())
+		sealed, err := sealMinisign(broken, []byte(testPassphrase))
+		require.NoError(t, err)
+		_, err = ParsePrivate(sealed, []byte(testPassphrase))
+		require.ErrorIs(t, err, ErrKeyMismatch)
+	})
+}
+
+func testKey2(t testing.TB) *PrivateKey {
+	k, err := Generate(strings.NewReader(strings.Repeat("2", 32)))
+	require.NoError(t, err)
+	return k
+}
+
+func minisignFile(raw []byte) []byte {
+	return []byte(minisignComment + " test\n" + base64.StdEncoding.EncodeToString(raw) + "\n")
+}
+
+func TestMinisignChecksum(t *testing.T) {
+	raw, err := minisignLine(testdata(t, "minisign.key"))
+	require.NoError(t, err)
+	sum := blake2b.Sum256(append([]byte("Ed"), raw[minisignIDAt:minisignSumAt]...))
+
+	copy(raw[minisignSumAt:], sum[:])
+	_, err = ParsePrivate(minisignFile(raw), nil)
+	require.NoError(t, err, "a right checksum")
+
+	raw[minisignSumAt] ^= 1
+	_, err = ParsePrivate(minisignFile(raw), nil)
+	require.ErrorIs(t, err, ErrMalformed)
+}
+
+// A file that asks for absurd work is refused before any is done (DoS). Each
+// differs from a good file in the cost alone.
+func TestBoundsCosts(t *testing.T) {
+	t.Run("PBKDF2", func(t *testing.T) {
+		_, err := ParsePrivate(testdata(t, "openssl-slow.pem"), []byte(testPassphrase))
+		require.ErrorIs(t, err, ErrUnsupported)
+	})
+	t.Run("scrypt in PKCS#8", func(t *testing.T) {
+		block, _ := pem.Decode(testdata(t, "openssl-scrypt.pem"))
+		cost := []byte{0x02, 0x02, 0x40, 0x00, 0x02, 0x01, 0x08, 0x02, 0x01, 0x01} // N=16384 r=8 p=1
+		require.Equal(t, 1, bytes.Count(block.Bytes, cost))
+		for name, changed := range map[string][]byte{
+			"p": {0x02, 0x02, 0x40, 0x00, 0x02, 0x01, 0x08, 0x02, 0x01, 0x7f},
+			"r": {0x02, 0x02, 0x40, 0x00, 0x02, 0x01, 0x00, 0x02, 0x01, 0x01},
+			"0": {0x02, 0x02, 0x40, 0x00, 0x02, 0x01, 0x08, 0x02, 0x01, 0x00},
+		} {
+			der := bytes.Replace(block.Bytes, cost, changed, 1)
+			_, err := ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: der}), []byte(testPassphrase))
+			require.ErrorIs(t, err, ErrUnsupported, name)
+		}
+		// N=2^30 takes the place of r too; memory is N·r.
+		big := bytes.Replace(block.Bytes, cost, []byte{0x02, 0x04, 0x40, 0x00, 0x00, 0x00, 0x02, 0x01, 0x08, 0x02, 0x01, 0x01}, 1)
+		lengthen(big, 2)
+		_, err := ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: big}), []byte(testPassphrase))
+		require.ErrorIs(t, err, ErrUnsupported)
+	})
+	t.Run("scrypt in sigstore", func(t *testing.T) {
+		data, err := FormatEncrypted(rfcKey(t), Sigstore, []byte(testPassphrase))
+		require.NoError(t, err)
+		block, _ := pem.Decode(data)
+		for _, change := range [][2]string{{`"N":65536`, `"N":1073741824`}, {`"r":8`, `"r":8000`}, {`"p":1`, `"p":1000`}, {`"N":65536`, `"N":0`}} {
+			body := bytes.Replace(block.Bytes, []byte(change[0]), []byte(change[1]), 1)
+			require.NotEqual(t, block.Bytes, body)
+			_, err := ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: body}), []byte(testPassphrase))
+			require.ErrorIs(t, err, ErrUnsupported, change[1])
+		}
+	})
+	t.Run("bcrypt", func(t *testing.T) {
+		block, _ := pem.Decode(testdata(t, "openssh-encrypted"))
+		at := bytes.Index(block.Bytes, []byte{0, 0, 0, 16, 0, 0, 0}) // rounds, then NumKeys
+		require.Positive(t, at)
+		rounds := bytes.Index(block.Bytes, []byte("bcrypt")) + 6 + 4 + 4 + 16
+		binary.BigEndian.PutUint32(block.Bytes[rounds:], 1<<30)
+		_, err := ParsePrivate(pem.EncodeToMemory(block), []byte(testPassphrase))
+		require.ErrorIs(t, err, ErrUnsupported)
+	})
+	t.Run("scrypt in minisign", func(t *testing.T) {
+		raw, err := minisignLine(testdata(t, "minisign-encrypted.key"))
+		require.NoError(t, err)
+		binary.LittleEndian.PutUint64(raw[46:], 1<<50)
+		_, err = ParsePrivate(minisignFile(raw), []byte(testPassphrase))
+		require.ErrorIs(t, err, ErrPassphrase)
+	})
+}
+
+// lengthen adds n to the lengths of the DER around the scrypt parameters.
+func lengthen(der []byte, n byte) {
+	kdf := bytes.Index(der, []byte{0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x04, 0x0b}) // OID of scrypt
+	der[kdf+9+1] += n                                                                     // its parameters
+	der[kdf-3] += n                                                                       // KDF
+	der[kdf-5] += n                                                                       // PBES2 parameters
+	der[kdf-5-13] += n                                                                    // AlgorithmIdentifier
+	der[2] += n                                                                           // all
+}
+
+func TestRefusesUnsound(t *testing.T) {
+	good := string(testdata(t, "openssl.pem"))
+	sealed := testdata(t, "openssl-pbkdf2.pem")
+	k, err := ParsePrivate([]byte(good), nil)
+	require.NoError(t, err)
+	sigstore, err := FormatEncrypted(k, Sigstore, []byte(testPassphrase))
+	require.NoError(t, err)
+	block, _ := pem.Decode(sigstore)
+	var fields map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(block.Bytes, &fields))
+	fields["cipher"] = json.RawMessage(`{"name":"rot13","nonce":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}`)
+	rot13, err := json.Marshal(fields)
+	require.NoError(t, err)
+	plain, _ := pem.Decode([]byte(good))
+
+	for name, tc := range map[string]struct {
+		data string
+		err  error
+	}{
+		"empty":                   {"", ErrMalformed},
+		"blank":                   {" \n", ErrMalformed},
+		"too large":               {good + strings.Repeat("\n", MaxFile), ErrMalformed},
+		"two keys":                {good + good, ErrMalformed},
+		"text after":              {good + "x", ErrMalformed},
+		"text before":             {"x\n" + good, ErrMalformed},
+		"not PEM":                 {"hunter2hunter2", ErrMalformed},
+		"another PEM":             {strings.ReplaceAll(good, "PRIVATE KEY", "X509 CRL"), ErrMalformed},
+		"DER cut":                 {string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: plain.Bytes[:40]})), ErrMalformed},
+		"DER with more":           {string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: append(bytes.Clone(plain.Bytes), 0)})), ErrMalformed},
+		"ciphertext as plain":     {strings.ReplaceAll(string(sealed), "ENCRYPTED PRIVATE", "PRIVATE"), ErrMalformed},
+		"plain as ciphertext":     {strings.ReplaceAll(good, "PRIVATE KEY", "ENCRYPTED SIGSTORE PRIVATE KEY"), ErrMalformed},
+		"triple DES":              {string(testdata(t, "openssl-des3.pem")), ErrUnsupported},
+		"another cipher":          {string(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: rot13})), ErrUnsupported},
+		"public PEM":              {string(testdata(t, "openssl.pub")), ErrNotPrivate},
+		"public RSA PEM":          {string(testdata(t, "rsa.pub")), ErrNotPrivate},
+		"public OpenSSH":          {string(testdata(t, "openssh.pub")), ErrNotPrivate},
+		"public minisign":         {string(testdata(t, "minisign.pub")), ErrNotPrivate},
+		"public base64":           {string(testdata(t, "rfc8032-base64.golden")), ErrNotPrivate},
+		"public raw":              {string(testdata(t, "rfc8032-raw.golden")), ErrNotPrivate},
+		"minisign without a line": {minisignComment, ErrMalformed},
+		"minisign cut":            {string(testdata(t, "minisign.key")[:200]), ErrMalformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ParsePrivate([]byte(tc.data), []byte(testPassphrase))
+			require.ErrorIs(t, err, tc.err)
+		})
+	}
+}
+
+func TestParsePublic(t *testing.T) {
+	k := rfcKey(t).PublicKey()
+	for _, f := range PublicFormats() {
+		if f == PublicGo {
+			continue
+		}
+		t.Run(string(f), func(t *testing.T) {
+			back, err := ParsePublic(testdata(t, "rfc8032-"+string(f)+".golden"))
+			require.NoError(t, err)
+			require.Equal(t, []PublicKey{k}, back)
+		})
+	}
+	t.Run("several", func(t *testing.T) {
+		two := testKey2(t).PublicKey()
+		back, err := ParsePublic(append(k.Key.PEM(), two.Key.PEM()...))
+		require.NoError(t, err)
+		require.Equal(t, []PublicKey{k, two}, back)
+
+		more, err := FormatPublic(two, PublicOpenSSH)
+		require.NoError(t, err)
+		lines := string(testdata(t, "rfc8032-openssh.golden")) + "# and\n\n" + string(more)
+		back, err = ParsePublic([]byte(lines))
+		require.NoError(t, err)
+		require.Equal(t, []PublicKey{k, two}, back)
+	})
+	t.Run("bare minisign line", func(t *testing.T) {
+		_, line, _ := bytes.Cut(testdata(t, "minisign.pub"), []byte("\n"))
+		bare, err := ParsePublic(line)
+		require.NoError(t, err)
+		whole, err := ParsePublic(testdata(t, "minisign.pub"))
+		require.NoError(t, err)
+		require.Equal(t, whole, bare)
+	})
+
+	line := strings.TrimSpace(string(testdata(t, "rfc8032-openssh.golden")))
+	zero := base64.StdEncoding.EncodeToString(append([]byte("Ed12345678"), make([]byte, 32)...))
+	for name, tc := range map[string]struct {
+		data string
+		err  error
+	}{
+		"empty":                    {"", ErrMalformed},
+		"too large":                {strings.Repeat(" ", MaxFile+1), ErrMalformed},
+		"private PEM":              {string(testdata(t, "openssl.pem")), ErrNotPublic},
+		"private sealed PEM":       {string(testdata(t, "openssl-pbkdf2.pem")), ErrNotPublic},
+		"private OpenSSH":          {string(testdata(t, "openssh")), ErrNotPublic},
+		"private minisign":         {string(testdata(t, "minisign.key")), ErrNotPublic},
+		"private sealed minisign":  {string(testdata(t, "minisign-encrypted.key")), ErrNotPublic},
+		"private behind public":    {string(testdata(t, "openssl.pub")) + string(testdata(t, "openssl.pem")), ErrNotPublic},
+		"RSA PEM":                  {string(testdata(t, "rsa.pub")), trust.ErrBadKey},
+		"RSA OpenSSH":              {string(testdata(t, "openssh-rsa.pub")), ErrNotEd25519},
+		"ECDSA OpenSSH":            {string(testdata(t, "openssh-ecdsa.pub")), ErrNotEd25519},
+		"OpenSSH under other name": {strings.Replace(line, "ssh-ed25519", "ssh-rsa", 1), ErrMalformed},
+		"OpenSSH without key":      {"ssh-ed25519", ErrMalformed},
+		"OpenSSH damaged":          {line[:40], ErrMalformed},
+		"too many OpenSSH lines":   {strings.Repeat(line+"\n", trust.MaxKeys+1), ErrMalformed},
+		"low order in minisign":    {zero, trust.ErrBadKey},
+		"nonsense":                 {"hunter2hunter2", trust.ErrBadKey},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ParsePublic([]byte(tc.data))
+			require.ErrorIs(t, err, tc.err)
+		})
+	}
+}
+
+func TestNames(t *testing.T) {
+	k := rfcKey(t).PublicKey()
+	require.Equal(t, strings.ToUpper(k.Key.ID()[:16]), k.MinisignName())
+	read, err := ParsePublic(testdata(t, "minisign.pub"))
+	require.NoError(t, err)
+	require.Contains(t, string(testdata(t, "minisign.pub")), read[0].MinisignName())
+}
