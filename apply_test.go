@@ -27,6 +27,9 @@ func TestApplyInstallsAndRollsBack(t *testing.T) {
 			w := newWorld(t)
 			w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
 			before := w.snapshot()
+			old, err := os.Stat(w.target)
+			require.NoError(t, err)
+			mode := old.Mode()
 			opts := w.options()
 			if scheme == "file" {
 				opts = w.options(updater.SourceRepo("file://" + filepath.ToSlash(w.repo)))
@@ -48,7 +51,7 @@ func TestApplyInstallsAndRollsBack(t *testing.T) {
 			w.holds(newContent)
 			info, err := os.Stat(w.target)
 			require.NoError(t, err)
-			require.Equal(t, os.FileMode(0o751), info.Mode())
+			require.Equal(t, mode, info.Mode())
 			backup, err := os.ReadFile(result.Backup)
 			require.NoError(t, err)
 			require.Equal(t, oldContent, string(backup))

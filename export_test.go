@@ -13,3 +13,12 @@ func Idle(d time.Duration) Option {
 		return nil
 	}
 }
+
+// ReadState reads what is remembered, for its fuzz target.
+func ReadState(path string) (version string, seen time.Time, err error) {
+	s, err := readState(path)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	return s.Version, s.Seen, nil
+}

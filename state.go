@@ -5,7 +5,6 @@
 package updater
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -98,9 +97,7 @@ func readState(path string) (*state, error) {
 		return nil, err
 	}
 	s := &state{}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(s); err != nil {
+	if err := json.Unmarshal(raw, s); err != nil {
 		return nil, fmt.Errorf("not a state file: %w", err)
 	}
 	if s.Format != stateFormat || s.Policy == "" || s.Version == "" || s.Seen.IsZero() || len(raw) > maxState {

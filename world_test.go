@@ -58,8 +58,8 @@ func pack(t testing.TB, content []byte) []byte {
 type release struct {
 	doc      trust.Release
 	artifact []byte
-	signers  []ed25519.PrivateKey              // the first makes "signature", others cosign
-	fields   func(map[string]any)              // changes fields before they are signed
+	signers  []ed25519.PrivateKey                // the first makes "signature", others cosign
+	fields   func(map[string]any)                // changes fields before they are signed
 	document func(t *testing.T, d []byte) []byte // changes the document after it was signed
 }
 

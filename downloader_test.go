@@ -1,0 +1,192 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package updater_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/trust"
+)
+
+// directory is a downloader as a program written for v0.1.0 has one: it reads
+// release.json with encoding/json and writes the binary where it is told.
+type directory struct {
+	dir    string
+	binary []byte
+
+	config     *updater.Config
+	configured int
+	fetchSpec  func() (*updater.Spec, error)
+	fetch      func(spec *updater.Spec, target string) error
+}
+
+func (d *directory) Configure(c *updater.Config) error {
+	d.config = c
+	d.configured++
+	return nil
+}
+
+func (d *directory) FetchSpec() (*updater.Spec, error) {
+	if d.fetchSpec != nil {
+		return d.fetchSpec()
+	}
+	raw, err := os.ReadFile(filepath.Join(d.dir, d.config.Version, d.config.OperatingSystem, d.config.Architecture, "release.json"))
+	if err != nil {
+		return nil, err
+	}
+	spec := &updater.Spec{}
+	return spec, json.Unmarshal(raw, spec)
+}
+
+func (d *directory) FetchBinary(spec *updater.Spec, target string) error {
+	if d.fetch != nil {
+		return d.fetch(spec, target)
+	}
+	return os.WriteFile(target, d.binary, 0o755)
+}
+
+func TestCustomDownloaderIsNotTrusted(t *testing.T) {
+	binary := []byte(newContent)
+	errOwn := errors.New("its own")
+	for _, tc := range []struct {
+		name   string
+		change func(d *directory)
+		want   error
+		text   string
+	}{
+		{"as it should be", func(*directory) {}, nil, ""},
+		{"fails", func(d *directory) { d.fetchSpec = func() (*updater.Spec, error) { return nil, errOwn } }, errOwn, ""},
+		{"returns nothing", func(d *directory) { d.fetchSpec = func() (*updater.Spec, error) { return nil, nil } }, nil, "no Spec"},
+		{"panics on the document", func(d *directory) { d.fetchSpec = func() (*updater.Spec, error) { panic("boom") } }, nil, "panicked: boom"},
+		{"panics on the binary", func(d *directory) { d.fetch = func(*updater.Spec, string) error { panic("boom") } }, nil, "panicked: boom"},
+		{"makes the Spec up", func(d *directory) {
+			d.fetchSpec = func() (*updater.Spec, error) {
+				return &updater.Spec{BinaryPath: "x", Sha256Hash: sum(binary)}, nil
+			}
+		}, trust.ErrUnsigned, "ParseSpec"},
+		{"writes another binary", func(d *directory) { d.binary = []byte("another program") }, updater.ErrHash, ""},
+		{"writes one byte more", func(d *directory) { d.binary = append(binary, 'x') }, updater.ErrHash, ""},
+		{"writes nothing", func(d *directory) { d.fetch = func(*updater.Spec, string) error { return nil } }, os.ErrNotExist, ""},
+		{"makes a symbolic link", func(d *directory) {
+			d.fetch = func(_ *updater.Spec, target string) error {
+				return os.Symlink(filepath.Join(d.dir, "elsewhere"), target)
+			}
+		}, nil, "not a regular file"},
+		{"makes a second name", func(d *directory) {
+			d.fetch = func(_ *updater.Spec, target string) error {
+				if err := os.WriteFile(target, binary, 0o600); err != nil {
+					return err
+				}
+				return os.Link(target, filepath.Join(d.dir, "second name"))
+			}
+		}, nil, "names"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.publish("1.2.3", newRelease(t, "1.2.3", binary))
+			require.NoError(t, os.WriteFile(filepath.Join(w.repo, "elsewhere"), binary, 0o600))
+			d := &directory{dir: w.repo, binary: binary}
+			tc.change(d)
+			before := w.snapshot()
+			err := updater.Apply(w.options(updater.DownloadMethod(d))...)
+			require.Equal(t, 1, d.configured)
+			if tc.want == nil && tc.text == "" {
+				require.NoError(t, err)
+				w.holds(newContent)
+				return
+			}
+			if tc.want != nil {
+				require.ErrorIs(t, err, tc.want)
+			}
+			require.ErrorContains(t, err, tc.text)
+			require.Equal(t, before, w.snapshot())
+		})
+	}
+}
+
+func TestDownloaderSeesWholeConfigurationWhateverTheOrder(t *testing.T) {
+	w := newWorld(t)
+	d := &directory{dir: w.repo}
+	_, err := updater.New(append([]updater.Option{updater.DownloadMethod(d)}, w.options()...)...)
+	require.NoError(t, err)
+	require.Equal(t, 1, d.configured)
+	require.Equal(t, "1.2.3", d.config.Version)
+	require.NotNil(t, d.config.Log)
+	require.NotNil(t, d.config.Context())
+}
+
+// A Spec cannot claim to be verified: who calls the downloader directly gets
+// the same checks.
+func TestHTTPDownloaderVerifiesOnItsOwn(t *testing.T) {
+	w := newWorld(t)
+	r := newRelease(t, "1.2.3", []byte(newContent))
+	w.publish("1.2.3", r)
+	d := &updater.HTTPDownloader{}
+	_, err := updater.New(w.options(updater.DownloadMethod(d))...)
+	require.NoError(t, err)
+	target := filepath.Join(t.TempDir(), "staged")
+
+	spec, err := d.FetchSpec()
+	require.NoError(t, err)
+	require.Equal(t, w.server.URL+"/1.2.3/linux/amd64/"+r.doc.Binary, spec.BinaryURI.String())
+	require.NoError(t, d.FetchBinary(spec, target))
+	got, err := os.ReadFile(target)
+	require.NoError(t, err)
+	require.Equal(t, newContent, string(got))
+	info, err := os.Stat(target)
+	require.NoError(t, err)
+	require.Zero(t, info.Mode()&0o111, "not executable before it is installed")
+
+	require.ErrorIs(t, d.FetchBinary(spec, target), os.ErrExist, "never writes through what is there")
+	require.NoError(t, os.Remove(target))
+
+	forged, err := updater.ParseSpec(fmt.Appendf(nil, `{"binary":%q,"hash":%q}`, r.doc.Binary, r.doc.Hash))
+	require.NoError(t, err)
+	require.ErrorIs(t, d.FetchBinary(forged, target), trust.ErrUnsigned)
+	require.NoFileExists(t, target)
+
+	require.Error(t, (&updater.HTTPDownloader{}).FetchBinary(spec, target), "not configured")
+	_, err = (&updater.HTTPDownloader{}).FetchSpec()
+	require.Error(t, err, "not configured")
+}
+
+func TestFetchSpecReturnsOnlyWhatWasVerified(t *testing.T) {
+	w := newWorld(t)
+	r := newRelease(t, "1.2.3", []byte(newContent))
+	w.publish("1.2.3", r)
+	spec, err := updater.FetchSpec(w.options()...)
+	require.NoError(t, err)
+	require.Equal(t, r.doc.Hash, spec.Sha256Hash)
+	require.Equal(t, r.doc.Binary, spec.BinaryPath)
+	require.NotEmpty(t, spec.Signature)
+
+	// What a document says of its own address is not believed.
+	r.fields = func(f map[string]any) { f["uri"] = "http://elsewhere.example.net/" }
+	w.publish("1.2.3", r)
+	spec, err = updater.FetchSpec(w.options()...)
+	require.NoError(t, err)
+	require.Equal(t, w.server.URL+"/1.2.3/linux/amd64/"+r.doc.Binary, spec.BinaryURI.String())
+
+	r.signers[0] = testKey(9)
+	w.publish("1.2.3", r)
+	spec, err = updater.FetchSpec(w.options()...)
+	require.ErrorIs(t, err, trust.ErrSignature)
+	require.Nil(t, spec)
+}
+
+func TestParseSpecKeepsItsLimit(t *testing.T) {
+	_, err := updater.ParseSpec(make([]byte, trust.MaxDocument+1))
+	require.ErrorIs(t, err, trust.ErrMalformed)
+	_, err = updater.ParseSpec([]byte("{"))
+	require.ErrorIs(t, err, trust.ErrMalformed)
+}

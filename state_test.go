@@ -1,0 +1,167 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package updater_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/trust"
+)
+
+// remembering is a world that installed 1.3.0 without knowing what runs, so
+// that only what is remembered keeps it from going back.
+func remembering(t *testing.T) (w *world, state string, opts []updater.Option) {
+	t.Helper()
+	w = newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte("older")))
+	w.publish("1.3.0", newRelease(t, "1.3.0", []byte(newContent)))
+	unknown := updater.CurrentVersion("")
+	require.NoError(t, updater.Apply(w.options(unknown, updater.Version("1.3.0"))...))
+	w.holds(newContent)
+	state = filepath.Join(filepath.Dir(w.target), ".app.update", "trust.json")
+	return w, state, []updater.Option{unknown}
+}
+
+func TestRememberedVersionIsTheFloor(t *testing.T) {
+	w, state, opts := remembering(t)
+	w.refuses(trust.ErrRollback, opts...)
+	info, err := os.Stat(state)
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o600), info.Mode())
+
+	t.Run("a downgrade that was asked for does not lower it", func(t *testing.T) {
+		require.NoError(t, updater.Apply(w.options(append(opts, updater.AllowDowngrade())...)...))
+		w.holds("older")
+		w.refuses(trust.ErrRollback, opts...)
+	})
+	t.Run("a rollback does not lower it", func(t *testing.T) {
+		require.NoError(t, updater.Rollback(updater.TargetFile(w.target)))
+		w.refuses(trust.ErrRollback, opts...)
+	})
+	t.Run("a change of keys starts anew", func(t *testing.T) {
+		both := updater.PublicKeys(1, public(testKey(1)), public(testKey(2)))
+		require.NoError(t, updater.Apply(w.options(append(opts, updater.PublicKey(nil), both)...)...))
+		w.holds("older")
+	})
+}
+
+func TestOlderDocumentOfTheSameVersionIsRefused(t *testing.T) {
+	w, _, opts := remembering(t)
+	again := newRelease(t, "1.3.0", []byte("first build of 1.3.0"))
+	again.doc.Released = again.doc.Released.Add(-time.Second)
+	w.publish("1.3.0", again)
+	w.refuses(trust.ErrRollback, append(opts, updater.Version("1.3.0"))...)
+}
+
+// A clock that was set back must not revive what expired.
+func TestClockSetBackDoesNotReviveADocument(t *testing.T) {
+	w := newWorld(t)
+	old := newRelease(t, "1.3.0", []byte("expired"))
+	old.doc.Expires = now.Add(-time.Second)
+	old.doc.Released = now.Add(-48 * time.Hour)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	w.publish("1.3.0", old)
+	require.NoError(t, updater.Apply(w.options()...))
+	back := updater.Clock(func() time.Time { return now.Add(-time.Hour) })
+	err := w.refuses(trust.ErrExpired, back, updater.Version("1.3.0"))
+	require.ErrorContains(t, err, "an update was accepted here at 2026-11-23T12:00:00Z")
+}
+
+func TestClockThatIsWrongIsToldApart(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	for year, hint := range map[int]string{1970: "is it right?", 2076: "expired at"} {
+		clock := updater.Clock(func() time.Time { return time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC) })
+		require.ErrorContains(t, w.refuses(trust.ErrExpired, clock), hint)
+	}
+}
+
+// Damaged memory is never taken for no memory in silence.
+func TestDamagedStateIsNotForgotten(t *testing.T) {
+	for name, damage := range map[string]func(honest []byte) []byte{
+		"truncated":       func(b []byte) []byte { return b[:len(b)/2] },
+		"empty":           func([]byte) []byte { return nil },
+		"another format":  func([]byte) []byte { return []byte(`{"format":2}`) },
+		"without version": func([]byte) []byte { return []byte(`{"format":1,"policy":"x","seen":"2026-01-01T00:00:00Z"}`) },
+		"data after it":   func(b []byte) []byte { return append(b, "{}"...) },
+		"endless":         func(b []byte) []byte { return append(b, make([]byte, 1<<20)...) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, state, unknown := remembering(t)
+			honest, err := os.ReadFile(state)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(state, damage(honest), 0o600))
+
+			require.ErrorContains(t, w.refuses(updater.ErrState, unknown...), state)
+			w.refuses(trust.ErrRollback, updater.CurrentVersion("1.3.0"))
+			require.Contains(t, w.log.String(), "warning: remembered trust is damaged")
+
+			w.publish("1.4.0", newRelease(t, "1.4.0", []byte("newest")))
+			require.NoError(t, updater.Apply(w.options(updater.CurrentVersion("1.3.0"), updater.Version("1.4.0"))...))
+			w.refuses(trust.ErrRollback, unknown...)
+		})
+	}
+}
+
+func TestDeletedStateLeavesTheRunningVersionAsFloor(t *testing.T) {
+	w, state, _ := remembering(t)
+	require.NoError(t, os.Remove(state))
+	w.refuses(trust.ErrRollback, updater.CurrentVersion("1.3.0"))
+}
+
+func TestStateDirKeepsTargetsApart(t *testing.T) {
+	w, dir := newWorld(t), filepath.Join(t.TempDir(), "made", "as needed")
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte("older")))
+	w.publish("1.3.0", newRelease(t, "1.3.0", []byte(newContent)))
+	opts := []updater.Option{updater.StateDir(dir), updater.CurrentVersion("")}
+	require.NoError(t, updater.Apply(w.options(append(opts, updater.Version("1.3.0"))...)...))
+	w.refuses(trust.ErrRollback, opts...)
+	require.NoDirExists(t, filepath.Join(filepath.Dir(w.target), ".app.update"), "nothing else is worth keeping")
+
+	second := filepath.Join(t.TempDir(), "app")
+	require.NoError(t, os.WriteFile(second, []byte(oldContent), 0o755))
+	require.NoError(t, updater.Apply(w.options(append(opts, updater.TargetFile(second))...)...))
+	states, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, states, 2)
+}
+
+func TestStateThatCannotBeWrittenIsLogged(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	// The update stands: reporting it as failed would be the lie.
+	err := updater.Apply(w.options(updater.StateDir(file))...)
+	if err != nil {
+		require.ErrorContains(t, err, "not a directory")
+		w.holds(oldContent)
+		return
+	}
+	w.holds(newContent)
+	require.Contains(t, w.log.String(), "could not be remembered")
+}
+
+func FuzzState(f *testing.F) {
+	f.Add([]byte(`{"format":1,"policy":"p","version":"1.2.3","released":"2026-01-01T00:00:00Z","seen":"2026-01-01T00:00:00Z"}`))
+	f.Add([]byte(`{}`))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		path := filepath.Join(t.TempDir(), "trust.json")
+		require.NoError(t, os.WriteFile(path, content, 0o600))
+		version, seen, err := updater.ReadState(path)
+		if err == nil {
+			require.NotEmpty(t, version)
+			require.False(t, seen.IsZero(), fmt.Sprint(seen))
+		}
+	})
+}
