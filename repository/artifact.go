@@ -166,20 +166,34 @@ func (in *input) unchanged(read int64) error {
 	return nil
 }
 
-// decodes checks that a file unfolds to exactly the binary. A size below zero is
-// not known.
+// decodes checks that a file unfolds to exactly the binary.
 func decodes(ctx context.Context, f io.ReadSeeker, encoding string, size int64, want string, m *meter) error {
+	return unfold(ctx, f, newMeasure(), want, func(got *measure, from io.Reader) error {
+		return codec.Copy(io.MultiWriter(got, m), encoding, from, size)
+	})
+}
+
+// decodesTo does so for a document of v0.1.0, which does not say how long the
+// binary is, and leaves that in got.
+func decodesTo(ctx context.Context, f io.ReadSeeker, got *measure, encoding, want string) error {
+	return unfold(ctx, f, got, want, func(got *measure, from io.Reader) error {
+		r, err := codec.Decode(encoding, from)
+		if err != nil {
+			return err
+		}
+		n, err := io.Copy(got, io.LimitReader(r, maxUnsigned+1))
+		if err == nil && n > maxUnsigned {
+			err = fmt.Errorf("%w: more than %d bytes", codec.ErrSize, int64(maxUnsigned))
+		}
+		return err
+	})
+}
+
+func unfold(ctx context.Context, f io.ReadSeeker, got *measure, want string, decode func(got *measure, from io.Reader) error) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	got := newMeasure()
-	to, from := io.MultiWriter(got, m), cancellable{ctx, f}
-	var err error
-	if size >= 0 {
-		err = codec.Copy(to, encoding, from, size)
-	} else {
-		err = decodeUnsized(to, encoding, from)
-	}
+	err := decode(got, cancellable{ctx, f})
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -191,20 +205,6 @@ func decodes(ctx context.Context, f io.ReadSeeker, encoding string, size int64, 
 	}
 
 	return nil
-}
-
-// decodeUnsized is for documents of v0.1.0, which do not say how long the binary is.
-func decodeUnsized(to io.Writer, encoding string, from io.Reader) error {
-	r, err := codec.Decode(encoding, from)
-	if err != nil {
-		return err
-	}
-	n, err := io.Copy(to, io.LimitReader(r, maxUnsigned+1))
-	if err == nil && n > maxUnsigned {
-		err = fmt.Errorf("%w: more than %d bytes", codec.ErrSize, int64(maxUnsigned))
-	}
-
-	return err
 }
 
 // maxUnsigned bounds what is unfolded of a document that states no size.

@@ -127,6 +127,25 @@ func Cosign(ctx context.Context, document []byte, signer signature.Signer) ([]by
 	return d.finish("cosigning a release")
 }
 
+// SignedBy tells whose signature the document's signature field holds: it
+// returns nil when it is the key's, trust.ErrUnsigned when there is none, and
+// trust.ErrSignature when it is another's. Cosignatures and the times of the
+// document are not looked at.
+func SignedBy(document []byte, key trust.Key) error {
+	d, err := read(document)
+	if err != nil {
+		return fmt.Errorf("reading the signature of a release: %w", err)
+	}
+	d.key = key
+	d.fields.remove("cosignatures")
+	alone, err := d.fields.format()
+	if err != nil {
+		return fmt.Errorf("reading the signature of a release: %w", err)
+	}
+
+	return d.verify(alone)
+}
+
 // Renew returns the document with a new time of expiry and without signatures,
 // none of which would cover it any longer.
 func Renew(document []byte, expires time.Time) ([]byte, error) {
@@ -153,6 +172,16 @@ type draft struct {
 }
 
 func load(ctx context.Context, document []byte, signer signature.Signer) (*draft, error) {
+	d, err := read(document)
+	if err != nil {
+		return nil, err
+	}
+	d.key, err = PublicKey(ctx, signer)
+
+	return d, err
+}
+
+func read(document []byte) (*draft, error) {
 	signed, err := trust.SignedBytes(trust.ReleaseType, document)
 	if err != nil {
 		return nil, err
@@ -169,9 +198,8 @@ func load(ctx context.Context, document []byte, signer signature.Signer) (*draft
 	if err := d.release.Validate(); err != nil {
 		return nil, err
 	}
-	d.key, err = PublicKey(ctx, signer)
 
-	return d, err
+	return d, nil
 }
 
 // sign has the signer sign and turns whatever it does instead into an error.

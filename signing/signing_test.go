@@ -265,6 +265,20 @@ func withoutSignature(t *testing.T, document []byte) []byte {
 	return out
 }
 
+func TestSignedBy(t *testing.T) {
+	signer, key := seeded(t, 1)
+	second, secondKey := seeded(t, 2)
+	require.ErrorIs(t, signing.SignedBy(document(t), key), trust.ErrUnsigned)
+
+	signed, err := signing.Sign(t.Context(), document(t), signer)
+	require.NoError(t, err)
+	signed, err = signing.Cosign(t.Context(), signed, second)
+	require.NoError(t, err)
+	require.NoError(t, signing.SignedBy(signed, key))
+	require.ErrorIs(t, signing.SignedBy(signed, secondKey), trust.ErrSignature, "a cosigner is not the signer")
+	require.ErrorIs(t, signing.SignedBy([]byte("{}"), key), trust.ErrMalformed)
+}
+
 func TestRenew(t *testing.T) {
 	signer, key := seeded(t, 1)
 	second, _ := seeded(t, 2)
