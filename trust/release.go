@@ -54,7 +54,7 @@ func (r *Release) Validate() error {
 		return fmt.Errorf("%w: field %q is %d, this version reads %d", ErrMalformed, "format", r.Format, ReleaseFormat)
 	}
 	for _, err := range []error{
-		CheckName(r.Name), CheckVersion(r.Version), CheckPlatform(r.OS, r.Arch), CheckPath(r.Binary),
+		CheckName(r.Name), CheckVersion(r.Version), CheckPlatform(r.OS, r.Arch),
 		checkHash("hash", r.Hash), checkSize("size", r.Size),
 		checkTime("released", r.Released), checkTime("expires", r.Expires),
 	} {
@@ -73,7 +73,7 @@ func (r *Release) validateArtifacts() error {
 		return fmt.Errorf("%w: %d artifacts, 1 to %d are allowed", ErrMalformed, len(r.Artifacts), maxArtifacts)
 	}
 	seen := make(map[string]bool)
-	binary := false
+	binary := false // its path is checked as an artifact's
 	for i, a := range r.Artifacts {
 		for _, err := range []error{
 			CheckPath(a.Path), checkGrammar("encoding", a.Encoding, maxPlatform),
@@ -136,7 +136,7 @@ func CheckPath(s string) error {
 	if len(s) > maxPath {
 		return fmt.Errorf("%w: a path of %d bytes, at most %d are allowed", ErrMalformed, len(s), maxPath)
 	}
-	if strings.EqualFold(s, "release.json") {
+	if first, _, _ := strings.Cut(s, "/"); strings.EqualFold(first, "release.json") {
 		return fmt.Errorf("%w: path %q is the document's own", ErrMalformed, s)
 	}
 	for name := range strings.SplitSeq(s, "/") {
