@@ -148,28 +148,32 @@ func (w *Want) checkRollback(released time.Time) error {
 	if w.AllowDowngrade {
 		return nil
 	}
-	if err := w.checkFloor(w.Running, "is running"); err != nil || w.Accepted == nil {
+	if _, err := w.checkFloor(w.Running, "is running"); err != nil || w.Accepted == nil {
 		return err
 	}
-	if err := w.checkFloor(w.Accepted.Version, "was accepted before"); err != nil {
+	same, err := w.checkFloor(w.Accepted.Version, "was accepted before")
+	if err != nil {
 		return err
 	}
-	if w.Accepted.Version == w.Version && released.Before(w.Accepted.Released) {
+	if same && released.Before(w.Accepted.Released) {
 		return fmt.Errorf("%w: this document of %s was released at %s, one of %s was accepted before",
 			ErrRollback, w.Version, released.Format(secondsLayout), w.Accepted.Released.UTC().Format(secondsLayout))
 	}
 	return nil
 }
 
-func (w *Want) checkFloor(floor, why string) error {
+// checkFloor also reports whether the two versions are the same, if only in
+// their order: v1.2.3 and 1.2.3 are, or two builds of one version.
+func (w *Want) checkFloor(floor, why string) (same bool, err error) {
 	if floor == "" {
-		return nil
+		return false, nil
 	}
 	if w.Compare == nil {
-		return fmt.Errorf("%w: nothing was given to compare versions with", ErrRollback)
+		return false, fmt.Errorf("%w: nothing was given to compare versions with", ErrRollback)
 	}
-	if order, ok := w.Compare(w.Version, floor); ok && order < 0 {
-		return fmt.Errorf("%w: %s is older than %s, which %s", ErrRollback, w.Version, floor, why)
+	order, ok := w.Compare(w.Version, floor)
+	if ok && order < 0 {
+		return false, fmt.Errorf("%w: %s is older than %s, which %s", ErrRollback, w.Version, floor, why)
 	}
-	return nil
+	return w.Version == floor || ok && order == 0, nil
 }
