@@ -1,0 +1,251 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package trust_test
+
+import (
+	"crypto/sha256"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/trust"
+)
+
+// bothVerify runs Verify on the signed and InsecureVerifyUnsigned on the
+// unsigned document: what a document says is checked in either.
+func bothVerify(t *testing.T, m member, w trust.Want, sentinel error, why string) {
+	t.Helper()
+	a := newTestKey("a")
+	for name, verify := range map[string]func() (*trust.Verified, error){
+		"signed":   func() (*trust.Verified, error) { return trust.Verify(signed(m, a), policy(1, a), w) },
+		"unsigned": func() (*trust.Verified, error) { return trust.InsecureVerifyUnsigned(write(m), w) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, err := verify()
+			if sentinel == nil {
+				require.NoError(t, err)
+				require.NotNil(t, v)
+				return
+			}
+			requireRefused(t, v, err, sentinel)
+			require.ErrorContains(t, err, why)
+		})
+	}
+}
+
+func TestVerified(t *testing.T) {
+	a, b := newTestKey("a"), newTestKey("b")
+	body := must(trust.Canonical(write(release())))
+	expected := trust.Verified{
+		Release: trust.Release{
+			Format: 1, Name: "choria", Version: "1.2.3", OS: "linux", Arch: "amd64",
+			Binary: "choria-linux-amd64-1.2.3.bz2", Hash: strings.Repeat("0a", 32), Size: 52428800,
+			Released: at("2026-11-23T10:00:00Z"), Expires: at("2027-11-23T10:00:00Z"),
+			Artifacts: []trust.Artifact{{
+				Path: "choria-linux-amd64-1.2.3.bz2", Encoding: "bzip2", Size: 20971520, Hash: strings.Repeat("0b", 32),
+			}},
+		},
+		Signers: []string{a.ID(), b.ID()},
+		Digest:  sha256.Sum256(body),
+	}
+	v, err := trust.Verify(signed(release(), a, b), policy(2, a, b), want())
+	require.NoError(t, err)
+	require.Equal(t, &expected, v)
+
+	// The digest is the document's, whoever signed it and however often.
+	expected.Signers = []string{b.ID()}
+	v, err = trust.Verify(signed(release(), b), policy(1, a, b), want())
+	require.NoError(t, err)
+	require.Equal(t, &expected, v)
+
+	expected.Signers = nil
+	v, err = trust.InsecureVerifyUnsigned(write(release()), want())
+	require.NoError(t, err)
+	require.Equal(t, &expected, v)
+}
+
+// Wrong software: validly signed, for something else.
+func TestMismatch(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change   func(*trust.Want)
+		sentinel error
+	}{
+		"all as asked for":     {func(*trust.Want) {}, nil},
+		"name not asked for":   {func(w *trust.Want) { w.Name = "" }, nil},
+		"another product":      {func(w *trust.Want) { w.Name = "nats" }, trust.ErrMismatch},
+		"product by case":      {func(w *trust.Want) { w.Name = "Choria" }, trust.ErrMismatch},
+		"another version":      {func(w *trust.Want) { w.Version = "1.2.4" }, trust.ErrMismatch},
+		"version as prefix":    {func(w *trust.Want) { w.Version = "1.2" }, trust.ErrMismatch},
+		"version with v":       {func(w *trust.Want) { w.Version = "v1.2.3" }, trust.ErrMismatch},
+		"version not given":    {func(w *trust.Want) { w.Version = "" }, trust.ErrMismatch},
+		"another OS":           {func(w *trust.Want) { w.OS = "windows" }, trust.ErrMismatch},
+		"OS not given":         {func(w *trust.Want) { w.OS = "" }, trust.ErrMismatch},
+		"another architecture": {func(w *trust.Want) { w.Arch = "arm64" }, trust.ErrMismatch},
+		"arch not given":       {func(w *trust.Want) { w.Arch = "" }, trust.ErrMismatch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := want()
+			tt.change(&w)
+			bothVerify(t, release(), w, tt.sentinel, "was asked for")
+		})
+	}
+}
+
+func TestTime(t *testing.T) {
+	released, expires := at("2026-11-23T10:00:00Z"), at("2027-11-23T10:00:00Z")
+	earliest := released.Add(-10 * time.Minute)
+	require.Equal(t, earliest, released.Add(-trust.ClockSkew))
+	berlin := time.FixedZone("CET", 3600)
+
+	for _, tt := range []struct {
+		name          string
+		now, lastSeen time.Time
+		sentinel      error
+		why           string
+	}{
+		{"as it was released", released, time.Time{}, nil, ""},
+		{"a second before expiry", expires.Add(-time.Second), time.Time{}, nil, ""},
+		{"the last nanosecond", expires.Add(-1), time.Time{}, nil, ""},
+		{"at expiry", expires, time.Time{}, trust.ErrExpired, "expired at 2027-11-23T10:00:00Z"},
+		{"a second after expiry", expires.Add(time.Second), time.Time{}, trust.ErrExpired, "the clock here says 2027-11-23T10:00:01Z"},
+		{"at expiry, in another zone", expires.In(berlin), time.Time{}, trust.ErrExpired, "says 2027-11-23T10:00:00Z"},
+		{"the skew before release", earliest, time.Time{}, nil, ""},
+		{"a second more than the skew", earliest.Add(-time.Second), time.Time{}, trust.ErrExpired, "2026-11-23T09:49:59Z: is it right?"},
+		{"clock at 1970", time.Unix(0, 0), time.Time{}, trust.ErrExpired, "the clock here says 1970-01-01T00:00:00Z"},
+		{"clock at 2076", at("2076-01-01T00:00:00Z"), time.Time{}, trust.ErrExpired, "the clock here says 2076"},
+		{"no clock given", time.Time{}, time.Time{}, trust.ErrExpired, "is it right?"},
+		{"seen before, clock goes on", expires.Add(-time.Second), released, nil, ""},
+		{"clock set back, not expired then", released, expires.Add(-time.Second), nil, ""},
+		{"clock set back, expired then", released, expires, trust.ErrExpired, "an update was accepted here at 2027-11-23T10:00:00Z"},
+		{"seen before, now expired", expires, released, trust.ErrExpired, "the clock here says"},
+		{"seen before, clock set back before release", earliest.Add(-time.Second), released, trust.ErrExpired, "is it right?"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := want()
+			w.Now, w.LastSeen = tt.now, tt.lastSeen
+			bothVerify(t, release(), w, tt.sentinel, tt.why)
+		})
+	}
+}
+
+func TestRollback(t *testing.T) {
+	released := at("2026-11-23T10:00:00Z")
+	accepted := func(version string, when time.Time) *trust.Accepted {
+		return &trust.Accepted{Version: version, Released: when}
+	}
+	unordered := func(string, string) (int, bool) { return -1, false }
+
+	for name, tt := range map[string]struct { // of 1.2.3
+		change   func(*trust.Want)
+		sentinel error
+		why      string
+	}{
+		"nothing known":                      {func(w *trust.Want) { w.Compare = nil }, nil, ""},
+		"an older one runs":                  {func(w *trust.Want) { w.Running = "1.2.2" }, nil, ""},
+		"the same runs":                      {func(w *trust.Want) { w.Running = "1.2.3" }, nil, ""},
+		"a newer one runs":                   {func(w *trust.Want) { w.Running = "1.2.4" }, trust.ErrRollback, "older than 1.2.4, which is running"},
+		"compared as versions":               {func(w *trust.Want) { w.Running = "1.2.10" }, trust.ErrRollback, "is running"},
+		"its release runs":                   {func(w *trust.Want) { w.Running = "v1.3.0-rc.1" }, trust.ErrRollback, "is running"},
+		"running, nothing to compare with":   {func(w *trust.Want) { w.Running, w.Compare = "1.2.2", nil }, trust.ErrRollback, "nothing was given to compare"},
+		"running, unordered":                 {func(w *trust.Want) { w.Running = "build-7" }, nil, ""},
+		"an order that is none":              {func(w *trust.Want) { w.Running, w.Compare = "1.2.4", unordered }, nil, ""},
+		"an older one accepted":              {func(w *trust.Want) { w.Accepted = accepted("1.2.2", released.Add(time.Hour)) }, nil, ""},
+		"a newer one accepted":               {func(w *trust.Want) { w.Accepted = accepted("1.2.4", released.Add(-time.Hour)) }, trust.ErrRollback, "which was accepted before"},
+		"accepted, nothing to compare with":  {func(w *trust.Want) { w.Accepted, w.Compare = accepted("1.2.2", released), nil }, trust.ErrRollback, "nothing was given to compare"},
+		"newer accepted, older runs":         {func(w *trust.Want) { w.Running, w.Accepted = "1.2.2", accepted("1.2.4", released) }, trust.ErrRollback, "accepted before"},
+		"older accepted, newer runs":         {func(w *trust.Want) { w.Running, w.Accepted = "1.2.4", accepted("1.2.2", released) }, trust.ErrRollback, "is running"},
+		"the same document again":            {func(w *trust.Want) { w.Accepted = accepted("1.2.3", released) }, nil, ""},
+		"the same version published again":   {func(w *trust.Want) { w.Accepted = accepted("1.2.3", released.Add(-time.Second)) }, nil, ""},
+		"the same version, an older one":     {func(w *trust.Want) { w.Accepted = accepted("1.2.3", released.Add(time.Second)) }, trust.ErrRollback, "was released at 2026-11-23T10:00:00Z"},
+		"the same, unordered, an older one":  {func(w *trust.Want) { w.Accepted, w.Compare = accepted("1.2.3", released.Add(time.Second)), unordered }, trust.ErrRollback, "was released at"},
+		"the same with v, an older one":      {func(w *trust.Want) { w.Accepted = accepted("v1.2.3", released.Add(time.Second)) }, trust.ErrRollback, "was released at"},
+		"an empty memory":                    {func(w *trust.Want) { w.Accepted = &trust.Accepted{} }, nil, ""},
+		"a downgrade asked for, running":     {func(w *trust.Want) { w.Running, w.AllowDowngrade = "1.2.4", true }, nil, ""},
+		"a downgrade asked for, accepted":    {func(w *trust.Want) { w.Accepted, w.AllowDowngrade = accepted("1.2.4", released), true }, nil, ""},
+		"a downgrade asked for, no Compare":  {func(w *trust.Want) { w.Running, w.Compare, w.AllowDowngrade = "1.2.4", nil, true }, nil, ""},
+		"a downgrade asked for, same, older": {func(w *trust.Want) { w.Accepted, w.AllowDowngrade = accepted("1.2.3", released.Add(time.Second)), true }, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := want()
+			tt.change(&w)
+			bothVerify(t, release(), w, tt.sentinel, tt.why)
+		})
+	}
+}
+
+// Design §5: each step of the order hides what is wrong below it. The document
+// collects the faults from the last step up, and the sentinel follows.
+func TestOrderOfChecks(t *testing.T) {
+	a, stranger := newTestKey("a"), newTestKey("stranger")
+	w, m := want(), release()
+	verify := func(document []byte) (*trust.Verified, error) { return trust.Verify(document, policy(1, a), w) }
+	_, err := verify(signed(m, a))
+	require.NoError(t, err)
+
+	w.Running = "1.2.4"
+	v, err := verify(signed(m, a))
+	requireRefused(t, v, err, trust.ErrRollback)
+
+	w.Now = at("2076-01-01T00:00:00Z")
+	v, err = verify(signed(m, a))
+	requireRefused(t, v, err, trust.ErrExpired)
+
+	w.Arch = "arm64"
+	v, err = verify(signed(m, a))
+	requireRefused(t, v, err, trust.ErrMismatch)
+
+	m["size"] = 0
+	v, err = verify(signed(m, a))
+	requireRefused(t, v, err, trust.ErrMalformed)
+
+	v, err = verify(signed(m, stranger))
+	requireRefused(t, v, err, trust.ErrSignature)
+	v, err = verify(write(m))
+	requireRefused(t, v, err, trust.ErrUnsigned)
+
+	v, err = verify(append(write(m), '{'))
+	requireRefused(t, v, err, trust.ErrMalformed)
+	// Not even a policy is needed to refuse what is not JSON.
+	v, err = trust.Verify(append(write(m), '{'), nil, w)
+	requireRefused(t, v, err, trust.ErrMalformed)
+}
+
+// A document of v0.1.0 says a path and a hash, and nothing else is read of it.
+func TestInsecureVerifyUnsignedLegacy(t *testing.T) {
+	hash := strings.Repeat("0a", 32)
+	old := member{"binary": "choria.bz2", "hash": hash, "uri": "http://evil.example/", "signature": "whatever"}
+	v, err := trust.InsecureVerifyUnsigned(write(old), want())
+	require.NoError(t, err)
+	require.Equal(t, &trust.Verified{
+		Release: trust.Release{Binary: "choria.bz2", Hash: hash},
+		Digest:  sha256.Sum256(must(trust.Canonical(write(without(old, "signature"))))),
+		Legacy:  true,
+	}, v)
+
+	for name, bad := range map[string]member{
+		"no binary":       without(old, "binary"),
+		"no hash":         without(old, "hash"),
+		"traversal":       with(old, "binary", "../choria.bz2"),
+		"absolute":        with(old, "binary", "/choria.bz2"),
+		"its own name":    with(old, "binary", "release.json"),
+		"short hash":      with(old, "hash", hash[:62]),
+		"hash null":       with(old, "hash", nil),
+		"some new format": with(old, "format", 2),
+		"format null":     with(old, "format", nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, err := trust.InsecureVerifyUnsigned(write(bad), want())
+			requireRefused(t, v, err, trust.ErrMalformed)
+		})
+	}
+	t.Run("downgrade", func(t *testing.T) {
+		w := want()
+		w.Running = "1.2.4"
+		v, err := trust.InsecureVerifyUnsigned(write(old), w)
+		requireRefused(t, v, err, trust.ErrRollback)
+	})
+}
