@@ -11,113 +11,124 @@ import (
 	"os"
 )
 
-// spareTarget makes a second name for the target in the work directory, or a
-// copy where that cannot be had.
+// spareTarget makes a second name of the target, or a copy, in the work directory.
 func (s *Session) spareTarget(kind string) (spare, error) {
 	f, info, err := openRegular(s.fsys, s.base, os.O_RDONLY)
 	if err != nil {
 		return spare{}, err
 	}
 	defer f.Close()
-	if !os.SameFile(info, s.old) {
+	if !same(info, s.old) {
 		return spare{}, fmt.Errorf("target: %w", ErrChanged)
 	}
 	return s.spareOf(f, s.base, kind)
 }
 
-// spareOf is spareTarget for the file f, open, which is at name. A file with
-// other names is copied: what is written through those must not reach the spare.
+// spareOf links or copies the open file called name. A file with several names
+// is copied: somebody could write to it by another one. So is every file where
+// programs are renamed aside: a link to a running program is in use as well, and
+// could not be replaced by the next update.
 func (s *Session) spareOf(f *os.File, name, kind string) (spare, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return spare{}, err
 	}
-	made := spare{name: s.in(random(kind))}
-	if links(info) == 1 && !s.aside && s.fsys.Link(name, made.name) == nil {
-		if made.info, err = s.fsys.Lstat(made.name); err != nil {
-			return spare{}, err
+	to := s.in(random(kind))
+	if !s.aside && links(info) == 1 {
+		// An error is no reason to give up: not every file system has links,
+		// and not every kernel permits one to another user's file.
+		if err := s.fsys.Link(name, to); err == nil {
+			return s.checkLink(f, info, to)
 		}
-		if !os.SameFile(made.info, info) {
-			return spare{}, fmt.Errorf("%q: %w", name, ErrChanged)
-		}
-		return made, s.fsys.Sync(f)
 	}
-	out, err := s.fsys.OpenFile(made.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	dst, err := s.fsys.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return spare{}, err
 	}
-	defer out.Close()
-	n, err := s.fsys.Copy(out, f)
+	defer dst.Close()
+	n, err := s.fsys.Copy(dst, f)
 	if err != nil {
 		return spare{}, err
 	}
 	if n != info.Size() {
-		return spare{}, fmt.Errorf("%q: %w", name, ErrChanged)
+		return spare{}, fmt.Errorf("copied %d bytes of %d: %w", n, info.Size(), ErrChanged)
 	}
-	made.info, err = s.dress(out)
-	return made, err
+	if info, err = s.dress(dst); err != nil {
+		return spare{}, err
+	}
+	return spare{to, info}, dst.Close()
 }
 
-// swap renames name, which is the file of info, over the target. If that cannot
-// be made to last, or was made with another file, keep is put at the target.
-func (s *Session) swap(name string, info fs.FileInfo, keep spare) error {
-	at, err := s.fsys.Lstat(name)
+// checkLink makes sure that the link leads to the file that was looked at.
+// Nothing says that its content ever was forced out.
+func (s *Session) checkLink(f *os.File, info fs.FileInfo, to string) (spare, error) {
+	at, err := s.fsys.Lstat(to)
 	if err != nil {
-		return err
+		return spare{}, err
 	}
 	if !same(at, info) {
-		return fmt.Errorf("staged file: %w", ErrChanged)
+		return spare{}, fmt.Errorf("linked file: %w", ErrChanged)
 	}
-	if err := s.replace(name); err != nil {
-		return fmt.Errorf("putting the new file in place: %w", err)
+	if err := s.fsys.Sync(f); err != nil {
+		return spare{}, fmt.Errorf("forcing out: %w", err)
 	}
-	err = syncDir(s.fsys, ".")
-	// Whoever exchanged the staged file after the look at it has put another
-	// file at the target.
-	if at, statErr := s.fsys.Lstat(s.base); statErr != nil || !same(at, info) {
-		err = errors.Join(err, statErr, fmt.Errorf("new file: %w", ErrChanged))
-	}
-	if err == nil {
-		return nil
-	}
-	if failed := s.restore(keep); failed != nil {
-		s.broken = true
-		return &RollbackFailure{Cause: err, Err: failed}
-	}
-	return err
+	return spare{to, at}, nil
 }
 
-func (s *Session) restore(keep spare) error {
-	at, err := s.fsys.Lstat(keep.name)
+// swap renames stage over the target. If it does not end with exactly the file
+// want in place and forced out, the old file is put back from keep.
+func (s *Session) swap(stage string, want fs.FileInfo, keep spare) error {
+	if err := errors.Join(s.expect(stage, want), s.expect(s.base, s.old)); err != nil {
+		return err
+	}
+	if s.aside {
+		keep = spare{s.in(random("aside")), s.old}
+		if err := s.fsys.Rename(s.base, keep.name); err != nil {
+			return s.putBack(keep, fmt.Errorf("moving the old file aside: %w", err))
+		}
+	}
+	err := s.fsys.Rename(stage, s.base)
+	if err == nil {
+		// Between the look and the rename somebody had a moment.
+		err = s.expect(s.base, want)
+	}
+	if err == nil {
+		err = syncDir(s.fsys, ".")
+	}
+	if err != nil {
+		return s.putBack(keep, fmt.Errorf("replacing the file: %w", err))
+	}
+	return nil
+}
+
+func (s *Session) expect(name string, want fs.FileInfo) error {
+	info, err := s.fsys.Lstat(name)
 	if err != nil {
 		return err
 	}
-	if !os.SameFile(at, keep.info) {
-		return fmt.Errorf("%q: %w", keep.name, ErrChanged)
+	if !same(info, want) {
+		return fmt.Errorf("%q: %w", name, ErrChanged)
 	}
-	if err := s.replace(keep.name); err != nil {
-		return err
-	}
-	return syncDir(s.fsys, ".")
+	return nil
 }
 
-// replace renames name over the target. Where a running program can only be
-// renamed, it is put aside first, and back if that was in vain.
-func (s *Session) replace(name string) error {
-	if !s.aside {
-		return s.fsys.Rename(name, s.base)
+// putBack makes the target the old file again. It asks the disk, not the cause,
+// what has happened: a rename over a network can succeed and report an error.
+func (s *Session) putBack(keep spare, cause error) error {
+	at, err := s.fsys.Lstat(s.base)
+	if err == nil && os.SameFile(at, s.old) {
+		return cause
 	}
-	aside := s.in(random("aside"))
-	if err := s.fsys.Rename(s.base, aside); err != nil {
-		return err
+	if err = s.expect(keep.name, keep.info); err == nil {
+		err = s.fsys.Rename(keep.name, s.base)
 	}
-	err := s.fsys.Rename(name, s.base)
-	if err == nil {
-		return nil
-	}
-	if failed := s.fsys.Rename(aside, s.base); failed != nil {
+	if err != nil {
 		s.broken = true
-		return &RollbackFailure{Cause: err, Err: fmt.Errorf("old file is at %q: %w", aside, failed)}
+		return &RollbackFailure{Cause: cause, Err: fmt.Errorf("it is at %q: %w", keep.name, err)}
 	}
-	return err
+	// If this fails too a power cut decides between old and new; both are whole.
+	if err := syncDir(s.fsys, "."); err != nil {
+		return errors.Join(cause, err)
+	}
+	return cause
 }
