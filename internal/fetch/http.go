@@ -17,16 +17,17 @@ import (
 )
 
 const (
-	maxRedirects    = 10
-	maxHeaderBytes  = 64 << 10
-	keepConnections = 5 * time.Second
-	userAgent       = "go-updater"
+	maxRedirects   = 10
+	maxHeaderBytes = 64 << 10
+	userAgent      = "go-updater"
 )
 
 // newTransport is ours alone, so nothing a program did to http.DefaultTransport
 // reaches us. The watchdog ends a lookup, dial or handshake that takes longer
 // than idle; net/http leaves an abandoned dial running, and the timeouts here,
-// which come later on purpose, end that.
+// which come later on purpose, end that. An update asks two or three times, so
+// connections are not kept: none outlives its answer, and what a server sends
+// unasked on an idle one, which net/http prints to the program's log, is lost.
 func newTransport(idle time.Duration) *http.Transport {
 	dial := idle + time.Second
 
@@ -37,7 +38,7 @@ func newTransport(idle time.Duration) *http.Transport {
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxHeaderBytes,
-		IdleConnTimeout:        keepConnections,
+		DisableKeepAlives:      true,
 	}
 }
 
