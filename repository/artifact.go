@@ -67,7 +67,8 @@ func (t *transaction) pack(ctx context.Context, f File, n int, uncompressed bool
 
 	// A compressor with a fault would publish a release that nobody can
 	// install, with a sound signature.
-	if err := decodes(ctx, compressed, codec.Bzip2, p.size, p.hash, m); err != nil {
+	err = t.do("read", name, func() error { return decodes(ctx, compressed, codec.Bzip2, p.size, p.hash, m) })
+	if err != nil {
 		return nil, fmt.Errorf("reading back %q as compressed: %w", f.Path, err)
 	}
 	p.add(trust.Artifact{Encoding: codec.Bzip2, Size: file.size, Hash: file.sum()}, path.Join(t.work, name))

@@ -61,8 +61,8 @@ type Repository struct {
 	made   []string
 	onWait func()
 
-	// step is called before each operation that changes the disk. Tests stop
-	// the work there.
+	// step is called before each operation on the disk that matters when it
+	// fails or is the last one. Tests stop the work there.
 	step func(operation, path string) error
 }
 

@@ -23,7 +23,7 @@ type meter struct {
 }
 
 func (m *meter) Write(p []byte) (int, error) {
-	if m == nil || m.tell == nil {
+	if m == nil || m.tell == nil || len(p) == 0 {
 		return len(p), nil
 	}
 	m.mu.Lock()
