@@ -143,8 +143,8 @@ func parsePEM(text []byte) ([]Key, error) {
 	return keys, nil
 }
 
-// Bytes returns the 32 bytes of the key.
-func (k Key) Bytes() []byte { return slices.Clone(k.raw[:]) }
+// Bytes returns the 32 bytes of the key: k is a copy already.
+func (k Key) Bytes() []byte { return k.raw[:] }
 
 // String returns the base64 of the 32 bytes, as [ParseKeys] reads it.
 func (k Key) String() string { return base64.StdEncoding.EncodeToString(k.raw[:]) }
