@@ -1,0 +1,255 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/keys"
+	"github.com/choria-io/go-updater/repository"
+	"github.com/choria-io/go-updater/trust"
+)
+
+// attack is a server in wrong hands, and the error that must come of it.
+type attack struct {
+	title   string
+	prepare func(context.Context, *demo) (http.Handler, error)
+	want    error
+	name    string // of want
+}
+
+func attacks() []attack {
+	return []attack{
+		{"One bit of the new binary is flipped", tamperedBinary, updater.ErrHash, "updater.ErrHash"},
+		{"Another program takes its place, size and hashes in the document made to fit", tamperedDocument, trust.ErrSignature, "trust.ErrSignature"},
+		{"The same, signed all over again, with another key", otherKey, trust.ErrSignature, "trust.ErrSignature"},
+		{"Release " + oldVersion + ", rightly signed, is served as " + newVersion, olderRelease, trust.ErrMismatch, "trust.ErrMismatch"},
+		{"The release for another platform, rightly signed, is served for this one", otherPlatform, trust.ErrMismatch, "trust.ErrMismatch"},
+		{"The document never ends", endlessBody, updater.ErrTooLarge, "updater.ErrTooLarge"},
+	}
+}
+
+func (d *demo) attack(ctx context.Context, tries []attack) error {
+	defer d.site.become(d.site.honest)
+	for _, a := range tries {
+		d.does("%s", a.title)
+		handler, err := a.prepare(ctx, d)
+		if err != nil {
+			return fmt.Errorf("preparing the attack: %w", err)
+		}
+		d.site.become(handler)
+		if err := d.refused(ctx, a); err != nil {
+			return fmt.Errorf("%q: %w", a.title, err)
+		}
+		d.saw("refused with %s, and nothing was changed", a.name)
+	}
+	return nil
+}
+
+// refused is an error unless the installed program refuses the update for the
+// right reason and leaves everything in its directory as it was.
+func (d *demo) refused(ctx context.Context, a attack) error {
+	before, err := snapshot(filepath.Dir(d.target))
+	if err != nil {
+		return err
+	}
+	said, err := command(ctx, d.target, "update", newVersion)
+	all := lines(said)
+	d.quote(all[len(all)-1]) // the lines before it are the same each time
+	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		return fmt.Errorf("the program should have exited with 1, it ended with: %v", err)
+	}
+
+	// Once more in this process, where the error is more than its text.
+	err = d.apply(ctx)
+	if !errors.Is(err, a.want) {
+		return fmt.Errorf("the error should have been %s, it is: %v", a.name, err)
+	}
+	if broken := updater.RollbackError(err); broken != nil {
+		return broken
+	}
+	after, err := snapshot(filepath.Dir(d.target))
+	if err != nil {
+		return err
+	}
+	if !maps.Equal(before, after) {
+		return fmt.Errorf("the directory of the program changed from %v to %v", before, after)
+	}
+	return nil
+}
+
+// apply does what the installed program does.
+func (d *demo) apply(ctx context.Context) error {
+	u, err := updater.New(
+		updater.TargetFile(d.target), updater.SourceRepo(d.site.url), updater.Product(product),
+		updater.CurrentVersion(oldVersion), updater.Version(newVersion),
+		updater.PublicKey([]byte(d.key.String())), updater.Logger(log.New(&strings.Builder{}, "", 0)),
+	)
+	if err != nil {
+		return err
+	}
+	_, err = u.Apply(ctx)
+	return err
+}
+
+// snapshot is all that an update must not change when it fails.
+func snapshot(dir string) (map[string]string, error) {
+	files := map[string]string{}
+	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil || name == dir {
+			return err
+		}
+		files[name] = info.Mode().String()
+		if info.Mode().IsRegular() {
+			content, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			files[name] += fmt.Sprintf(" %s %x", info.ModTime(), sha256.Sum256(content))
+		}
+		return nil
+	})
+	return files, err
+}
+
+// place is where clients of this platform look for a version.
+func place(version, arch string) string { return path.Join(version, runtime.GOOS, arch) }
+
+// instead serves content at one path and leaves the rest to next.
+func instead(at string, content []byte, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/"+at {
+			_, _ = w.Write(content)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// passedOff serves what lies in one directory as if it lay in another.
+func passedOff(real, as string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rest, ok := strings.CutPrefix(r.URL.Path, "/"+as+"/"); ok {
+			r.URL.Path = "/" + real + "/" + rest
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func tamperedBinary(_ context.Context, d *demo) (http.Handler, error) {
+	dir := place(newVersion, runtime.GOARCH)
+	document, err := os.ReadFile(filepath.Join(d.repo, filepath.FromSlash(dir), "release.json"))
+	if err != nil {
+		return nil, err
+	}
+	var release trust.Release
+	if err := json.Unmarshal(document, &release); err != nil {
+		return nil, err
+	}
+	at := path.Join(dir, release.Binary)
+	packed, err := os.ReadFile(filepath.Join(d.repo, filepath.FromSlash(at)))
+	if err != nil {
+		return nil, err
+	}
+	packed[len(packed)/2] ^= 1
+	return instead(at, packed, d.site.honest), nil
+}
+
+// forged is the attacker's own repository, signed with a key of his.
+func (d *demo) forged(ctx context.Context) (dir string, err error) {
+	dir, err = os.MkdirTemp(d.build, "forged-")
+	if err != nil {
+		return "", err
+	}
+	program := filepath.Join(dir, "program")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\necho I am not from the publisher\n"), 0o755); err != nil {
+		return "", err
+	}
+	key, err := keys.Generate(rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	signer, err := key.Signer()
+	if err != nil {
+		return "", err
+	}
+	repo := filepath.Join(dir, "repo")
+	_, err = publish(ctx, repo, signer, newVersion, repository.File{OS: runtime.GOOS, Arch: runtime.GOARCH, Path: program})
+	return repo, err
+}
+
+func tamperedDocument(ctx context.Context, d *demo) (http.Handler, error) {
+	forged, err := d.forged(ctx)
+	if err != nil {
+		return nil, err
+	}
+	at := path.Join(place(newVersion, runtime.GOARCH), "release.json")
+	var documents [2]map[string]json.RawMessage
+	for i, root := range []string{d.repo, forged} {
+		document, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(at)))
+		if err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(document, &documents[i]); err != nil {
+			return nil, err
+		}
+	}
+	honest, lie := documents[0], documents[1]
+	for _, field := range []string{"binary", "hash", "size", "artifacts"} {
+		honest[field] = lie[field]
+	}
+	tampered, err := json.Marshal(honest)
+	if err != nil {
+		return nil, err
+	}
+	return instead(at, tampered, http.FileServer(http.Dir(forged))), nil
+}
+
+func otherKey(ctx context.Context, d *demo) (http.Handler, error) {
+	forged, err := d.forged(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return http.FileServer(http.Dir(forged)), nil
+}
+
+func olderRelease(_ context.Context, d *demo) (http.Handler, error) {
+	return passedOff(place(oldVersion, runtime.GOARCH), place(newVersion, runtime.GOARCH), d.site.honest), nil
+}
+
+func otherPlatform(_ context.Context, d *demo) (http.Handler, error) {
+	return passedOff(place(newVersion, otherArch()), place(newVersion, runtime.GOARCH), d.site.honest), nil
+}
+
+func endlessBody(context.Context, *demo) (http.Handler, error) {
+	spaces := []byte(strings.Repeat(" ", 1<<16))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for {
+			if _, err := w.Write(spaces); err != nil {
+				return // the client had enough
+			}
+		}
+	}), nil
+}

@@ -1,0 +1,79 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+// Command selfupdate is the smallest program that replaces itself: it says
+// which version it is and, when told to, installs another one and becomes it.
+//
+//	selfupdate                  says its version
+//	selfupdate update VERSION   installs that version and starts it
+//	selfupdate rollback         puts the version before back
+//
+// It is built with its version, its repository and the key it trusts:
+//
+//	go build -ldflags "-X main.version=1.0.0 -X main.repo=https://… -X main.releaseKey=…"
+package main
+
+import (
+	"fmt"
+	"log"
+	"os"
+	"runtime"
+
+	updater "github.com/choria-io/go-updater"
+)
+
+// Set by the linker. releaseKey is the base64 that keygen prints; it is part of
+// the program because what comes with a release cannot vouch for it.
+var (
+	version    = "0.0.0"
+	repo       = ""
+	releaseKey = ""
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "selfupdate:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	fmt.Printf("selfupdate %s for %s/%s\n", version, runtime.GOOS, runtime.GOARCH)
+	switch {
+	case len(args) == 0:
+		return nil
+	case len(args) == 2 && args[0] == "update":
+		return update(args[1])
+	case len(args) == 1 && args[0] == "rollback":
+		return updater.Rollback(updater.TargetFile(os.Args[0]))
+	}
+	return fmt.Errorf("usage: selfupdate [update VERSION | rollback]")
+}
+
+func update(wanted string) error {
+	// Asked now, because afterwards this process runs from the backup.
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+
+	err = updater.Apply(
+		updater.Logger(log.New(os.Stdout, "updater: ", 0)),
+		updater.SourceRepo(repo),
+		updater.Product("selfupdate"),
+		updater.CurrentVersion(version),
+		updater.Version(wanted),
+		updater.PublicKey([]byte(releaseKey)),
+		updater.TargetFile(os.Args[0]),
+	)
+	if err != nil {
+		if broken := updater.RollbackError(err); broken != nil {
+			return fmt.Errorf("the update failed and %s could not be put back, a person is needed: %w", self, broken)
+		}
+		return fmt.Errorf("not updated, nothing was changed: %w", err)
+	}
+
+	// Without arguments: the new version must not be told to update again.
+	return restart(self)
+}
