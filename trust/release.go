@@ -69,8 +69,8 @@ func (r *Release) Validate() error {
 }
 
 func (r *Release) validateArtifacts() error {
-	if len(r.Artifacts) < 1 || len(r.Artifacts) > maxArtifacts {
-		return fmt.Errorf("%w: %d artifacts, 1 to %d are allowed", ErrMalformed, len(r.Artifacts), maxArtifacts)
+	if len(r.Artifacts) > maxArtifacts {
+		return fmt.Errorf("%w: %d artifacts, at most %d are allowed", ErrMalformed, len(r.Artifacts), maxArtifacts)
 	}
 	seen := make(map[string]bool)
 	binary := false // its path is checked as an artifact's
