@@ -15,12 +15,15 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// Each refused document has an accepted twin that differs in that one thing.
-func TestStrictJSON(t *testing.T) {
+type strictCase struct{ name, ok, bad, why string }
+
+// strictCases are documents that are refused, each with an accepted twin that
+// differs in that one thing.
+func strictCases() []strictCase {
 	nested := func(depth int) string { // an object around depth-1 arrays
 		return `{"a":` + strings.Repeat("[", depth-1) + strings.Repeat("]", depth-1) + "}"
 	}
-	for _, tt := range []struct{ name, ok, bad, why string }{
+	return []strictCase{
 		{"size", padded(trust.MaxDocument), padded(trust.MaxDocument + 1), "larger than 65536 bytes"},
 		{"invalid UTF-8 in text", `{"a":"é"}`, "{\"a\":\"\xe9\"}", "UTF-8"},
 		{"invalid UTF-8 in a name", `{"é":1}`, "{\"\xe9\":1}", "UTF-8"},
@@ -74,7 +77,11 @@ func TestStrictJSON(t *testing.T) {
 		{"surrogates swapped", `{"a":"\ud83d\ude00"}`, `{"a":"\ude00\ud83d"}`, "lone surrogate"},
 		{"surrogate in a name", `{"\ud83d\ude00":1}`, `{"\ud83d":1}`, "lone surrogate"},
 		{"U+FFFD", `{"a":"\ufffc"}`, `{"a":"\ufffd"}`, "U+FFFD"},
-	} {
+	}
+}
+
+func TestStrictJSON(t *testing.T) {
+	for _, tt := range strictCases() {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := trust.Canonical([]byte(tt.ok))
 			require.NoError(t, err)
@@ -99,8 +106,10 @@ func padded(size int) string {
 	return `{"a":"` + strings.Repeat("x", size-len(empty)) + `"}`
 }
 
-func TestCanonical(t *testing.T) {
-	for _, tt := range []struct{ name, in, out string }{
+type canonicalCase struct{ name, in, out string }
+
+func canonicalCases() []canonicalCase {
+	return []canonicalCase{
 		{"white space", "\t{ \"a\" : [ 1 , 2 ] ,\r\n\"b\" : { } }\n", `{"a":[1,2],"b":{}}`},
 		{"empty values", `{"a":[],"b":{},"c":"","d":null}`, `{"a":[],"b":{},"c":"","d":null}`},
 		{"integers", `{"a":[0,-1,9007199254740991,-9007199254740991]}`, `{"a":[0,-1,9007199254740991,-9007199254740991]}`},
@@ -119,7 +128,11 @@ func TestCanonical(t *testing.T) {
 			`{"\r":"Carriage Return","1":"One","` + "\u0080" + `":"Control","ö":"Latin Small Letter O With Diaeresis","€":"Euro Sign","😀":"Emoji: Grinning Face","` + "\ufb33" + `":"Hebrew Letter Dalet With Dagesh"}`},
 		{"RFC 8785 §3.2.2.2, the short escapes", `{"a":"\u0008\u0009\u000a\u000c\u000d\u0022\u005c"}`, `{"a":"\b\t\n\f\r\"\\"}`},
 		{"no other escapes", `{"a":"\/\u003c\u003e\u0026\u2028\u2029\u007f\u00e9"}`, "{\"a\":\"/<>&\u2028\u2029\u007fé\"}"},
-	} {
+	}
+}
+
+func TestCanonical(t *testing.T) {
+	for _, tt := range canonicalCases() {
 		t.Run(tt.name, func(t *testing.T) {
 			out, err := trust.Canonical([]byte(tt.in))
 			require.NoError(t, err)
@@ -147,24 +160,32 @@ func TestCanonicalControlCharacters(t *testing.T) {
 
 // The whole samples of RFC 8785 §3.2.2 and appendix B hold floats, which no
 // document has: they are malformed here, never rounded.
+var rfc8785Floats = []string{
+	"333333333.33333329", "1E30", "4.50", "2e-3", "0.000000000000000000000000001",
+	"5e-324", "1.7976931348623157e308", "9007199254740992", "295147905179352830000", "1e+23", "0.0", "-0.0",
+}
+
 func TestRFC8785Floats(t *testing.T) {
-	for _, number := range []string{
-		"333333333.33333329", "1E30", "4.50", "2e-3", "0.000000000000000000000000001",
-		"5e-324", "1.7976931348623157e308", "9007199254740992", "295147905179352830000", "1e+23", "0.0", "-0.0",
-	} {
+	for _, number := range rfc8785Floats {
 		_, err := trust.Canonical([]byte(`{"numbers":[` + number + `]}`))
 		require.ErrorIs(t, err, trust.ErrMalformed, number)
 	}
 }
 
-func TestPAE(t *testing.T) {
-	for _, tt := range []struct{ name, payloadType, body, out string }{
+type paeCase struct{ name, payloadType, body, out string }
+
+func paeCases() []paeCase {
+	return []paeCase{
 		{"the example of DSSE v1", "http://example.com/HelloWorld", "hello world", "DSSEv1 29 http://example.com/HelloWorld 11 hello world"},
 		{"empty", "", "", "DSSEv1 0  0 "},
 		{"lengths are bytes", "é", "€", "DSSEv1 2 é 3 €"},
 		{"spaces belong to the parts", "a 1 b", "c", "DSSEv1 5 a 1 b 1 c"},
 		{"bytes are kept", "t", "\x00\n\xff", "DSSEv1 1 t 3 \x00\n\xff"},
-	} {
+	}
+}
+
+func TestPAE(t *testing.T) {
+	for _, tt := range paeCases() {
 		t.Run(tt.name, func(t *testing.T) {
 			require.Equal(t, tt.out, string(trust.PAE(tt.payloadType, []byte(tt.body))))
 		})

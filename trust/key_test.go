@@ -136,13 +136,15 @@ func TestKeyForms(t *testing.T) {
 	require.Equal(t, []byte(public), k.Bytes(), "Bytes must return a copy")
 }
 
-func TestParseKeys(t *testing.T) {
+type keysCase struct {
+	name, in string
+	keys     []trust.Key
+}
+
+func keysCases() []keysCase {
 	a, b := newTestKey("a").Key, newTestKey("b").Key
 	both := string(a.PEM()) + string(b.PEM())
-	for _, tt := range []struct {
-		name, in string
-		keys     []trust.Key
-	}{
+	return []keysCase{
 		{"raw", string(a.Bytes()), []trust.Key{a}},
 		{"base64", a.String(), []trust.Key{a}},
 		{"base64 as a line of a file", " \t" + a.String() + "\r\n", []trust.Key{a}},
@@ -152,7 +154,11 @@ func TestParseKeys(t *testing.T) {
 		{"two PEM blocks", both, []trust.Key{a, b}},
 		{"PEM blocks with an empty line between", string(a.PEM()) + "\n" + string(b.PEM()), []trust.Key{a, b}},
 		{"sixteen PEM blocks", strings.Repeat(both, 8), slices.Repeat([]trust.Key{a, b}, 8)},
-	} {
+	}
+}
+
+func TestParseKeys(t *testing.T) {
+	for _, tt := range keysCases() {
 		t.Run(tt.name, func(t *testing.T) {
 			keys, err := trust.ParseKeys([]byte(tt.in))
 			require.NoError(t, err)
@@ -161,7 +167,9 @@ func TestParseKeys(t *testing.T) {
 	}
 }
 
-func TestParseKeysRefuses(t *testing.T) {
+type badKeysCase struct{ name, in, why string }
+
+func badKeysCases() []badKeysCase {
 	a := newTestKey("a")
 	block := func(kind string, der []byte) string {
 		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
@@ -169,10 +177,11 @@ func TestParseKeysRefuses(t *testing.T) {
 	der := must(x509.MarshalPKIXPublicKey(a.private.Public()))
 	prefix := der[:12]
 	lowOrder := make([]byte, 32)
-	ec := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	x25519 := must(ecdh.X25519().GenerateKey(rand.Reader)).PublicKey()
+	seed := a.private.Seed()
+	ec := must(ecdsa.ParseRawPrivateKey(elliptic.P256(), seed))
+	x25519 := must(ecdh.X25519().NewPrivateKey(seed)).PublicKey()
 
-	for _, tt := range []struct{ name, in, why string }{
+	return []badKeysCase{
 		{"nothing", "", "neither a raw key"},
 		{"white space", " \n", "neither a raw key"},
 		{"31 raw bytes", string(a.Bytes()[:31]), "neither a raw key"},
@@ -203,7 +212,11 @@ func TestParseKeysRefuses(t *testing.T) {
 		{"first block damaged", strings.Replace(string(a.PEM()), "\nMC", "\n!!", 1) + string(newTestKey("b").PEM()), "block 2 of 2"},
 		{"truncated block", strings.TrimSuffix(string(a.PEM()), "-----\n"), "block 1 of 1"},
 		{"seventeen blocks", strings.Repeat(string(a.PEM()), 17), "17 PEM blocks"},
-	} {
+	}
+}
+
+func TestParseKeysRefuses(t *testing.T) {
+	for _, tt := range badKeysCases() {
 		t.Run(tt.name, func(t *testing.T) {
 			keys, err := trust.ParseKeys([]byte(tt.in))
 			require.ErrorIs(t, err, trust.ErrBadKey)

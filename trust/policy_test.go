@@ -98,7 +98,15 @@ func attach(top any, co ...member) []byte {
 	return write(m)
 }
 
-func TestThreshold(t *testing.T) {
+type thresholdCase struct {
+	name      string
+	threshold int // of the keys a, b and c
+	document  []byte
+	signers   []testKey
+	sentinel  error // nil: accepted
+}
+
+func thresholdCases() []thresholdCase {
 	a, b, c, stranger := newTestKey("a"), newTestKey("b"), newTestKey("c"), newTestKey("stranger")
 	body := write(release())
 	as := func(id string, k testKey) member { return member{"key": id, "signature": k.sign(body)} }
@@ -106,13 +114,7 @@ func TestThreshold(t *testing.T) {
 	nobody := strings.Repeat("00", 32)
 	garbage := encode(make([]byte, 64))
 
-	for _, tt := range []struct {
-		name      string
-		threshold int // of a, b and c
-		document  []byte
-		signers   []testKey
-		sentinel  error
-	}{
+	return []thresholdCase{
 		{"one", 1, attach(a.sign(body)), []testKey{a}, nil},
 		{"the last key", 1, attach(c.sign(body)), []testKey{c}, nil},
 		{"a cosignature alone", 1, attach(nil, co(b)), []testKey{b}, nil},
@@ -138,7 +140,12 @@ func TestThreshold(t *testing.T) {
 		{"one and a stranger", 2, attach(a.sign(body), co(stranger)), nil, trust.ErrThreshold},
 		{"enough, but a bad cosignature names a trusted key", 2, attach(a.sign(body), co(b), member{"key": c.ID(), "signature": garbage}), nil, trust.ErrSignature},
 		{"enough, but a stranger claims to be a trusted key", 2, attach(a.sign(body), co(b), as(c.ID(), stranger)), nil, trust.ErrSignature},
-	} {
+	}
+}
+
+func TestThreshold(t *testing.T) {
+	a, b, c := newTestKey("a"), newTestKey("b"), newTestKey("c")
+	for _, tt := range thresholdCases() {
 		t.Run(tt.name, func(t *testing.T) {
 			v, err := trust.Verify(tt.document, policy(tt.threshold, a, b, c), want())
 			if tt.sentinel != nil {

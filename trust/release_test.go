@@ -82,35 +82,45 @@ func TestRefusedNamesAreQuoted(t *testing.T) {
 	}
 }
 
-// Every field, through a document that a trusted key signed.
-func TestFields(t *testing.T) {
-	a := newTestKey("a")
-	remove := struct{}{}
+// remove stands for a field that is not there.
+type remove struct{}
+
+func replace(m member, name string, value any) member {
+	if value == (remove{}) {
+		return without(m, name)
+	}
+	return with(m, name, value)
+}
+
+// badFields are values that each field of a release must not have.
+func badFields() map[string][]any {
 	hash := strings.Repeat("0a", 32)
-	names := map[string][]any{
-		"format":    {remove, nil, "1", 0, 2, -1, true},
-		"name":      {remove, nil, 1, "", "../x", "a/b", strings.Repeat("a", 129)},
-		"version":   {remove, nil, 1, "", "1/2", "channels"},
-		"os":        {remove, nil, 1, "", "Linux", "../x"},
-		"arch":      {remove, nil, 1, "", "amd-64", "../x"},
-		"binary":    {remove, nil, 1, "", "../x", "release.json", "other.bz2", []any{}},
-		"hash":      {remove, nil, 1, "", hash[:63], hash + "0", strings.ToUpper(hash), "g" + hash[1:], hash[:32] + "g" + hash[33:]},
-		"size":      {remove, nil, "1", 0, -1},
-		"artifacts": {remove, nil, "x", member{}, []any{}, []any{nil}, []any{"x"}, []any{[]any{}}},
-		"released": {remove, nil, 1, "", "2026-11-23", "2026-11-23T10:00:00", "2026-11-23T10:00:00+00:00", "2026-11-23T11:00:00+01:00",
+	return map[string][]any{
+		"format":    {remove{}, nil, "1", 0, 2, -1, true},
+		"name":      {remove{}, nil, 1, "", "../x", "a/b", strings.Repeat("a", 129)},
+		"version":   {remove{}, nil, 1, "", "1/2", "channels"},
+		"os":        {remove{}, nil, 1, "", "Linux", "../x"},
+		"arch":      {remove{}, nil, 1, "", "amd-64", "../x"},
+		"binary":    {remove{}, nil, 1, "", "../x", "release.json", "other.bz2", []any{}},
+		"hash":      {remove{}, nil, 1, "", hash[:63], hash + "0", strings.ToUpper(hash), "g" + hash[1:], hash[:32] + "g" + hash[33:]},
+		"size":      {remove{}, nil, "1", 0, -1},
+		"artifacts": {remove{}, nil, "x", member{}, []any{}, []any{nil}, []any{"x"}, []any{[]any{}}},
+		"released": {remove{}, nil, 1, "", "2026-11-23", "2026-11-23T10:00:00", "2026-11-23T10:00:00+00:00", "2026-11-23T11:00:00+01:00",
 			"2026-11-23t10:00:00z", "2026-11-23 10:00:00Z", "2026-11-23T10:00:00.5Z", "2026-11-23T10:00:00,5Z", "2026-11-23T10:00:00.000Z",
 			"2026-11-23T10:00:60Z", "2026-11-31T10:00:00Z", "2026-11-23T24:00:00Z", "2026-11-23T1:00:00Z", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "12026-11-23T10:00:00Z",
 			"2027-11-23T10:00:00Z", "2027-11-23T10:00:01Z"},
-		"expires": {remove, nil, 1, "", "2027-11-23T10:00:00+00:00", "2027-11-23T10:00:00.5Z", "2026-11-23T10:00:00Z", "2026-11-23T09:59:59Z"},
+		"expires": {remove{}, nil, 1, "", "2027-11-23T10:00:00+00:00", "2027-11-23T10:00:00.5Z", "2026-11-23T10:00:00Z", "2026-11-23T09:59:59Z"},
 	}
-	require.Len(t, names, len(release()))
-	for name, values := range names {
+}
+
+// Every field, through a document that a trusted key signed.
+func TestFields(t *testing.T) {
+	a := newTestKey("a")
+	require.Len(t, badFields(), len(release()))
+	for name, values := range badFields() {
 		for _, value := range values {
 			t.Run(fmt.Sprintf("%s=%.30v", name, value), func(t *testing.T) {
-				m := with(release(), name, value)
-				if value == remove {
-					m = without(m, name)
-				}
+				m := replace(release(), name, value)
 				v, err := trust.Verify(signed(m, a), policy(1, a), want())
 				requireRefused(t, v, err, trust.ErrMalformed)
 				require.ErrorContains(t, err, strings.TrimSuffix(name, "s"))
@@ -131,21 +141,17 @@ func TestArtifactFields(t *testing.T) {
 	_, err := trust.Verify(document(artifact(), second), policy(1, a), want())
 	require.NoError(t, err)
 
-	remove := struct{}{}
 	hash := strings.Repeat("0b", 32)
 	for name, values := range map[string][]any{
-		"path":     {remove, nil, 1, "", "../x", "/x", "a/../b", "release.json", artifact()["path"], "Choria-Linux-amd64-1.2.3.BZ2"},
-		"encoding": {remove, nil, 1, "", "a/b", "bzip2 ", strings.Repeat("z", 33)},
-		"size":     {remove, nil, "1", 0, -1},
-		"hash":     {remove, nil, 1, "", hash[:63], strings.ToUpper(hash)},
+		"path":     {remove{}, nil, 1, "", "../x", "/x", "a/../b", "release.json", artifact()["path"], "Choria-Linux-amd64-1.2.3.BZ2"},
+		"encoding": {remove{}, nil, 1, "", "a/b", "bzip2 ", strings.Repeat("z", 33)},
+		"size":     {remove{}, nil, "1", 0, -1},
+		"hash":     {remove{}, nil, 1, "", hash[:63], strings.ToUpper(hash)},
 		"from":     {nil, 1, "", hash[:63], strings.ToUpper(hash)},
 	} {
 		for _, value := range values {
 			t.Run(fmt.Sprintf("%s=%.30v", name, value), func(t *testing.T) {
-				bad := with(second, name, value)
-				if value == remove {
-					bad = without(bad, name)
-				}
+				bad := replace(second, name, value)
 				v, err := trust.Verify(document(artifact(), bad), policy(1, a), want())
 				requireRefused(t, v, err, trust.ErrMalformed)
 				require.ErrorContains(t, err, "artifact 1")

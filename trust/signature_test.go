@@ -20,7 +20,13 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-func TestSignatureForms(t *testing.T) {
+type signatureCase struct {
+	name      string
+	signature any
+	sentinel  error // nil: accepted
+}
+
+func signatureCases() []signatureCase {
 	a, stranger := newTestKey("a"), newTestKey("stranger")
 	body := write(release())
 	good := a.sign(body)
@@ -29,11 +35,7 @@ func TestSignatureForms(t *testing.T) {
 	canonical := must(trust.Canonical(body))
 	raws := func(message []byte) string { return encode(ed25519.Sign(a.private, message)) }
 
-	for _, tt := range []struct {
-		name      string
-		signature any
-		sentinel  error
-	}{
+	return []signatureCase{
 		{"good", good, nil},
 		{"empty", "", trust.ErrUnsigned},
 		{"null", nil, trust.ErrMalformed},
@@ -61,7 +63,12 @@ func TestSignatureForms(t *testing.T) {
 		{"hex", strings.Repeat("00", 64), trust.ErrSignature},
 		{"not base64", strings.Repeat("!", len(good)), trust.ErrSignature},
 		{"the other alphabet", base64.URLEncoding.EncodeToString(bytes.Repeat([]byte{0xfb}, 64)), trust.ErrSignature},
-	} {
+	}
+}
+
+func TestSignatureForms(t *testing.T) {
+	a := newTestKey("a")
+	for _, tt := range signatureCases() {
 		t.Run(tt.name, func(t *testing.T) {
 			v, err := trust.Verify(write(with(release(), "signature", tt.signature)), policy(1, a), want())
 			if tt.sentinel == nil {
