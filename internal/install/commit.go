@@ -28,8 +28,12 @@ func (s *Session) Commit(st *Staged) (backup string, err error) {
 		return "", errors.New("staged file was not sealed, or is installed already")
 	}
 	defer st.close()
+	sealed := st.info
 	if st.info, err = s.dress(st.file); err != nil {
 		return "", fmt.Errorf("giving the new file owner and mode of the old: %w", err)
+	}
+	if !sameContent(st.info, sealed) {
+		return "", fmt.Errorf("staged file: %w", ErrChanged)
 	}
 	made, err := s.spareTarget("backup")
 	if err != nil {
@@ -104,10 +108,12 @@ func (s *Session) undoBackup(made spare, previous string, cause error) error {
 	if errors.As(cause, &failure) {
 		return cause
 	}
-	if at, err := s.fsys.Lstat(s.backup()); err == nil && os.SameFile(at, made.info) {
-		if err := s.fsys.Remove(s.backup()); err != nil {
-			return errors.Join(cause, fmt.Errorf("removing backup: %w", err))
-		}
+	at, err := s.fsys.Lstat(s.backup())
+	if err == nil && os.SameFile(at, made.info) {
+		err = s.fsys.Remove(s.backup())
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(cause, fmt.Errorf("removing backup: %w", err))
 	}
 	// If this fails Close, or the next Begin, does it.
 	if err := s.fsys.Rename(previous, s.backup()); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -19,8 +19,10 @@
 // puts that back.
 //
 // An error means that target, mode, owner, an older backup and the directory
-// are what they were once Close has run; the one exception is a
-// [RollbackFailure].
+// are what they were once Close has run. Two exceptions say so: a
+// [RollbackFailure] is a target that may be broken, and "removing backup" or
+// "putting the older backup back", joined to the cause, a backup that is not what
+// it was beside a target that is.
 //
 // # Why fsync, and in which order
 //

@@ -33,14 +33,15 @@ func (s *Session) spareOf(f *os.File, name, kind string) (spare, error) {
 	if err != nil {
 		return spare{}, err
 	}
-	to := s.in(random(kind))
 	if !s.aside && links(info) == 1 {
 		// An error is no reason to give up: not every file system has links,
 		// and not every kernel permits one to another user's file.
+		to := s.in(random(kind))
 		if err := s.fsys.Link(name, to); err == nil {
 			return s.checkLink(f, info, to)
 		}
 	}
+	to := s.in(random(kind))
 	dst, err := s.fsys.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return spare{}, err

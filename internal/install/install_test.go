@@ -1,0 +1,354 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package install
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const holdEnv = "INSTALL_TEST_HOLD"
+
+// TestMain lets the test binary be the other updater, which is killed.
+func TestMain(m *testing.M) {
+	if target := os.Getenv(holdEnv); target != "" {
+		if _, err := Begin(target); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		fmt.Println("held")
+		time.Sleep(time.Minute)
+	}
+	os.Exit(m.Run())
+}
+
+var (
+	oldBytes = bytes.Repeat([]byte("old program\n"), 5000)
+	newBytes = bytes.Repeat([]byte("the new program\n"), 7000)
+)
+
+func sum(b []byte) string {
+	h := sha256.Sum256(b)
+	return hex.EncodeToString(h[:])
+}
+
+// newTarget makes a program of its own mode in a directory of its own.
+func newTarget(t *testing.T) string {
+	t.Helper()
+	target := filepath.Join(t.TempDir(), "tool")
+	require.NoError(t, os.WriteFile(target, oldBytes, 0o755))
+	require.NoError(t, os.Chmod(target, 0o755))
+	return target
+}
+
+func stage(t *testing.T, s *Session, content []byte) *Staged {
+	t.Helper()
+	path, err := s.StagePath()
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	st, err := s.Seal(path, sum(content), int64(len(content)))
+	require.NoError(t, err)
+	return st
+}
+
+func update(t *testing.T, target string, content []byte) (backup string) {
+	t.Helper()
+	s, err := Begin(target)
+	require.NoError(t, err)
+	backup, err = s.Commit(stage(t, s, content))
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	return backup
+}
+
+func requireFile(t *testing.T, path string, content []byte) {
+	t.Helper()
+	got, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, sum(content), sum(got), path)
+}
+
+func names(t *testing.T, dir string) (found []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		found = append(found, e.Name())
+	}
+	return found
+}
+
+func TestCommitAndRollback(t *testing.T) {
+	for _, name := range []string{"tool", "a tool", "prógram ✓", "-rf", "tool.exe"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			target := filepath.Join(dir, name)
+			require.NoError(t, os.WriteFile(target, oldBytes, 0o755))
+
+			backup := update(t, target, newBytes)
+			require.Equal(t, name+".backup", filepath.Base(backup))
+			requireFile(t, target, newBytes)
+			requireFile(t, backup, oldBytes)
+			require.ElementsMatch(t, []string{name, name + ".backup"}, names(t, dir))
+
+			third := []byte("third")
+			update(t, target, third)
+			requireFile(t, target, third)
+			requireFile(t, backup, newBytes)
+
+			require.NoError(t, Rollback(target))
+			requireFile(t, target, newBytes)
+			require.Equal(t, []string{name}, names(t, dir))
+			require.ErrorIs(t, Rollback(target), ErrNoBackup)
+		})
+	}
+}
+
+func TestWorkDirKeepsTrust(t *testing.T) {
+	target := newTarget(t)
+	s, err := Begin(target)
+	require.NoError(t, err)
+	require.Equal(t, WorkDir(s.Target()), s.WorkDir())
+	trust := filepath.Join(s.WorkDir(), TrustFile)
+	require.NoError(t, WriteFile(trust, []byte("one")))
+	require.NoError(t, WriteFile(trust, []byte("two")))
+	require.NoError(t, s.Close())
+	require.NoError(t, s.Close(), "again does nothing")
+	require.Equal(t, []string{TrustFile}, names(t, s.WorkDir()))
+
+	update(t, target, newBytes)
+	requireFile(t, trust, []byte("two"))
+}
+
+func TestClosedSession(t *testing.T) {
+	s, err := Begin(newTarget(t))
+	require.NoError(t, err)
+	st := stage(t, s, newBytes)
+	require.NoError(t, s.Close())
+	_, err = s.StagePath()
+	require.ErrorIs(t, err, fs.ErrClosed)
+	_, err = s.Seal("x", sum(nil), AnySize)
+	require.ErrorIs(t, err, fs.ErrClosed)
+	_, err = s.Commit(st)
+	require.ErrorIs(t, err, fs.ErrClosed)
+	requireFile(t, s.Target(), oldBytes)
+}
+
+func TestCommitOnce(t *testing.T) {
+	s, err := Begin(newTarget(t))
+	require.NoError(t, err)
+	defer s.Close()
+	st := stage(t, s, newBytes)
+	_, err = s.Commit(st)
+	require.NoError(t, err)
+	_, err = s.Commit(st)
+	require.ErrorContains(t, err, "installed already")
+	_, err = s.Commit(nil)
+	require.ErrorContains(t, err, "not sealed")
+}
+
+func TestSeal(t *testing.T) {
+	size, hash := int64(len(newBytes)), sum(newBytes)
+	for name, tc := range map[string]struct {
+		hash string
+		size int64
+		err  error
+	}{
+		"right":            {hash, size, nil},
+		"size unknown":     {hash, AnySize, nil},
+		"another hash":     {sum(oldBytes), size, ErrHash},
+		"no hash":          {"", size, ErrHash},
+		"short hash":       {hash[:62], size, ErrHash},
+		"hash not hex":     {"zz" + hash[2:], size, ErrHash},
+		"one byte less":    {hash, size - 1, ErrHash},
+		"one byte more":    {hash, size + 1, ErrHash},
+		"size is not zero": {hash, 0, ErrHash},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := newTarget(t)
+			s, err := Begin(target)
+			require.NoError(t, err)
+			path, err := s.StagePath()
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(path, newBytes, 0o600))
+			_, err = s.Seal(path, tc.hash, tc.size)
+			require.ErrorIs(t, err, tc.err)
+			require.NoError(t, s.Close())
+			requireFile(t, target, oldBytes)
+			require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))
+		})
+	}
+}
+
+func TestSealElsewhere(t *testing.T) {
+	target := newTarget(t)
+	s, err := Begin(target)
+	require.NoError(t, err)
+	defer s.Close()
+	good, err := s.StagePath()
+	require.NoError(t, err)
+	for _, path := range []string{
+		target,
+		filepath.Join(s.WorkDir(), "lock"),
+		filepath.Join(s.WorkDir(), TrustFile),
+		filepath.Join(filepath.Dir(target), filepath.Base(good)),
+		filepath.Join(s.WorkDir(), "sub", filepath.Base(good)),
+		s.in(filepath.Base(good)),
+	} {
+		_, err := s.Seal(path, sum(oldBytes), AnySize)
+		require.ErrorContains(t, err, "is not at a stage path", path)
+	}
+	_, err = s.Seal(good, sum(oldBytes), AnySize)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+func TestBeginBadTarget(t *testing.T) {
+	dir := t.TempDir()
+	_, err := Begin(filepath.Join(dir, "absent"))
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755))
+	_, err = Begin(filepath.Join(dir, "sub"))
+	require.ErrorIs(t, err, errNotRegular)
+	require.Equal(t, []string{"sub"}, names(t, dir))
+}
+
+func TestLocked(t *testing.T) {
+	target := newTarget(t)
+	s, err := Begin(target)
+	require.NoError(t, err)
+	_, err = Begin(target)
+	require.ErrorIs(t, err, ErrLocked)
+	require.ErrorIs(t, Rollback(target), ErrLocked)
+
+	_, err = s.Commit(stage(t, s, newBytes))
+	require.NoError(t, err, "the loser took nothing away from the winner")
+	require.NoError(t, s.Close())
+	update(t, target, oldBytes)
+}
+
+func TestKilledHolder(t *testing.T) {
+	target := newTarget(t)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), holdEnv+"="+target)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { cmd.Process.Kill() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "held\n", line)
+	_, err = Begin(target)
+	require.ErrorIs(t, err, ErrLocked)
+
+	require.NoError(t, cmd.Process.Kill())
+	cmd.Wait()
+	require.DirExists(t, WorkDir(target))
+	require.Eventually(t, func() bool {
+		s, err := Begin(target)
+		return err == nil && s.Close() == nil
+	}, 5*time.Second, 10*time.Millisecond)
+	require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))
+}
+
+// Leftovers of a dead update go; what we did not make stays.
+func TestLeftovers(t *testing.T) {
+	target := newTarget(t)
+	work := WorkDir(target)
+	require.NoError(t, os.Mkdir(work, 0o700))
+	for _, kind := range []string{"stage", "backup", "keep", "aside", "write"} {
+		require.NoError(t, os.WriteFile(filepath.Join(work, random(kind)), newBytes, 0o700))
+	}
+	kept := []string{"stage-", "stage-notours", "xstage-" + random("x")[2:], random("stage") + "x", TrustFile, "stage"}
+	for _, name := range kept {
+		require.NoError(t, os.WriteFile(filepath.Join(work, name), nil, 0o600))
+	}
+	folder := random("stage")
+	require.NoError(t, os.Mkdir(filepath.Join(work, folder), 0o700))
+
+	s, err := Begin(target)
+	require.NoError(t, err)
+	require.ElementsMatch(t, append(kept, folder, "lock"), names(t, work))
+	require.NoError(t, s.Close())
+	require.ElementsMatch(t, append(kept, folder), names(t, work))
+}
+
+// A process killed after it moved the older backup away.
+func TestLeftoverBackup(t *testing.T) {
+	older := []byte("older")
+	for name, tc := range map[string]struct {
+		prepare func(t *testing.T, target string)
+		want    []byte
+	}{
+		"before the new one came": {func(*testing.T, string) {}, older},
+		"after the new one came": {func(t *testing.T, target string) {
+			require.NoError(t, os.Link(target, target+".backup"))
+		}, older},
+		"after the swap": {func(t *testing.T, target string) {
+			require.NoError(t, os.WriteFile(target+".backup", newBytes, 0o755))
+		}, newBytes},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := newTarget(t)
+			require.NoError(t, os.Mkdir(WorkDir(target), 0o700))
+			require.NoError(t, os.WriteFile(filepath.Join(WorkDir(target), random("previous")), older, 0o755))
+			tc.prepare(t, target)
+			s, err := Begin(target)
+			require.NoError(t, err)
+			require.NoError(t, s.Close())
+			requireFile(t, target+".backup", tc.want)
+			requireFile(t, target, oldBytes)
+			require.Equal(t, []string{"tool", "tool.backup"}, names(t, filepath.Dir(target)))
+		})
+	}
+}
+
+// Whoever opens the target at any moment sees one of the two programs, whole.
+func TestReaderSeesWholeFiles(t *testing.T) {
+	if renamesAside {
+		t.Skip("the target is absent for a moment on this system")
+	}
+	target := newTarget(t)
+	whole := map[string]bool{sum(oldBytes): true, sum(newBytes): true}
+	done, looked := make(chan struct{}), make(chan error, 1)
+	go func() {
+		looked <- func() error {
+			for n := 0; ; n++ {
+				select {
+				case <-done:
+					if n == 0 {
+						return fmt.Errorf("reader never ran")
+					}
+					return nil
+				default:
+				}
+				b, err := os.ReadFile(target)
+				if err != nil {
+					return err
+				}
+				if !whole[sum(b)] {
+					return fmt.Errorf("saw %d bytes that are neither", len(b))
+				}
+			}
+		}()
+	}()
+	for i := range 200 {
+		update(t, target, [][]byte{newBytes, oldBytes}[i%2])
+	}
+	close(done)
+	require.NoError(t, <-looked)
+}
