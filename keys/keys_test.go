@@ -32,6 +32,21 @@ func testdata(t testing.TB, name string) []byte {
 	return data
 }
 
+// keyFiles are all keys of testdata by name.
+func keyFiles(t testing.TB) map[string][]byte {
+	t.Helper()
+	entries, err := os.ReadDir("testdata")
+	require.NoError(t, err)
+	files := map[string][]byte{}
+	for _, e := range entries {
+		if !e.IsDir() && e.Name() != "README.md" {
+			files[e.Name()] = testdata(t, e.Name())
+		}
+	}
+	require.Greater(t, len(files), 20)
+	return files
+}
+
 // rfcKey is the first secret key of RFC 8032 §7.1.
 func rfcKey(t testing.TB) *PrivateKey {
 	t.Helper()

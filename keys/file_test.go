@@ -1,0 +1,83 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package keys
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.Name())
+	}
+	return out
+}
+
+func TestCreateFiles(t *testing.T) {
+	private := func(dir string) NewFile { return NewFile{filepath.Join(dir, "a.key"), []byte("secret"), 0o600} }
+	public := func(dir string) NewFile { return NewFile{filepath.Join(dir, "a.pub"), []byte("public"), 0o644} }
+
+	t.Run("both", func(t *testing.T) {
+		dir := t.TempDir()
+		require.NoError(t, CreateFiles(private(dir), public(dir)))
+		require.Equal(t, []string{"a.key", "a.pub"}, names(t, dir))
+		data, err := os.ReadFile(filepath.Join(dir, "a.key"))
+		require.NoError(t, err)
+		require.Equal(t, "secret", string(data))
+	})
+	for _, taken := range []string{"a.key", "a.pub"} {
+		t.Run("taken "+taken, func(t *testing.T) {
+			dir := t.TempDir()
+			require.NoError(t, os.WriteFile(filepath.Join(dir, taken), []byte("mine"), 0o600))
+			require.ErrorIs(t, CreateFiles(private(dir), public(dir)), fs.ErrExist)
+			require.Equal(t, []string{taken}, names(t, dir), "a failure leaves no file")
+			data, err := os.ReadFile(filepath.Join(dir, taken))
+			require.NoError(t, err)
+			require.Equal(t, "mine", string(data))
+		})
+	}
+	t.Run("second directory missing", func(t *testing.T) {
+		dir := t.TempDir()
+		require.ErrorIs(t, CreateFiles(private(dir), public(filepath.Join(dir, "none"))), fs.ErrNotExist)
+		require.Empty(t, names(t, dir))
+	})
+}
+
+func TestReplaceFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.key")
+	require.ErrorIs(t, ReplaceFile(path, []byte("new")), fs.ErrNotExist)
+	require.Empty(t, names(t, dir))
+
+	require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
+	require.NoError(t, ReplaceFile(path, []byte("new")))
+	require.Equal(t, []string{"a.key"}, names(t, dir))
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "new", string(data))
+}
+
+func TestReadFile(t *testing.T) {
+	dir := t.TempDir()
+	_, err := ReadFile(dir)
+	require.ErrorContains(t, err, "is a directory")
+	_, err = ReadFile(filepath.Join(dir, "none"))
+	require.ErrorIs(t, err, fs.ErrNotExist)
+
+	path := filepath.Join(dir, "big")
+	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("x", MaxFile+1)), 0o600))
+	_, err = ReadFile(path)
+	require.ErrorIs(t, err, ErrMalformed)
+}

@@ -1,0 +1,84 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package keys
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/trust"
+)
+
+func seeds(f *testing.F) {
+	for _, data := range keyFiles(f) {
+		f.Add(data)
+	}
+}
+
+// Whatever parses is an Ed25519 key whose halves belong together, and every
+// form of it reads as the same key.
+func FuzzParsePrivate(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		passphrase := []byte(testPassphrase)
+		if info, err := Inspect(data); err != nil || info.Encrypted && info.Format == Minisign {
+			passphrase = nil // the cost is bounded, but too much for fuzzing
+		}
+		k, err := ParsePrivate(data, passphrase)
+		if err != nil {
+			return
+		}
+		derived, err := fromSeed(k.secret().key.Seed())
+		require.NoError(t, err)
+		require.True(t, derived.Equal(k))
+		require.Equal(t, derived.Public(), k.Public())
+		for _, form := range []PrivateFormat{PKCS8, OpenSSH, Minisign} {
+			out, err := FormatUnprotected(k, form)
+			require.NoError(t, err)
+			back, err := ParsePrivate(out, nil)
+			require.NoError(t, err)
+			require.True(t, back.Equal(k))
+			if form == Minisign {
+				require.Equal(t, k.PublicKey(), back.PublicKey())
+			}
+		}
+		_, err = ParsePublic(data)
+		require.ErrorIs(t, err, ErrNotPublic, "no input is both halves")
+	})
+}
+
+// Whatever parses formats and parses to the same keys, and no spelling of a key
+// but white space and comments is tolerated.
+func FuzzParsePublic(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		parsed, err := ParsePublic(data)
+		if err != nil {
+			return
+		}
+		require.NotEmpty(t, parsed)
+		require.LessOrEqual(t, len(parsed), trust.MaxKeys)
+		for _, k := range parsed {
+			_, err := trust.NewKey(k.Key.Bytes())
+			require.NoError(t, err)
+			for _, form := range []PublicFormat{PublicPEM, PublicBase64, PublicRaw, PublicOpenSSH, PublicMinisign} {
+				out, err := FormatPublic(k, form)
+				require.NoError(t, err)
+				back, err := ParsePublic(out)
+				require.NoError(t, err)
+				require.Len(t, back, 1)
+				require.Equal(t, k.Key, back[0].Key)
+				if form == PublicMinisign {
+					require.Equal(t, k, back[0])
+					require.True(t, bytes.HasSuffix(out, []byte("\n")))
+				}
+			}
+		}
+		_, err = ParsePrivate(data, []byte(testPassphrase))
+		require.Error(t, err, "no input is both halves")
+	})
+}

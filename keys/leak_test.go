@@ -1,0 +1,92 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package keys
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/pem"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// No error of a parser may quote what it read: every key and a passphrase, whole
+// and damaged in the ways that make parsers complain, given to each parser.
+func TestErrorsQuoteNothing(t *testing.T) {
+	inputs := map[string][]byte{
+		"passphrase":      []byte("Tr0ub4dor&3-battery-staple"),
+		"passphrase line": []byte("Tr0ub4dor&3-battery-staple\n"),
+	}
+	for name, data := range keyFiles(t) {
+		inputs[name] = data
+	}
+	for name, data := range inputs {
+		for i, damaged := range damage(data) {
+			passphrase := []byte("Zx81-Qv77-Kj55-Yw33")
+			if strings.Contains(name, "minisign-encrypted") {
+				passphrase = nil // its scrypt takes seconds and the error is constant
+			}
+			_, err := ParsePrivate(damaged, passphrase)
+			requireNoQuote(t, err, damaged, passphrase, name, i)
+			_, err = ParsePrivate(damaged, nil)
+			requireNoQuote(t, err, damaged, passphrase, name, i)
+			_, err = ParsePublic(damaged)
+			requireNoQuote(t, err, damaged, passphrase, name, i)
+			_, err = Inspect(damaged)
+			requireNoQuote(t, err, damaged, passphrase, name, i)
+		}
+	}
+}
+
+func damage(data []byte) [][]byte {
+	half, quarter := len(data)/2, len(data)/4
+	all := [][]byte{
+		data, data[:half], data[half:], data[:len(data)-quarter],
+		bytes.ReplaceAll(data, []byte("\n"), nil),
+		bytes.ReplaceAll(data, []byte("PRIVATE KEY"), []byte("ENCRYPTED SIGSTORE PRIVATE KEY")),
+		bytes.ReplaceAll(data, []byte("PRIVATE KEY"), []byte("PUBLIC KEY")),
+		append([]byte("ssh-ed25519 "), data...),
+		append([]byte(minisignComment+" x\n"), data...),
+	}
+	for i := 0; i < len(data); i += 23 {
+		changed := bytes.Clone(data)
+		changed[i] = '*'
+		all = append(all, changed)
+	}
+	if block, _ := pem.Decode(data); block != nil && !strings.Contains(block.Type, "ENCRYPTED") && block.Type != "OPENSSH PRIVATE KEY" {
+		for i := range block.Bytes {
+			changed := bytes.Clone(block.Bytes)
+			changed[i] ^= 0x40
+			all = append(all, pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: changed}))
+		}
+	}
+	return all
+}
+
+// requireNoQuote looks for any 8 characters in a row of the base64 of the input
+// or of the passphrase. Lines such as "-----BEGIN" tell nothing.
+func requireNoQuote(t *testing.T, err error, data, passphrase []byte, name string, i int) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	text := err.Error()
+	for _, line := range append(strings.Fields(string(data)), string(passphrase)) {
+		if len(line) < 16 { // words of comments and PEM headers; no line of a key is so short
+			continue
+		}
+		for at := 0; at+8 <= len(line); at++ {
+			require.NotContains(t, text, line[at:at+8], "%s, damaged in way %d", name, i)
+		}
+	}
+	if block, _ := pem.Decode(data); block != nil {
+		require.NotContains(t, text, base64.StdEncoding.EncodeToString(block.Bytes)[:8])
+		for at := 0; at+8 <= len(block.Bytes); at++ {
+			require.NotContains(t, text, string(block.Bytes[at:at+8]))
+		}
+	}
+}
