@@ -5,6 +5,8 @@
 package updater_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -185,8 +187,91 @@ func TestFetchSpecReturnsOnlyWhatWasVerified(t *testing.T) {
 }
 
 func TestParseSpecKeepsItsLimit(t *testing.T) {
-	_, err := updater.ParseSpec(make([]byte, trust.MaxDocument+1))
+	padded := append([]byte("{}"), bytes.Repeat([]byte(" "), trust.MaxDocument-2)...)
+	_, err := updater.ParseSpec(padded)
+	require.NoError(t, err)
+	_, err = updater.ParseSpec(append(padded, ' '))
 	require.ErrorIs(t, err, trust.ErrMalformed)
 	_, err = updater.ParseSpec([]byte("{"))
 	require.ErrorIs(t, err, trust.ErrMalformed)
+}
+
+// The core hashes what lies on disk in any case. The downloader does not rely
+// on that: on an error it leaves nothing behind, whoever called it.
+func TestHTTPDownloaderLeavesNothingBehind(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(r *release)
+		want   error
+	}{
+		"artifact is another":    {func(r *release) { r.artifact[len(r.artifact)/2] ^= 1 }, updater.ErrHash},
+		"artifact is cut":        {func(r *release) { r.artifact = r.artifact[1:] }, updater.ErrHash},
+		"binary is another":      {func(r *release) { r.doc.Hash = sum(nil) }, updater.ErrHash},
+		"binary is longer":       {func(r *release) { r.doc.Size-- }, updater.ErrHash},
+		"artifact is not served": {func(r *release) { r.artifact = nil }, updater.ErrNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			r := newRelease(t, "1.2.3", []byte(newContent))
+			tc.change(r)
+			w.publish("1.2.3", r)
+			d := &updater.HTTPDownloader{}
+			_, err := updater.New(w.options(updater.DownloadMethod(d))...)
+			require.NoError(t, err)
+			spec, err := d.FetchSpec()
+			require.NoError(t, err)
+			dir := t.TempDir()
+			require.ErrorIs(t, d.FetchBinary(spec, filepath.Join(dir, "staged")), tc.want)
+			left, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			require.Empty(t, left)
+		})
+	}
+}
+
+// spy is an HTTPDownloader that tells how FetchBinary ended.
+type spy struct {
+	updater.HTTPDownloader
+	err error
+}
+
+func (s *spy) FetchBinary(spec *updater.Spec, target string) error {
+	s.err = s.HTTPDownloader.FetchBinary(spec, target)
+	return s.err
+}
+
+func TestUnpackingCanBeCancelled(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", bytes.Repeat([]byte(newContent), 1<<14)))
+	before := w.snapshot()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	d := &spy{}
+	u, err := updater.New(w.options(updater.DownloadMethod(d), updater.Progress(func(p updater.ProgressReport) {
+		if p.Phase == updater.PhaseUnpack {
+			cancel()
+		}
+	}))...)
+	require.NoError(t, err)
+	_, err = u.Apply(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, d.err, context.Canceled)
+	require.Equal(t, before, w.snapshot())
+}
+
+func TestCancelledUpdateIsNotSwappedIn(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	before := w.snapshot()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	d := &directory{dir: w.repo}
+	d.fetch = func(_ *updater.Spec, target string) error {
+		cancel() // and does not care
+		return os.WriteFile(target, []byte(newContent), 0o600)
+	}
+	u, err := updater.New(w.options(updater.DownloadMethod(d))...)
+	require.NoError(t, err)
+	_, err = u.Apply(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, before, w.snapshot())
 }

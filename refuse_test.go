@@ -104,6 +104,10 @@ func TestApplyRefusesReleases(t *testing.T) {
 			r.document = func(_ *testing.T, d []byte) []byte { return append(d, bytes.Repeat([]byte(" "), trust.MaxDocument)...) }
 		}},
 		{"artifact with a bit flipped", updater.ErrHash, func(_ *testing.T, r *release) { r.artifact[len(r.artifact)/2] ^= 1 }},
+		{"artifact respelled, the same when unfolded", updater.ErrHash, func(t *testing.T, r *release) {
+			require.Equal(t, "BZh9", string(r.artifact[:4]))
+			r.artifact[3] = '8'
+		}},
 		{"artifact cut short", updater.ErrHash, func(_ *testing.T, r *release) { r.artifact = r.artifact[:len(r.artifact)-1] }},
 		{"artifact with a byte more", updater.ErrHash, func(_ *testing.T, r *release) { r.artifact = append(r.artifact, 0) }},
 		{"unfolds to more than was signed", updater.ErrHash, func(_ *testing.T, r *release) { r.doc.Size-- }},
@@ -117,6 +121,12 @@ func TestApplyRefusesReleases(t *testing.T) {
 			r.doc.Artifacts[0].Size, r.doc.Artifacts[0].Hash = int64(len(r.artifact)), sum(r.artifact)
 		}},
 		{"no known encoding", updater.ErrNoArtifact, func(_ *testing.T, r *release) { r.doc.Artifacts[0].Encoding = "zpaq" }},
+		{"a patch for another binary", updater.ErrNoArtifact, func(_ *testing.T, r *release) {
+			full := r.doc.Artifacts[0]
+			full.Path, full.Encoding = "full.zpaq", "zpaq"
+			r.doc.Artifacts[0].From = sum([]byte("another binary"))
+			r.doc.Binary, r.doc.Artifacts = full.Path, append(r.doc.Artifacts, full)
+		}},
 		{"larger than MaxSize", updater.ErrTooLarge, func(_ *testing.T, r *release) { r.doc.Size = updater.DefaultMaxSize + 1 }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

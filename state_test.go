@@ -5,6 +5,7 @@
 package updater_test
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
@@ -75,6 +76,10 @@ func TestClockSetBackDoesNotReviveADocument(t *testing.T) {
 	back := updater.Clock(func() time.Time { return now.Add(-time.Hour) })
 	err := w.refuses(trust.ErrExpired, back, updater.Version("1.3.0"))
 	require.ErrorContains(t, err, "an update was accepted here at 2026-11-23T12:00:00Z")
+
+	// Nor does another update while it is back make that forgotten.
+	require.NoError(t, updater.Apply(w.options(back)...))
+	w.refuses(trust.ErrExpired, back, updater.Version("1.3.0"))
 }
 
 func TestClockThatIsWrongIsToldApart(t *testing.T) {
@@ -91,10 +96,10 @@ func TestDamagedStateIsNotForgotten(t *testing.T) {
 	for name, damage := range map[string]func(honest []byte) []byte{
 		"truncated":       func(b []byte) []byte { return b[:len(b)/2] },
 		"empty":           func([]byte) []byte { return nil },
-		"another format":  func([]byte) []byte { return []byte(`{"format":2}`) },
+		"another format":  func(b []byte) []byte { return bytes.Replace(b, []byte(`"format":1`), []byte(`"format":2`), 1) },
 		"without version": func([]byte) []byte { return []byte(`{"format":1,"policy":"x","seen":"2026-01-01T00:00:00Z"}`) },
 		"data after it":   func(b []byte) []byte { return append(b, "{}"...) },
-		"endless":         func(b []byte) []byte { return append(b, make([]byte, 1<<20)...) },
+		"endless":         func(b []byte) []byte { return append(b, bytes.Repeat([]byte(" "), 1<<20)...) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, state, unknown := remembering(t)
