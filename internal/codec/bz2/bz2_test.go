@@ -1,0 +1,213 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package bz2_test
+
+import (
+	"bytes"
+	"compress/bzip2"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/codec/bz2"
+)
+
+func compress(t testing.TB, data []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := bz2.NewWriter(&b)
+	require.NoError(t, err)
+	// Uneven pieces, as from a file that is being read.
+	for rest := data; len(rest) > 0; {
+		n := min(len(rest), 70_001)
+		wrote, err := w.Write(rest[:n])
+		require.NoError(t, err)
+		require.Equal(t, n, wrote)
+		rest = rest[n:]
+	}
+	require.NoError(t, w.Close())
+	require.NoError(t, w.Close(), "closing twice is harmless")
+
+	return b.Bytes()
+}
+
+// program runs the real bzip2, which is what v0.1.0 and people use.
+func program(t *testing.T, in []byte, args ...string) []byte {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "bzip2", args...)
+	cmd.Stdin = bytes.NewReader(in)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, stderr.String())
+
+	return out
+}
+
+func noise(n int) []byte {
+	data := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(data)
+
+	return data
+}
+
+// runs is made of runs of all lengths about the limits of bzip2's first stage.
+func runs() []byte {
+	var b bytes.Buffer
+	for n := range 600 {
+		b.Write(bytes.Repeat([]byte{byte(n % 3)}, n))
+	}
+
+	return b.Bytes()
+}
+
+// fibonacci gives code lengths as uneven as they get.
+func fibonacci() []byte {
+	var b bytes.Buffer
+	for sym, x, y := 0, 1, 1; b.Len() < 800_000; sym, x, y = sym+1, y, x+y {
+		b.Write(bytes.Repeat([]byte{byte(sym), byte(sym + 100)}, x))
+	}
+	data := b.Bytes()
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(data), func(i, j int) { data[i], data[j] = data[j], data[i] })
+
+	return data
+}
+
+func self(t *testing.T) []byte {
+	t.Helper()
+	name, err := os.Executable()
+	require.NoError(t, err)
+	data, err := os.ReadFile(name)
+	require.NoError(t, err)
+
+	return data[:min(len(data), 2<<20)]
+}
+
+func TestOthersReadIt(t *testing.T) {
+	_, missing := exec.LookPath("bzip2")
+	if missing != nil {
+		t.Log("SKIPPED IN PART: no bzip2 program here, so only compress/bzip2 reads the streams")
+	}
+
+	for _, tc := range []struct {
+		name string
+		data []byte
+	}{
+		{"empty", nil},
+		{"a byte", []byte{0}},
+		{"tiny", []byte("hello\n")},
+		{"all bytes", func() []byte {
+			all := make([]byte, 256)
+			for i := range all {
+				all[i] = byte(i)
+			}
+			return all
+		}()},
+		{"three of a kind", []byte("aaa")},
+		{"four of a kind", []byte("aaaa")},
+		{"longest run", bytes.Repeat([]byte{'a'}, 259)},
+		{"one more", bytes.Repeat([]byte{'a'}, 260)},
+		{"runs", runs()},
+		{"long run", bytes.Repeat([]byte{0xff}, 10_000_000)},
+		{"a block", noise(900_000)},
+		{"a block and a byte", noise(900_001)},
+		{"incompressible", noise(1_900_000)},
+		{"run over the end of a block", append(noise(899_998), bytes.Repeat([]byte{7}, 1000)...)},
+		{"two letters", bytes.Repeat([]byte("ab"), 300_000)},
+		{"uneven", fibonacci()},
+		{"a program", self(t)},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			packed := compress(t, tc.data)
+			got, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(packed)))
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(tc.data, got), "compress/bzip2 reads something else")
+			require.LessOrEqual(t, len(packed), len(tc.data)+len(tc.data)/50+600, "bzip2's own bound")
+
+			if missing != nil {
+				return
+			}
+			require.True(t, bytes.Equal(tc.data, program(t, packed, "-dc")), "bzip2 reads something else")
+			theirs := len(program(t, tc.data, "-9c"))
+			require.Less(t, len(packed), theirs+theirs/10+600, "bzip2 -9 makes %d bytes of it", theirs)
+		})
+	}
+}
+
+func TestSameInputSameOutput(t *testing.T) {
+	data := self(t)
+	require.True(t, bytes.Equal(compress(t, data), compress(t, data)))
+}
+
+var errFull = errors.New("no space left on device")
+
+// flaky fails once, after room bytes, as a disk does that is cleaned up then.
+type flaky struct {
+	room   int
+	failed bool
+}
+
+func (f *flaky) Write(p []byte) (int, error) {
+	if !f.failed && len(p) > f.room {
+		f.failed = true
+
+		return f.room, errFull
+	}
+	f.room -= len(p)
+
+	return len(p), nil
+}
+
+func TestFailureStays(t *testing.T) {
+	data := noise(1_000_000)
+
+	t.Run("while writing", func(t *testing.T) {
+		w, err := bz2.NewWriter(&flaky{room: 1000})
+		require.NoError(t, err)
+		_, err = w.Write(data)
+		require.ErrorIs(t, err, errFull)
+		_, err = w.Write(data)
+		require.ErrorIs(t, err, errFull)
+		require.ErrorIs(t, w.Close(), errFull)
+		require.ErrorIs(t, w.Close(), errFull)
+	})
+
+	t.Run("while closing", func(t *testing.T) {
+		w, err := bz2.NewWriter(&flaky{room: 1000})
+		require.NoError(t, err)
+		_, err = w.Write(data[:100_000])
+		require.NoError(t, err)
+		require.ErrorIs(t, w.Close(), errFull)
+		require.ErrorIs(t, w.Close(), errFull)
+	})
+
+	t.Run("after closing", func(t *testing.T) {
+		w, err := bz2.NewWriter(io.Discard)
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		_, err = w.Write(data)
+		require.Error(t, err)
+	})
+}
+
+// FuzzRoundTrip: what is written is what compress/bzip2 reads.
+func FuzzRoundTrip(f *testing.F) {
+	f.Add([]byte(nil), uint16(0))
+	f.Add([]byte("hello"), uint16(1))
+	f.Add(bytes.Repeat([]byte{0}, 300), uint16(3))
+	f.Add(noise(1000), uint16(40))
+	f.Fuzz(func(t *testing.T, data []byte, times uint16) {
+		data = bytes.Repeat(data, int(times%64)+1)
+		got, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(compress(t, data))))
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(data, got))
+	})
+}

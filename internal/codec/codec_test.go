@@ -1,0 +1,214 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package codec_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/codec"
+	"github.com/choria-io/go-updater/internal/codec/bz2"
+)
+
+func pack(t testing.TB, data []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := bz2.NewWriter(&b)
+	require.NoError(t, err)
+	_, err = w.Write(data)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+
+	return b.Bytes()
+}
+
+func noise(n int) []byte {
+	data := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(data)
+
+	return data
+}
+
+func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+
+func TestCopy(t *testing.T) {
+	hello := []byte("hello")
+	packed := pack(t, hello)
+	flipped := bytes.Clone(packed)
+	flipped[len(flipped)/2] ^= 1
+	large := noise(910_000)
+
+	for _, tc := range []struct {
+		name     string
+		encoding string
+		src      []byte
+		size     int64
+		want     error
+		out      []byte
+	}{
+		{"bzip2", codec.Bzip2, packed, 5, nil, hello},
+		{"none", codec.None, hello, 5, nil, hello},
+		{"bzip2 of nothing", codec.Bzip2, pack(t, nil), 0, nil, nil},
+		{"nothing as it is", codec.None, nil, 0, nil, nil},
+		{"bzip2 of more than a block", codec.Bzip2, pack(t, large), 910_000, nil, large},
+		{"streams in a row", codec.Bzip2, join(packed, packed), 10, nil, []byte("hellohello")},
+
+		{"bzip2 longer than size", codec.Bzip2, packed, 4, codec.ErrSize, nil},
+		{"bzip2 shorter than size", codec.Bzip2, packed, 6, codec.ErrSize, nil},
+		{"none longer than size", codec.None, hello, 4, codec.ErrSize, nil},
+		{"none shorter than size", codec.None, hello, 6, codec.ErrSize, nil},
+		{"second stream past size", codec.Bzip2, join(packed, packed), 5, codec.ErrSize, nil},
+		{"size negative", codec.Bzip2, packed, -1, codec.ErrSize, nil},
+		{"size negative, nothing", codec.None, nil, -1, codec.ErrSize, nil},
+		{"size out of this world", codec.Bzip2, packed, math.MaxInt64, codec.ErrSize, nil},
+
+		{"no stream", codec.Bzip2, nil, 0, codec.ErrCorrupt, nil},
+		{"not bzip2", codec.Bzip2, hello, 5, codec.ErrCorrupt, nil},
+		{"cut", codec.Bzip2, packed[:len(packed)-1], 5, codec.ErrCorrupt, nil},
+		{"a bit flipped", codec.Bzip2, flipped, 5, codec.ErrCorrupt, nil},
+		{"a byte behind", codec.Bzip2, join(packed, []byte{0}), 5, codec.ErrCorrupt, nil},
+		{"bytes behind", codec.Bzip2, join(packed, []byte("trailing")), 5, codec.ErrCorrupt, nil},
+		{"half a stream behind", codec.Bzip2, join(packed, packed[:4]), 5, codec.ErrCorrupt, nil},
+
+		{"unknown", "zstd", packed, 5, codec.ErrUnknown, nil},
+		{"of another case", "BZIP2", packed, 5, codec.ErrUnknown, nil},
+		{"unnamed", "", packed, 5, codec.ErrUnknown, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for _, src := range []io.Reader{bytes.NewReader(tc.src), iotest.OneByteReader(bytes.NewReader(tc.src)), iotest.DataErrReader(bytes.NewReader(tc.src))} {
+				var w bytes.Buffer
+				err := codec.Copy(&w, tc.encoding, src, tc.size)
+				require.ErrorIs(t, err, tc.want)
+				require.LessOrEqual(t, int64(w.Len()), max(tc.size, 0))
+				if tc.want == nil {
+					require.True(t, bytes.Equal(tc.out, w.Bytes()))
+				}
+			}
+			require.Equal(t, tc.want != codec.ErrUnknown, codec.Known(tc.encoding))
+		})
+	}
+}
+
+// A flip that goes unnoticed, as in the block size, changes nothing.
+func TestFlippedBitsNeverChangeTheOutput(t *testing.T) {
+	data := []byte("the quick brown fox")
+	packed := pack(t, data)
+	for bit := range len(packed) * 8 {
+		flipped := bytes.Clone(packed)
+		flipped[bit/8] ^= 0x80 >> (bit % 8)
+		var w bytes.Buffer
+		err := codec.Copy(&w, codec.Bzip2, bytes.NewReader(flipped), int64(len(data)))
+		if err == nil {
+			require.Equal(t, data, w.Bytes(), "bit %d", bit)
+		}
+	}
+}
+
+// testdata/bomb.bz2 is `head -c 1000000000 /dev/zero | bzip2 -9`: 722 bytes.
+func TestBombStaysBounded(t *testing.T) {
+	bomb, err := os.ReadFile("testdata/bomb.bz2")
+	require.NoError(t, err)
+	require.Len(t, bomb, 722)
+
+	for _, src := range [][]byte{bomb, bytes.Repeat(bomb, 1000)} {
+		const size = 1 << 20
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		w := &counter{}
+		require.ErrorIs(t, codec.Copy(w, codec.Bzip2, bytes.NewReader(src), size), codec.ErrSize)
+		runtime.ReadMemStats(&after)
+		require.LessOrEqual(t, w.n, int64(size))
+		// A block of bzip2 takes 3.6 MB.
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20))
+	}
+}
+
+type counter struct{ n int64 }
+
+func (c *counter) Write(p []byte) (int, error) {
+	c.n += int64(len(p))
+
+	return len(p), nil
+}
+
+type writeFunc func([]byte) (int, error)
+
+func (f writeFunc) Write(p []byte) (int, error) { return f(p) }
+
+func TestWhoseErrorItIs(t *testing.T) {
+	broken := errors.New("input/output error")
+	packed := pack(t, noise(100_000))
+
+	t.Run("source", func(t *testing.T) {
+		for _, encoding := range []string{codec.Bzip2, codec.None} {
+			src := io.MultiReader(bytes.NewReader(packed[:1000]), iotest.ErrReader(broken))
+			err := codec.Copy(io.Discard, encoding, src, 100_000)
+			require.ErrorIs(t, err, broken)
+			require.NotErrorIs(t, err, codec.ErrCorrupt)
+		}
+	})
+
+	t.Run("destination", func(t *testing.T) {
+		err := codec.Copy(writeFunc(func([]byte) (int, error) { return 0, broken }), codec.Bzip2, bytes.NewReader(packed), 100_000)
+		require.ErrorIs(t, err, broken)
+		require.NotErrorIs(t, err, codec.ErrCorrupt)
+		err = codec.Copy(writeFunc(func(p []byte) (int, error) { return len(p) - 1, nil }), codec.Bzip2, bytes.NewReader(packed), 100_000)
+		require.ErrorIs(t, err, io.ErrShortWrite)
+	})
+
+	t.Run("decoder", func(t *testing.T) {
+		err := codec.Copy(io.Discard, codec.Bzip2, bytes.NewReader(packed[:len(packed)/2]), 100_000)
+		require.ErrorIs(t, err, codec.ErrCorrupt)
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	})
+}
+
+type panics struct{}
+
+func (panics) Read([]byte) (int, error) { panic("index out of range") }
+
+func TestPanicIsAnError(t *testing.T) {
+	for _, encoding := range []string{codec.Bzip2, codec.None} {
+		r, err := codec.Decode(encoding, panics{})
+		require.NoError(t, err)
+		for range 2 {
+			_, err = r.Read(make([]byte, 10))
+			require.ErrorIs(t, err, codec.ErrCorrupt)
+			require.ErrorContains(t, err, "index out of range")
+		}
+		require.ErrorIs(t, codec.Copy(io.Discard, encoding, panics{}, 10), codec.ErrCorrupt)
+	}
+}
+
+// A refusal stays one, whatever the decoder would say next.
+func TestFirstErrorStays(t *testing.T) {
+	src := io.MultiReader(bytes.NewReader([]byte("x")), iotest.ErrReader(io.ErrClosedPipe), bytes.NewReader([]byte("more")))
+	r, err := codec.Decode(codec.None, iotest.DataErrReader(src))
+	require.NoError(t, err)
+	got, err := io.ReadAll(r)
+	require.ErrorIs(t, err, io.ErrClosedPipe)
+	require.Equal(t, "x", string(got))
+	for range 3 {
+		_, err = r.Read(make([]byte, 10))
+		require.ErrorIs(t, err, io.ErrClosedPipe)
+	}
+}
+
+func TestDecodeUnknown(t *testing.T) {
+	r, err := codec.Decode("xz\x1b", bytes.NewReader(nil))
+	require.ErrorIs(t, err, codec.ErrUnknown)
+	require.Nil(t, r)
+	require.EqualError(t, err, fmt.Sprintf("unknown encoding: %q", "xz\x1b"))
+}
