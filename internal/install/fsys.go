@@ -87,10 +87,10 @@ func openRegular(fsys fsys, name string, flag int) (*os.File, fs.FileInfo, error
 
 var errNotRegular = errors.New("not a regular file")
 
-// same says whether a and b are one file whose content nobody touched between
-// the two looks.
+// same says whether a and b are one file, untouched between the two looks.
 func same(a, b fs.FileInfo) bool { return sameContent(a, b) && a.Mode() == b.Mode() }
 
+// sameContent is same but for the mode, which Commit changes itself.
 func sameContent(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }

@@ -1,0 +1,212 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package install
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	nobody = 65534
+	dirEnv = "INSTALL_TEST_DIR"
+)
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: makes files of other users, or mounts")
+	}
+}
+
+// asNobody runs the calling test again without privileges and returns true. In
+// that run it returns false, and dir is the directory that prepare made ready.
+func asNobody(t *testing.T, prepare func(dir string)) (dir string, parent bool) {
+	t.Helper()
+	if dir := os.Getenv(dirEnv); dir != "" {
+		return dir, false
+	}
+	needRoot(t)
+	// Not t.TempDir, which only its owner can enter.
+	top, err := os.MkdirTemp("", "install-test-")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(top) })
+	require.NoError(t, os.Chmod(top, 0o755))
+	dir = filepath.Join(top, "bin")
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	prepare(dir)
+	before := snapshot(t, dir)
+
+	self, err := os.ReadFile("/proc/self/exe")
+	if errors.Is(err, fs.ErrNotExist) {
+		path, pathErr := os.Executable()
+		require.NoError(t, pathErr)
+		self, err = os.ReadFile(path)
+	}
+	require.NoError(t, err)
+	program := filepath.Join(top, "install.test")
+	require.NoError(t, os.WriteFile(program, self, 0o755))
+	cmd := exec.Command(program, "-test.run", "^"+t.Name()+"$", "-test.v")
+	cmd.Dir = top
+	cmd.Env = append(os.Environ(), dirEnv+"="+dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), "--- PASS: "+t.Name())
+	require.Equal(t, before, snapshot(t, dir))
+	return "", true
+}
+
+func program(t *testing.T, path string, uid, gid int, mode fs.FileMode) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(path, oldBytes, 0o600))
+	require.NoError(t, os.Chown(path, uid, gid))
+	require.NoError(t, os.Chmod(path, mode))
+}
+
+func TestOwnerKept(t *testing.T) {
+	needRoot(t)
+	for _, mode := range []fs.FileMode{0o755, 0o750, 0o755 | fs.ModeSetuid, 0o755 | fs.ModeSetuid | fs.ModeSetgid} {
+		for _, second := range []bool{false, true} {
+			target := newTarget(t)
+			program(t, target, 1234, 4321, mode)
+			if second { // then backup and rollback copy
+				require.NoError(t, os.Link(target, filepath.Join(t.TempDir(), "second")))
+			}
+			check := func(path string) {
+				t.Helper()
+				info, err := os.Lstat(path)
+				require.NoError(t, err)
+				uid, gid := owner(info)
+				require.Equal(t, []any{1234, 4321, mode}, []any{uid, gid, info.Mode()})
+			}
+			update(t, target, newBytes)
+			check(target)
+			check(target + ".backup")
+			require.NoError(t, Rollback(target))
+			check(target)
+			requireFile(t, target, oldBytes)
+		}
+	}
+}
+
+// No moment at which the new file is setuid for somebody else's account.
+func TestOwnerBeforeMode(t *testing.T) {
+	needRoot(t)
+	target := newTarget(t)
+	program(t, target, 1234, 4321, 0o755|fs.ModeSetuid)
+	var modes []fs.FileMode
+	f := &faulty{after: func(op, name string) error {
+		if op == "chown" || op == "chmod" {
+			info, err := os.Lstat(stagedFile(t, target))
+			require.NoError(t, err)
+			if uid, _ := owner(info); uid != 1234 {
+				require.Equal(t, fs.FileMode(0o600), info.Mode())
+			}
+			modes = append(modes, info.Mode())
+		}
+		return nil
+	}}
+	require.NoError(t, f.run(target, false))
+	require.Equal(t, []fs.FileMode{0o600, 0o600, 0o755 | fs.ModeSetuid}, modes)
+}
+
+// Kernels drop setuid and setgid in silence; what was asked for is looked at.
+func TestModeLostInSilence(t *testing.T) {
+	target := newTarget(t)
+	require.NoError(t, os.Chmod(target, 0o755|fs.ModeSetuid))
+	before := snapshot(t, filepath.Dir(target))
+	f := &faulty{after: func(op, name string) error {
+		if op == "chmod" && filepath.Dir(name) == WorkDir(target) {
+			return os.Chmod(name, 0o755)
+		}
+		return nil
+	}}
+	require.ErrorIs(t, f.run(target, false), ErrOwner)
+	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
+}
+
+func TestOwnerCannotBeKept(t *testing.T) {
+	dir, parent := asNobody(t, func(dir string) {
+		require.NoError(t, os.Chown(dir, nobody, nobody))
+		program(t, filepath.Join(dir, "tool"), 0, 0, 0o755)
+	})
+	if parent {
+		return
+	}
+	s, err := Begin(filepath.Join(dir, "tool"))
+	require.NoError(t, err)
+	_, err = s.Commit(stage(t, s, newBytes))
+	require.ErrorIs(t, err, ErrOwner)
+	require.ErrorIs(t, err, fs.ErrPermission)
+	require.NoError(t, s.Close())
+}
+
+func TestReadOnlyDirectory(t *testing.T) {
+	dir, parent := asNobody(t, func(dir string) {
+		program(t, filepath.Join(dir, "tool"), nobody, nobody, 0o755)
+	})
+	if parent {
+		return
+	}
+	_, err := Begin(filepath.Join(dir, "tool"))
+	require.ErrorIs(t, err, fs.ErrPermission)
+}
+
+// In a sticky directory somebody else made the work directory first.
+func TestForeignWorkDir(t *testing.T) {
+	dir, parent := asNobody(t, func(dir string) {
+		require.NoError(t, os.Chmod(dir, 0o777|fs.ModeSticky))
+		program(t, filepath.Join(dir, "tool"), nobody, nobody, 0o755)
+		require.NoError(t, os.Mkdir(WorkDir(filepath.Join(dir, "tool")), 0o700))
+	})
+	if parent {
+		return
+	}
+	_, err := Begin(filepath.Join(dir, "tool"))
+	require.ErrorIs(t, err, ErrUnsafeDirectory)
+	require.ErrorContains(t, err, "belongs to user 0")
+}
+
+// In a sticky directory somebody else made the backup: it can be neither
+// replaced nor installed.
+func TestForeignBackup(t *testing.T) {
+	dir, parent := asNobody(t, func(dir string) {
+		require.NoError(t, os.Chmod(dir, 0o777|fs.ModeSticky))
+		program(t, filepath.Join(dir, "tool"), nobody, nobody, 0o755)
+		program(t, filepath.Join(dir, "tool.backup"), 1234, nobody, 0o755)
+	})
+	if parent {
+		return
+	}
+	target := filepath.Join(dir, "tool")
+	require.ErrorIs(t, Rollback(target), ErrOwner)
+	s, err := Begin(target)
+	require.NoError(t, err)
+	_, err = s.Commit(stage(t, s, newBytes))
+	require.ErrorIs(t, err, fs.ErrPermission)
+	require.NoError(t, s.Close())
+}
+
+// Root would be permitted to follow into anybody's directory.
+func TestForeignWorkDirAsRoot(t *testing.T) {
+	needRoot(t)
+	target := newTarget(t)
+	require.NoError(t, os.Mkdir(WorkDir(target), 0o700))
+	require.NoError(t, os.Chown(WorkDir(target), 1234, 1234))
+	before := snapshot(t, filepath.Dir(target))
+	_, err := Begin(target)
+	require.ErrorIs(t, err, ErrUnsafeDirectory)
+	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
+}
