@@ -64,6 +64,9 @@ type Repository struct {
 	// step is called before each operation on the disk that matters when it
 	// fails or is the last one. Tests stop the work there.
 	step func(operation, path string) error
+
+	// flush is (*os.File).Sync but in tests that do so a thousand times.
+	flush func(f *os.File) error
 }
 
 // Open opens the repository in an existing directory. Close it after use.
@@ -81,7 +84,12 @@ func Open(dir string) (*Repository, error) {
 		return nil, fmt.Errorf("opening repository: %w", err)
 	}
 
-	return &Repository{root: root, dir: dir, step: func(string, string) error { return nil }}, nil
+	return &Repository{
+		root:  root,
+		dir:   dir,
+		step:  func(string, string) error { return nil },
+		flush: (*os.File).Sync,
+	}, nil
 }
 
 // Create is Open that makes the directory when there is none. When nothing was

@@ -104,7 +104,7 @@ func (t *transaction) create(name string) (f *os.File, err error) {
 // finish brings a file to the disk: a rename must never be there before the
 // bytes it stands for.
 func (t *transaction) finish(f *os.File) error {
-	return errors.Join(t.do("sync", f.Name(), f.Sync), f.Close())
+	return errors.Join(t.do("sync", f.Name(), func() error { return t.repo.flush(f) }), f.Close())
 }
 
 func (t *transaction) write(name string, content []byte) (string, error) {
@@ -218,7 +218,7 @@ func (t *transaction) syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	err = f.Sync()
+	err = t.repo.flush(f)
 	// EINVAL says that this file system has no such call either.
 	if errors.Is(err, syscall.EINVAL) {
 		err = nil
