@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/choria-io/go-updater/trust"
@@ -167,9 +166,6 @@ func HTTPClient(client *http.Client) Option {
 // only, never to where a redirect leads. It may be given more than once.
 func Header(key, value string) Option {
 	return func(c *Config) error {
-		if strings.ContainsAny(key+value, "\r\n\x00") || key == "" {
-			return errors.New("Header(): empty name, or a line break in name or value")
-		}
 		if c.header == nil {
 			c.header = make(http.Header)
 		}

@@ -209,6 +209,7 @@ func TestApplyRefusesConfigurations(t *testing.T) {
 		{"no repository", []updater.Option{updater.SourceRepo("")}, updater.ErrConfig},
 		{"repository of another scheme", []updater.Option{updater.SourceRepo("ftp://example.net/x")}, updater.ErrConfig},
 		{"header with a line break", []updater.Option{updater.Header("X-A", "b\r\nX-C: d")}, updater.ErrConfig},
+		{"header without a name", []updater.Option{updater.Header("", "b")}, updater.ErrConfig},
 		{"MaxSize 0", []updater.Option{updater.MaxSize(0)}, updater.ErrConfig},
 		{"no client", []updater.Option{updater.HTTPClient(nil)}, updater.ErrConfig},
 		{"no clock", []updater.Option{updater.Clock(nil)}, updater.ErrConfig},
@@ -366,4 +367,22 @@ func TestUnsignedIsInstalledOnlyWhenSpelledOut(t *testing.T) {
 	r.artifact = pack(t, []byte("another program"))
 	w.publish("1.2.3", r)
 	w.refuses(updater.ErrHash, insecure...)
+}
+
+// The size of a v0.1.0 release is unknown: MaxSize bounds what it unfolds to.
+func TestUnsignedBombStopsAtMaxSize(t *testing.T) {
+	w := newWorld(t)
+	bomb := make([]byte, 4<<20)
+	r := newRelease(t, "1.2.3", bomb)
+	require.Less(t, len(r.artifact), 1<<10)
+	r.document = func(*testing.T, []byte) []byte {
+		return fmt.Appendf(nil, `{"binary":%q,"hash":%q}`, r.doc.Binary, r.doc.Hash)
+	}
+	w.publish("1.2.3", r)
+	unsigned := []updater.Option{updater.PublicKey(nil), updater.InsecureAllowUnsigned()}
+	most := int64(0)
+	watch := updater.Progress(func(p updater.ProgressReport) { most = max(most, p.Done) })
+	w.refuses(updater.ErrTooLarge, append(unsigned, updater.MaxSize(1<<20), watch)...)
+	require.LessOrEqual(t, most, int64(1<<20+1))
+	require.NoError(t, updater.Apply(w.options(append(unsigned, updater.MaxSize(4<<20))...)...))
 }
