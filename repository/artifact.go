@@ -5,7 +5,6 @@
 package repository
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -128,31 +127,11 @@ func openInput(name string) (*input, error) {
 		return nil, fmt.Errorf("reading the file to publish: %w", err)
 	}
 	in := &input{File: f}
-	if in.before, err = f.Stat(); err == nil {
-		err = in.refuseKey()
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
+	if in.before, err = f.Stat(); err != nil {
+		return nil, errors.Join(fmt.Errorf("reading the file to publish: %w", err), f.Close())
 	}
 
 	return in, nil
-}
-
-// refuseKey catches the slip of the fingers that publishes the signing key.
-func (in *input) refuseKey() error {
-	head := make([]byte, 4096)
-	n, err := in.ReadAt(head, 0)
-	if err != nil && err != io.EOF {
-		return fmt.Errorf("reading the file to publish: %w", err)
-	}
-	head = head[:n]
-	for _, mark := range []string{"PRIVATE KEY-----", "minisign encrypted secret key", "minisign secret key"} {
-		if (bytes.HasPrefix(head, []byte("-----BEGIN")) || bytes.HasPrefix(head, []byte("untrusted comment:"))) && bytes.Contains(head, []byte(mark)) {
-			return fmt.Errorf("%w: %q is a private key", ErrInput, in.Name())
-		}
-	}
-
-	return nil
 }
 
 func (in *input) unchanged(read int64) error {

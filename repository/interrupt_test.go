@@ -362,8 +362,6 @@ func TestOthersWait(t *testing.T) {
 func TestAddRefuses(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	require.NoError(t, os.WriteFile(empty, nil, 0o644))
-	key := filepath.Join(t.TempDir(), "release.key")
-	require.NoError(t, os.WriteFile(key, []byte("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\n"), 0o600))
 
 	for name, tc := range map[string]struct {
 		change func(*AddRequest)
@@ -385,7 +383,6 @@ func TestAddRefuses(t *testing.T) {
 		"missing file":       {func(r *AddRequest) { r.Files[1].Path += ".missing" }, os.ErrNotExist},
 		"directory":          {func(r *AddRequest) { r.Files[1].Path = filepath.Dir(r.Files[1].Path) }, ErrInput},
 		"empty file":         {func(r *AddRequest) { r.Files[1].Path = empty }, ErrInput},
-		"private key":        {func(r *AddRequest) { r.Files[1].Path = key }, ErrInput},
 		"expires first":      {func(r *AddRequest) { r.Expires = r.Now }, trust.ErrMalformed},
 		"expired already":    {func(r *AddRequest) { r.Released = now.AddDate(-2, 0, 0); r.Expires = now.AddDate(-1, 0, 0) }, trust.ErrExpired},
 		"from the future":    {func(r *AddRequest) { r.Released = now.AddDate(0, 1, 0) }, trust.ErrExpired},

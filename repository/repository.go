@@ -28,7 +28,7 @@ var (
 	ErrNoRelease = errors.New("no such release")
 
 	// ErrInput means that a file cannot be published: it is no regular file, it
-	// is empty, it changed while it was read, or it is a private key.
+	// is empty, or it changed while it was read.
 	ErrInput = errors.New("not a file to publish")
 
 	// ErrPlatform means that Go knows no such pair of system and architecture.

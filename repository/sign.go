@@ -204,8 +204,11 @@ func (s *subject) intact(ctx context.Context, r *Repository, verified *trust.Ver
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if len(errs) > 0 {
+		return errs[0]
+	}
 
-	return errors.Join(errs...)
+	return nil
 }
 
 // unsigned brings the document into the form that is to be signed.

@@ -32,7 +32,6 @@ type transaction struct {
 	made     []string  // directories, in the order they were made
 	placed   []string  // artifacts that no document named before
 	switched []*rename // documents
-	done     bool
 }
 
 // rename is a file to be put into place.
@@ -124,8 +123,11 @@ func (t *transaction) write(name string, content []byte) (string, error) {
 // everything is as it was before.
 func (t *transaction) commit(ctx context.Context, artifacts, documents []*rename) (err error) {
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, t.undo())
+		if err == nil {
+			return
+		}
+		if uerr := t.undo(); uerr != nil {
+			err = fmt.Errorf("%w; undoing the change: %w", err, uerr)
 		}
 	}()
 
@@ -167,8 +169,6 @@ func (t *transaction) commit(ctx context.Context, artifacts, documents []*rename
 	if err := t.sync(dirs); err != nil {
 		return err
 	}
-	t.done = true
-
 	return nil
 }
 
@@ -246,11 +246,8 @@ func (t *transaction) undo() error {
 		// Another's file may have come into it; then it stays.
 		_ = root.Remove(d)
 	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("undoing the change: %w", err)
-	}
 
-	return nil
+	return errors.Join(errs...)
 }
 
 // close removes the private directory. It is safe to call after commit failed
