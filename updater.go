@@ -133,7 +133,7 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 	}
 	defer session.Close()
 	// Another process may have installed a newer release before we held the
-	// lock: what was verified then is verified again now (T-rollback).
+	// lock: what was verified then is verified again now (T6).
 	if v, err = c.verify(spec); err != nil {
 		return nil, err
 	}
