@@ -161,16 +161,22 @@ func (s *PassphraseSource) ask(ctx context.Context, c *Console, questions ...str
 		}
 		in, out, closeTTY = f, c.Err, func() {}
 	}
-	defer closeTTY()
 
 	answers := make([][]byte, 0, len(questions))
 	for _, q := range questions {
 		a, err := readHidden(ctx, in, out, q)
+		if ctx.Err() != nil {
+			// Not closed: the abandoned read would end up on whatever file
+			// gets the number of this one.
+			return nil, context.Cause(ctx)
+		}
 		if err != nil {
+			closeTTY()
 			return nil, err
 		}
 		answers = append(answers, a)
 	}
+	closeTTY()
 	return answers, nil
 }
 
@@ -203,9 +209,6 @@ func readHidden(ctx context.Context, in *os.File, out io.Writer, question string
 	defer func() { _, _ = io.WriteString(out, "\n") }()
 	select {
 	case r := <-read:
-		if errors.Is(r.err, io.EOF) {
-			return nil, ErrNoPassphrase
-		}
 		if r.err != nil {
 			return nil, fmt.Errorf("reading the passphrase: %w", r.err)
 		}
