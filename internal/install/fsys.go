@@ -146,5 +146,8 @@ func writeFile(fsys fsys, name string, data []byte) (err error) {
 	return syncDir(fsys, ".")
 }
 
+// randomLength is how long rand.Text is: 26 base32 characters, 130 bits.
+const randomLength = 26
+
 // random makes a name that nobody can have planted.
 func random(kind string) string { return kind + "-" + rand.Text() }

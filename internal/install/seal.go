@@ -39,7 +39,7 @@ func (s *Session) Seal(path, sha256hex string, size int64) (*Staged, error) {
 		return nil, errClosed
 	}
 	base := filepath.Base(path)
-	if match := ours.FindStringSubmatch(base); match == nil || match[1] != "stage" || filepath.Clean(path) != filepath.Join(s.WorkDir(), base) {
+	if kindOf(base) != "stage" || filepath.Clean(path) != filepath.Join(s.WorkDir(), base) {
 		return nil, fmt.Errorf("staged file %q is not at a stage path of this update", path)
 	}
 	st := &Staged{name: s.in(base)}

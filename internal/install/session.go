@@ -10,7 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
+	"strings"
 
 	"github.com/choria-io/go-updater/internal/lock"
 )
@@ -135,8 +135,20 @@ func (s *Session) checkWork() error {
 	return checkPrivate(s.WorkDir(), info)
 }
 
-// ours are the names we give. Nothing else is ever removed.
-var ours = regexp.MustCompile(`^(aside|backup|keep|previous|stage|write)-[A-Z2-7]{26}$`)
+// kindOf returns what random was asked to make name for, and nothing for a name
+// that is not of our making. Nothing else is ever removed. (Package regexp would
+// add a fifth to what embedding the updater costs.)
+func kindOf(name string) string {
+	kind, suffix, _ := strings.Cut(name, "-")
+	if len(suffix) != randomLength || strings.Trim(suffix, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != "" {
+		return ""
+	}
+	switch kind {
+	case "aside", "backup", "keep", "previous", "stage", "write":
+		return kind
+	}
+	return ""
+}
 
 // clean removes what an update left in the work directory. An older backup goes
 // back to its place, if that is empty or taken by a backup of a swap that never
@@ -148,8 +160,8 @@ func (s *Session) clean() error {
 	}
 	var failed error
 	for _, name := range names {
-		match := ours.FindStringSubmatch(name)
-		if match == nil {
+		kind := kindOf(name)
+		if kind == "" {
 			continue
 		}
 		name = s.in(name)
@@ -158,9 +170,9 @@ func (s *Session) clean() error {
 			failed = errors.Join(failed, err)
 			continue
 		}
-		if match[1] == "previous" && s.backupIsOpen() {
+		if kind == "previous" && s.backupIsOpen() {
 			err = s.fsys.Rename(name, s.backup())
-		} else if err = s.fsys.Remove(name); match[1] == "aside" {
+		} else if err = s.fsys.Remove(name); kind == "aside" {
 			err = nil // Windows: the program still runs from it
 		}
 		failed = errors.Join(failed, err)
