@@ -179,7 +179,6 @@ func (req *AddRequest) complete() error {
 	return nil
 }
 
-// meter expects each byte twice: when it is packed and when it is read back.
 func (req *AddRequest) meter() (*meter, error) {
 	m := &meter{tell: req.Progress}
 	for _, f := range req.Files {
@@ -187,7 +186,7 @@ func (req *AddRequest) meter() (*meter, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.total += 2 * in.before.Size()
+		m.total += in.before.Size()
 		_ = in.Close()
 	}
 

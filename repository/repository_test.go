@@ -147,7 +147,7 @@ func TestAdd(t *testing.T) {
 	}
 	out, err := r.Add(t.Context(), req)
 	require.NoError(t, err)
-	require.Equal(t, int64(4*8*4<<10), total)
+	require.Equal(t, int64(2*8*4<<10), total)
 	require.Equal(t, total, last)
 	require.False(t, backwards)
 

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"strings"
 
 	"github.com/choria-io/go-updater/internal/codec"
 	"github.com/choria-io/go-updater/internal/fetch"
@@ -45,8 +46,18 @@ type remote struct {
 	base   *url.URL
 }
 
+// at is the URL of a file as a client builds it. Object stores read a plus sign
+// in a path as a space unless it is escaped.
+func (s remote) at(name string) *url.URL {
+	u := *s.base
+	u.RawPath = strings.TrimSuffix(u.EscapedPath(), "/") + "/" + strings.ReplaceAll(name, "+", "%2B")
+	u.Path = strings.TrimSuffix(u.Path, "/") + "/" + name
+
+	return &u
+}
+
 func (s remote) document(ctx context.Context, l Location) ([]byte, error) {
-	raw, err := s.client.Document(ctx, s.base.JoinPath(l.document()), trust.MaxDocument)
+	raw, err := s.client.Document(ctx, s.at(l.document()), trust.MaxDocument)
 	switch {
 	case errors.Is(err, fetch.ErrNotFound):
 		return nil, fmt.Errorf("%w: %w", ErrMissing, err)
@@ -69,7 +80,7 @@ func (s remote) artifact(ctx context.Context, l Location, name string, size int6
 		}
 	}()
 
-	u := s.base.JoinPath(l.dir(), name)
+	u := s.at(path.Join(l.dir(), name))
 	if size >= 0 {
 		err = s.client.Artifact(ctx, u, size, f, nil)
 	} else {

@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// Progress is told how many of the bytes are worked through. Calls do not
+// Progress is told how many bytes of the files are worked through. Calls do not
 // overlap.
 type Progress func(done, total int64)
 
@@ -18,7 +18,7 @@ type Progress func(done, total int64)
 type meter struct {
 	mu    sync.Mutex
 	tell  Progress
-	done  int64
+	done  int64 // each byte comes by twice, when it is packed and when it is read back
 	total int64
 }
 
@@ -29,7 +29,7 @@ func (m *meter) Write(p []byte) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.done += int64(len(p))
-	m.tell(m.done, m.total)
+	m.tell(m.done/2, m.total)
 
 	return len(p), nil
 }

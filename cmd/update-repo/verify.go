@@ -149,7 +149,11 @@ func (o *verifyOptions) run(ctx context.Context, c *term.Console) error {
 		}
 	}
 	if o.json {
-		err = printJSON(c, map[string]any{"repository": o.repo, "ok": report.OK(), "releases": report.Releases, "warnings": report.Warnings})
+		err = printJSON(c, struct {
+			Repository string `json:"repository"`
+			OK         bool   `json:"ok"`
+			*repository.Report
+		}{o.repo, report.OK(), report})
 	} else {
 		err = printReport(c, report)
 	}

@@ -1,0 +1,297 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package repository
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/codec"
+	"github.com/choria-io/go-updater/internal/fetch"
+	"github.com/choria-io/go-updater/signing"
+	"github.com/choria-io/go-updater/trust"
+)
+
+const linuxDir = "1.2.3/linux/amd64/"
+
+func rewrite(t *testing.T, file string, f func([]byte) []byte) {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, f(raw), 0o644))
+}
+
+// resign changes the published document of linux/amd64 and signs it with the
+// trusted key: the publisher himself made the mistake.
+func resign(t *testing.T, dir string, f func(*trust.Release)) {
+	t.Helper()
+	signer, _ := seeded(t, 1)
+	rewrite(t, filepath.Join(dir, linuxDir, documentName), func(raw []byte) []byte {
+		var r trust.Release
+		require.NoError(t, json.Unmarshal(raw, &r))
+		f(&r)
+		document, err := signing.FormatRelease(&r)
+		require.NoError(t, err)
+		document, err = signing.Sign(t.Context(), document, signer)
+		require.NoError(t, err)
+		return document
+	})
+}
+
+func TestVerifyFindsFaults(t *testing.T) {
+	artifact := linuxDir + "choria-linux-amd64-1.2.3.bz2"
+	document := linuxDir + documentName
+	for name, tc := range map[string]struct {
+		spoil func(t *testing.T, dir string)
+		want  error
+	}{
+		"artifact flipped": {func(t *testing.T, dir string) {
+			rewrite(t, filepath.Join(dir, artifact), func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
+		}, ErrHash},
+		"artifact longer": {func(t *testing.T, dir string) {
+			rewrite(t, filepath.Join(dir, artifact), func(b []byte) []byte { return append(b, 0) })
+		}, ErrHash},
+		"artifact shorter": {func(t *testing.T, dir string) {
+			rewrite(t, filepath.Join(dir, artifact), func(b []byte) []byte { return b[:len(b)-1] })
+		}, ErrHash},
+		"artifact missing": {func(t *testing.T, dir string) {
+			require.NoError(t, os.Remove(filepath.Join(dir, artifact)))
+		}, ErrMissing},
+		"artifact a directory": {func(t *testing.T, dir string) {
+			require.NoError(t, os.Remove(filepath.Join(dir, artifact)))
+			require.NoError(t, os.Mkdir(filepath.Join(dir, artifact), 0o755))
+		}, ErrMissing},
+		"document flipped": {func(t *testing.T, dir string) {
+			rewrite(t, filepath.Join(dir, document), func(b []byte) []byte {
+				return bytes.Replace(b, []byte(`"name": "choria"`), []byte(`"name": "chorib"`), 1)
+			})
+		}, trust.ErrSignature},
+		"document unsigned": {func(t *testing.T, dir string) {
+			rewrite(t, filepath.Join(dir, document), func(b []byte) []byte {
+				var m map[string]any
+				require.NoError(t, json.Unmarshal(b, &m))
+				delete(m, "signature")
+				out, err := json.Marshal(m)
+				require.NoError(t, err)
+				return out
+			})
+		}, trust.ErrUnsigned},
+		"document of v0.1.0": {func(t *testing.T, dir string) { legacy(t, dir, "linux/amd64") }, trust.ErrUnsigned},
+		"document too long": {func(t *testing.T, dir string) {
+			rewrite(t, filepath.Join(dir, document), func(b []byte) []byte {
+				return append(b, bytes.Repeat([]byte(" "), trust.MaxDocument)...)
+			})
+		}, trust.ErrMalformed},
+		"document of another platform": {func(t *testing.T, dir string) {
+			raw, err := os.ReadFile(filepath.Join(dir, "1.2.3/windows/arm64", documentName))
+			require.NoError(t, err)
+			rewrite(t, filepath.Join(dir, document), func([]byte) []byte { return raw })
+		}, trust.ErrMismatch},
+		"document of another version": {func(t *testing.T, dir string) {
+			resign(t, dir, func(r *trust.Release) { r.Version = "1.2.2" })
+		}, trust.ErrMismatch},
+		"expired": {func(t *testing.T, dir string) {
+			resign(t, dir, func(r *trust.Release) { r.Released, r.Expires = now.AddDate(-1, 0, 0), now })
+		}, trust.ErrExpired},
+		"another size signed": {func(t *testing.T, dir string) {
+			resign(t, dir, func(r *trust.Release) { r.Size++ })
+		}, codec.ErrSize},
+		"another binary signed": {func(t *testing.T, dir string) {
+			resign(t, dir, func(r *trust.Release) { r.Hash = strings.Repeat("0", 64) })
+		}, ErrHash},
+		"not what its encoding says": {func(t *testing.T, dir string) {
+			resign(t, dir, func(r *trust.Release) { r.Artifacts[0].Encoding = codec.None })
+		}, ErrHash},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, r := published(t)
+			tc.spoil(t, dir)
+			report := verifyAll(t, r)
+			require.False(t, report.OK())
+			require.Len(t, report.Releases, 2)
+			require.Len(t, report.Releases[0].Faults, 1)
+			fault := report.Releases[0].Faults[0]
+			require.ErrorIs(t, fault.Err, tc.want)
+			require.NotEqual(t, "error", fault.Check)
+			require.Empty(t, report.Releases[1].Faults, "the other platform is sound")
+
+			if name == "artifact a directory" {
+				return // web servers make a page of it
+			}
+			// A client that is served the same tree sees the same.
+			_, key := seeded(t, 1)
+			remote, err := VerifyURL(t.Context(), serve(t, dir), VerifyRequest{
+				Policy: policy(t, 1, key), Now: now, Filter: Filter{Version: "1.2.3", OS: "linux", Arch: "amd64"},
+			})
+			require.NoError(t, err)
+			require.Equal(t, fault.Check, remote.Releases[0].Faults[0].Check)
+		})
+	}
+}
+
+func TestVerifyWarns(t *testing.T) {
+	dir, r := published(t)
+	for _, stray := range []string{linuxDir + "notes.txt", "1.2.3/darwin/arm64/half.bz2", ".update-repo-00/x", "channels/stable.json", "index.html", "docs/a/b/c"} {
+		name := filepath.Join(dir, stray)
+		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
+		require.NoError(t, os.WriteFile(name, []byte("x"), 0o644))
+	}
+	resign(t, dir, func(r *trust.Release) {
+		r.Expires = now.AddDate(0, 0, 29)
+		later := r.Artifacts[0]
+		later.Path, later.Encoding = "choria.zst", "zstd"
+		r.Artifacts = append(r.Artifacts, later)
+	})
+	rewriteAs(t, filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2"), filepath.Join(dir, linuxDir, "choria.zst"))
+	report := verifyAll(t, r)
+	require.True(t, report.OK(), "%+v", report)
+	require.Len(t, report.Warnings, 3, "%q", report.Warnings)
+	require.Len(t, report.Releases[0].Warnings, 2, "%q", report.Releases[0].Warnings)
+	require.Contains(t, report.Releases[0].Warnings[0], "expires in 29 days")
+	require.Contains(t, report.Releases[0].Warnings[1], "zstd")
+	require.Empty(t, report.Releases[1].Warnings)
+}
+
+func rewriteAs(t *testing.T, from, to string) {
+	t.Helper()
+	raw, err := os.ReadFile(from)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(to, raw, 0o644))
+}
+
+func TestVerifySelects(t *testing.T) {
+	_, r := published(t)
+	_, key := seeded(t, 1)
+	_, other := seeded(t, 2)
+	req := VerifyRequest{Policy: policy(t, 1, key), Now: now}
+
+	req.Filter = Filter{OS: "windows"}
+	report, err := r.Verify(t.Context(), req)
+	require.NoError(t, err)
+	require.Len(t, report.Releases, 1)
+	require.Equal(t, []string{key.ID()}, report.Releases[0].Signers)
+
+	req.Filter = Filter{Version: "1.2.4"}
+	_, err = r.Verify(t.Context(), req)
+	require.ErrorIs(t, err, ErrNoRelease)
+
+	_, err = r.Verify(t.Context(), VerifyRequest{Now: now})
+	require.ErrorIs(t, err, ErrRequest)
+
+	report, err = r.Verify(t.Context(), VerifyRequest{Policy: policy(t, 2, key, other), Now: now})
+	require.NoError(t, err)
+	require.ErrorIs(t, report.Releases[0].Faults[0].Err, trust.ErrThreshold)
+}
+
+func serve(t *testing.T, dir string) *url.URL {
+	t.Helper()
+	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	t.Cleanup(server.Close)
+	u, err := url.Parse(server.URL)
+	require.NoError(t, err)
+
+	return u
+}
+
+func TestVerifyURL(t *testing.T) {
+	dir, _ := published(t)
+	_, key := seeded(t, 1)
+	req := VerifyRequest{Policy: policy(t, 1, key), Now: now, Filter: Filter{Version: "1.2.3"}}
+	base := serve(t, dir)
+
+	t.Run("every platform is found", func(t *testing.T) {
+		report, err := VerifyURL(t.Context(), base, req)
+		require.NoError(t, err)
+		require.True(t, report.OK())
+		require.Len(t, report.Releases, 2)
+	})
+
+	t.Run("a file URL", func(t *testing.T) {
+		if runtime.GOOS == "windows" {
+			t.Skip("temporary directories have no simple file URL")
+		}
+		report, err := VerifyURL(t.Context(), &url.URL{Scheme: "file", Path: dir}, req)
+		require.NoError(t, err)
+		require.True(t, report.OK())
+		require.Len(t, report.Releases, 2)
+	})
+
+	t.Run("a missing artifact is not an absent release", func(t *testing.T) {
+		broken, _ := published(t)
+		require.NoError(t, os.Remove(filepath.Join(broken, linuxDir, "choria-linux-amd64-1.2.3.bz2")))
+		report, err := VerifyURL(t.Context(), serve(t, broken), req)
+		require.NoError(t, err)
+		require.Len(t, report.Releases, 2)
+		require.ErrorIs(t, report.Releases[0].Faults[0].Err, ErrMissing)
+	})
+
+	t.Run("a version with build metadata", func(t *testing.T) {
+		dir := t.TempDir()
+		build := request(t, 1)
+		build.Version = "1.2.3+build.5"
+		_, err := create(t, dir).Add(t.Context(), build)
+		require.NoError(t, err)
+		// As an object store does: a plus sign that is not escaped is a space.
+		files := http.FileServer(http.Dir(dir))
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.RequestURI, "+") {
+				http.NotFound(w, r)
+				return
+			}
+			files.ServeHTTP(w, r)
+		}))
+		defer server.Close()
+		u, err := url.Parse(server.URL + "/")
+		require.NoError(t, err)
+		plus := req
+		plus.Version = build.Version
+		report, err := VerifyURL(t.Context(), u, plus)
+		require.NoError(t, err)
+		require.True(t, report.OK())
+		require.Len(t, report.Releases, 2)
+	})
+
+	t.Run("nothing there", func(t *testing.T) {
+		other := req
+		other.Version = "9.9.9"
+		_, err := VerifyURL(t.Context(), base, other)
+		require.ErrorIs(t, err, ErrNoRelease)
+		other.OS, other.Arch = "linux", "amd64"
+		_, err = VerifyURL(t.Context(), base, other)
+		require.ErrorIs(t, err, ErrNoRelease)
+	})
+
+	t.Run("no version", func(t *testing.T) {
+		other := req
+		other.Version = ""
+		_, err := VerifyURL(t.Context(), base, other)
+		require.ErrorIs(t, err, ErrRequest)
+		other.Version = ".."
+		_, err = VerifyURL(t.Context(), base, other)
+		require.ErrorIs(t, err, trust.ErrMalformed)
+	})
+
+	t.Run("a server that fails", func(t *testing.T) {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+		defer server.Close()
+		u, err := url.Parse(server.URL)
+		require.NoError(t, err)
+		report, err := VerifyURL(t.Context(), u, req)
+		require.NoError(t, err)
+		require.False(t, report.OK())
+		require.ErrorIs(t, report.Releases[0].Faults[0].Err, fetch.ErrStatus)
+		require.Equal(t, "fetch.ErrStatus", report.Releases[0].Faults[0].Check)
+	})
+}
