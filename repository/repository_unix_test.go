@@ -1,0 +1,175 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !windows
+
+package repository
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Not parallel: the umask is the process's.
+func TestModes(t *testing.T) {
+	for _, tc := range []struct {
+		umask     int
+		file, dir fs.FileMode
+	}{{0o022, 0o644, 0o755}, {0o000, 0o644, 0o755}, {0o077, 0o600, 0o700}} {
+		dir := t.TempDir()
+		old := syscall.Umask(tc.umask)
+		r := create(t, filepath.Join(dir, "repo"))
+		req := request(t, 1)
+		req.Uncompressed = true
+		_, err := r.Add(t.Context(), req)
+		syscall.Umask(old)
+		require.NoError(t, err)
+		require.NoError(t, filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+			if err != nil || p == dir {
+				return err
+			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			want := tc.file
+			if d.IsDir() {
+				want = tc.dir
+			}
+			require.Equal(t, want, info.Mode().Perm(), "umask %o: %s", tc.umask, p)
+			return nil
+		}))
+	}
+}
+
+func TestNothingLeavesTheRoot(t *testing.T) {
+	for _, planted := range []string{"1.2.3", "1.2.3/linux", "1.2.3/linux/amd64", "1.2.3/linux/amd64/release.json", "1.2.3/linux/amd64/choria-linux-amd64-1.2.3.bz2", lockName} {
+		t.Run(planted, func(t *testing.T) {
+			dir, outside := t.TempDir(), t.TempDir()
+			victim := filepath.Join(outside, "victim")
+			require.NoError(t, os.WriteFile(victim, []byte("theirs"), 0o644))
+			link := filepath.Join(dir, planted)
+			require.NoError(t, os.MkdirAll(filepath.Dir(link), 0o755))
+			target := outside
+			if filepath.Ext(planted) != ".3" && filepath.Base(planted) != "linux" && filepath.Base(planted) != "amd64" {
+				target = victim
+			}
+			require.NoError(t, os.Symlink(target, link))
+
+			r := create(t, dir)
+			req := request(t, 1)
+			req.Force = true
+			_, err := r.Add(t.Context(), req)
+			require.Error(t, err)
+			require.Equal(t, map[string]string{"victim": "theirs"}, tree(t, outside))
+			info, err := os.Lstat(link)
+			require.NoError(t, err)
+			require.NotZero(t, info.Mode()&fs.ModeSymlink, "what somebody else made is left alone")
+		})
+	}
+}
+
+func TestVerifyDoesNotFollowLinks(t *testing.T) {
+	dir, r := published(t)
+	require.NoError(t, os.Symlink("1.2.3", filepath.Join(dir, "latest")))
+	report := verifyAll(t, r)
+	require.True(t, report.OK())
+	require.Len(t, report.Warnings, 1)
+	require.Contains(t, report.Warnings[0], "symbolic link")
+
+	artifact := filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2")
+	outside := filepath.Join(t.TempDir(), "artifact")
+	require.NoError(t, os.Rename(artifact, outside))
+	require.NoError(t, os.Symlink(outside, artifact))
+	require.False(t, verifyAll(t, r).OK())
+}
+
+func TestNamedPipes(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o644))
+	dir, r := published(t)
+
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		req := request(t, 1)
+		req.Version, req.Files[0].Path = "1.2.4", pipe
+		_, err := r.Add(t.Context(), req)
+		require.ErrorIs(t, err, ErrInput)
+	}()
+	require.Eventually(t, func() bool {
+		select {
+		case <-done:
+			return true
+		default:
+			return false
+		}
+	}, 10*time.Second, 10*time.Millisecond, "a pipe must not be waited for")
+
+	artifact := filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2")
+	require.NoError(t, os.Remove(artifact))
+	require.NoError(t, syscall.Mkfifo(artifact, 0o644))
+	report := verifyAll(t, r)
+	require.ErrorIs(t, report.Releases[0].Faults[0].Err, ErrMissing)
+}
+
+func TestContains(t *testing.T) {
+	dir, r := published(t)
+	outside := filepath.Join(t.TempDir(), "key")
+	require.NoError(t, os.WriteFile(outside, nil, 0o600))
+	inside := filepath.Join(dir, "1.2.3", "key")
+	require.NoError(t, os.WriteFile(inside, nil, 0o600))
+	toInside := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(inside, toInside))
+	toOutside := filepath.Join(dir, "link")
+	require.NoError(t, os.Symlink(outside, toOutside))
+	otherName := filepath.Join(t.TempDir(), "repo")
+	require.NoError(t, os.Symlink(dir, otherName))
+
+	for file, want := range map[string]bool{
+		outside:                                  false,
+		inside:                                   true,
+		toInside:                                 true,
+		toOutside:                                true,
+		filepath.Join(otherName, "1.2.3", "key"): true,
+		filepath.Join(dir, "..", filepath.Base(outside)): false,
+	} {
+		got, err := r.Contains(file)
+		if !want && err != nil {
+			require.ErrorIs(t, err, os.ErrNotExist)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, want, got, file)
+	}
+}
+
+func TestFullDisk(t *testing.T) {
+	if runtime.GOOS != "linux" || os.Getuid() != 0 {
+		t.Skip("SKIPPED: a full disk needs root on Linux, to mount a tmpfs")
+	}
+	small := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small).CombinedOutput(); err != nil {
+		t.Skipf("SKIPPED: a tmpfs cannot be mounted: %s", out)
+	}
+	t.Cleanup(func() { require.NoError(t, exec.Command("umount", small).Run()) })
+
+	// bzip2 makes the test programs small; as they are they do not fit.
+	req := request(t, 1)
+	req.Uncompressed = true
+	r, err := Create(filepath.Join(small, "repo"))
+	require.NoError(t, err)
+	_, err = r.Add(t.Context(), req)
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	require.NoError(t, r.Close())
+	require.Empty(t, tree(t, small))
+}
