@@ -107,40 +107,43 @@ func oneKey(raw []byte) ([]Key, error) {
 }
 
 func parsePEM(text []byte) ([]Key, error) {
-	// pem.Decode skips a block it cannot read. A key lost that way would
-	// change who is trusted, so the blocks announced are counted.
-	announced := bytes.Count(text, []byte("-----BEGIN"))
-	if announced > MaxKeys {
-		return nil, fmt.Errorf("%w: %d PEM blocks, at most %d are read", ErrBadKey, announced, MaxKeys)
-	}
-	keys := make([]Key, 0, announced)
-	for len(keys) < announced {
-		var block *pem.Block
-		block, text = pem.Decode(text)
-		if block == nil {
-			return nil, fmt.Errorf("%w: PEM block %d of %d cannot be read", ErrBadKey, len(keys)+1, announced)
+	var keys []Key
+	var read []byte
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if len(keys) == MaxKeys {
+			return nil, fmt.Errorf("%w: more than %d PEM blocks", ErrBadKey, MaxKeys)
 		}
-		if strings.Contains(block.Type, "PRIVATE") {
-			return nil, fmt.Errorf("%w: this is a private key, pass its public half", ErrBadKey)
-		}
-		if block.Type != "PUBLIC KEY" {
-			return nil, fmt.Errorf("%w: PEM block %d is not a PUBLIC KEY", ErrBadKey, len(keys)+1)
-		}
-		parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+		k, err := parseBlock(block)
 		if err != nil {
-			return nil, fmt.Errorf("%w: PEM block %d is no PKIX key", ErrBadKey, len(keys)+1)
-		}
-		pub, ok := parsed.(ed25519.PublicKey)
-		if !ok {
-			return nil, fmt.Errorf("%w: PEM block %d holds a %T, only Ed25519 is used", ErrBadKey, len(keys)+1, parsed)
-		}
-		k, err := NewKey(pub)
-		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("PEM block %d: %w", len(keys)+1, err)
 		}
 		keys = append(keys, k)
+		read = append(read, k.PEM()...)
+	}
+	// pem.Decode skips what it cannot read. A key lost that way would change
+	// who is trusted: nothing but white space may be there besides the keys.
+	if !bytes.Equal(bytes.Join(bytes.Fields(read), nil), bytes.Join(bytes.Fields(text), nil)) {
+		return nil, fmt.Errorf("%w: text that is no PEM block, beside %d that are", ErrBadKey, len(keys))
 	}
 	return keys, nil
+}
+
+func parseBlock(block *pem.Block) (Key, error) {
+	if strings.Contains(block.Type, "PRIVATE") {
+		return Key{}, fmt.Errorf("%w: a private key, pass its public half", ErrBadKey)
+	}
+	if block.Type != "PUBLIC KEY" {
+		return Key{}, fmt.Errorf("%w: not a PUBLIC KEY", ErrBadKey)
+	}
+	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return Key{}, fmt.Errorf("%w: no PKIX key", ErrBadKey)
+	}
+	pub, ok := parsed.(ed25519.PublicKey)
+	if !ok {
+		return Key{}, fmt.Errorf("%w: a %T, only Ed25519 is used", ErrBadKey, parsed)
+	}
+	return NewKey(pub)
 }
 
 // Bytes returns the 32 bytes of the key: k is a copy already.
