@@ -269,6 +269,12 @@ var exchanges = map[string]func(t *testing.T, path, target string){
 		require.NoError(t, err)
 		require.NoError(t, f.Close())
 	},
+	"written to, time set back": func(t *testing.T, path, _ string) {
+		info, err := os.Lstat(path)
+		require.NoError(t, err)
+		require.NoError(t, os.Truncate(path, info.Size()+1))
+		require.NoError(t, os.Chtimes(path, time.Time{}, info.ModTime()))
+	},
 	"written over": func(t *testing.T, path, _ string) {
 		// Only in time for a test; the clock of the file has ticks.
 		time.Sleep(20 * time.Millisecond)
@@ -539,19 +545,23 @@ func TestDirectorySync(t *testing.T) {
 func TestLastSyncFails(t *testing.T) {
 	target := newTarget(t)
 	before := snapshot(t, filepath.Dir(target))
-	renamed, failed := false, false
+	renamed, syncs := false, 0
 	f := &faulty{
 		after: func(op, name string) error { renamed = renamed || op == "rename" && name == "tool"; return nil },
 		before: func(op, _ string) error {
-			if op != "sync" || !renamed || failed {
+			if op != "sync" || !renamed {
 				return nil
 			}
-			failed = true
+			if syncs++; syncs > 1 {
+				requireFile(t, target, oldBytes)
+				return nil
+			}
 			requireFile(t, target, newBytes)
 			return errFault
 		},
 	}
 	require.ErrorIs(t, f.run(target, false), syscall.EIO)
+	require.Equal(t, 2, syncs, "the way back is forced out too")
 	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
 }
 

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -169,6 +170,7 @@ func TestSeal(t *testing.T) {
 	}{
 		"right":            {hash, size, nil},
 		"size unknown":     {hash, AnySize, nil},
+		"upper case hash":  {strings.ToUpper(hash), size, nil},
 		"another hash":     {sum(oldBytes), size, ErrHash},
 		"no hash":          {"", size, ErrHash},
 		"short hash":       {hash[:62], size, ErrHash},
@@ -200,12 +202,15 @@ func TestSealElsewhere(t *testing.T) {
 	defer s.Close()
 	good, err := s.StagePath()
 	require.NoError(t, err)
+	backup := filepath.Join(s.WorkDir(), random("backup"))
+	require.NoError(t, os.WriteFile(backup, oldBytes, 0o600))
 	for _, path := range []string{
 		target,
 		filepath.Join(s.WorkDir(), "lock"),
 		filepath.Join(s.WorkDir(), TrustFile),
 		filepath.Join(filepath.Dir(target), filepath.Base(good)),
 		filepath.Join(s.WorkDir(), "sub", filepath.Base(good)),
+		backup,
 		s.in(filepath.Base(good)),
 	} {
 		_, err := s.Seal(path, sum(oldBytes), AnySize)

@@ -66,9 +66,8 @@ func (s *Session) openBackup() (*os.File, fs.FileInfo, error) {
 	uid, gid := owner(s.old)
 	u, g := owner(info)
 	switch {
-	case os.SameFile(info, s.old):
-		err = fmt.Errorf("%w: %q is the current file", ErrNoBackup, s.backup())
 	case links(info) != 1:
+		// The current file itself, or a file that others know of.
 		err = fmt.Errorf("%w: %q has other names", ErrNoBackup, s.backup())
 	case info.Size() == 0:
 		err = fmt.Errorf("%w: %q is empty", ErrNoBackup, s.backup())

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // AnySize is the size to give to Seal when it is not known.
@@ -71,19 +72,11 @@ func (s *Session) seal(st *Staged, sha256hex string, size int64) (err error) {
 		return err
 	}
 	hash := sha256.New()
-	n, err := io.Copy(hash, st.file)
-	if err != nil {
+	if _, err := io.Copy(hash, st.file); err != nil {
 		return err
 	}
-	if n != st.info.Size() {
-		return fmt.Errorf("read %d bytes of %d: %w", n, st.info.Size(), ErrChanged)
-	}
-	want, err := hex.DecodeString(sha256hex)
-	if err != nil || len(want) != sha256.Size {
-		return fmt.Errorf("%w: %q is no SHA-256 hash", ErrHash, sha256hex)
-	}
-	if got := hash.Sum(nil); string(got) != string(want) {
-		return fmt.Errorf("%w: %x instead of %x", ErrHash, got, want)
+	if got := hex.EncodeToString(hash.Sum(nil)); got != strings.ToLower(sha256hex) {
+		return fmt.Errorf("%w: SHA-256 %s instead of %q", ErrHash, got, sha256hex)
 	}
 	return nil
 }

@@ -81,8 +81,9 @@ func (l *Lock) Release() error {
 
 var errRetry = errors.New("lock file was exchanged")
 
-// open opens or creates the lock file without following a symlink: os.Root
-// follows one that stays inside it, unless the file is to be created exclusively.
+// open opens or creates the lock file. os.Root follows a symlink that stays inside
+// it, unless the file is to be created exclusively; one that comes after the look
+// leads to a file that is not the one at the name, which Acquire finds.
 func open(dir Dir, name string) (*os.File, error) {
 	info, err := dir.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -102,14 +103,7 @@ func open(dir Dir, name string) (*os.File, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errRetry
 	}
-	if err != nil {
-		return nil, err
-	}
-	if !isAt(dir, name, file) {
-		_ = file.Close()
-		return nil, errRetry
-	}
-	return file, nil
+	return file, err
 }
 
 func isAt(dir Dir, name string, file *os.File) bool {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -124,6 +125,28 @@ func TestAcquireRemovedFile(t *testing.T) {
 			require.NoError(t, l.Release())
 		})
 	}
+}
+
+// A symlink that comes when the file was found absent makes no file elsewhere.
+func TestAcquireCreatesExclusively(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("symlinks need a privilege")
+	}
+	root := newRoot(t)
+	_, err := Acquire(lookedAt{root, func() { _ = root.Symlink("elsewhere", "lock") }}, "lock")
+	require.ErrorIs(t, err, ErrNotRegular)
+	require.NoFileExists(t, filepath.Join(root.Name(), "elsewhere"))
+}
+
+type lookedAt struct {
+	*os.Root
+	looked func()
+}
+
+func (d lookedAt) Lstat(name string) (fs.FileInfo, error) {
+	info, err := d.Root.Lstat(name)
+	d.looked()
+	return info, err
 }
 
 func TestAcquireNoDirectory(t *testing.T) {

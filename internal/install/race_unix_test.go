@@ -1,0 +1,189 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package install
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// once runs something after the first operation of a kind.
+func once(op string, do func()) func(string, string) error {
+	done := false
+	return func(o, _ string) error {
+		if o == op && !done {
+			done = true
+			do()
+		}
+		return nil
+	}
+}
+
+// Another update ended between our first look at the target and our lock.
+func TestUpdatedBeforeLock(t *testing.T) {
+	target := newTarget(t)
+	between := []byte("between")
+	f := &faulty{before: once("mkdir", func() { update(t, target, between) })}
+	require.NoError(t, f.run(target, false))
+	requireFile(t, target, newBytes)
+	requireFile(t, target+".backup", between)
+}
+
+// Another update ended, and took the work directory with it, while we were about
+// to use it.
+func TestWorkDirRemovedUnderUs(t *testing.T) {
+	target := newTarget(t)
+	f := &faulty{after: once("mkdir", func() { require.NoError(t, os.Remove(WorkDir(target))) })}
+	require.NoError(t, f.run(target, false))
+	requireFile(t, target, newBytes)
+}
+
+// A directory that we made and cannot use is not left behind, unless somebody
+// else uses it meanwhile.
+func TestUnusableWorkDirRemoved(t *testing.T) {
+	target := newTarget(t)
+	f := &faulty{after: once("mkdir", func() { require.NoError(t, os.Chmod(WorkDir(target), 0o755)) })}
+	require.ErrorIs(t, f.run(target, false), ErrUnsafeDirectory)
+	require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))
+}
+
+func TestLockedMeanwhile(t *testing.T) {
+	target := newTarget(t)
+	var other *Session
+	f := &faulty{after: once("mkdir", func() {
+		var err error
+		other, err = Begin(target)
+		require.NoError(t, err)
+	})}
+	require.ErrorIs(t, f.run(target, false), ErrLocked)
+	require.DirExists(t, other.WorkDir())
+	require.NoError(t, other.Close())
+	require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))
+}
+
+// The backup is exchanged, or cut short, while Rollback reads it.
+func TestBackupExchangedInRollback(t *testing.T) {
+	for name, tc := range map[string]struct {
+		op  string
+		do  func(t *testing.T, backup string)
+		err error // of the link
+	}{
+		"exchanged": {"link", func(t *testing.T, backup string) {
+			require.NoError(t, os.Remove(backup))
+			require.NoError(t, os.WriteFile(backup, []byte("evil"), 0o755))
+		}, nil},
+		"cut short": {"copy", func(t *testing.T, backup string) {
+			require.NoError(t, os.Truncate(backup, 10))
+		}, syscall.EPERM},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := newTarget(t)
+			update(t, target, newBytes)
+			do := once(tc.op, func() { tc.do(t, target+".backup") })
+			f := &faulty{before: func(op, name string) error {
+				if err := do(op, name); err != nil || op != "link" {
+					return err
+				}
+				return tc.err
+			}}
+			require.ErrorIs(t, rollback(target, f.open), ErrChanged)
+			requireFile(t, target, newBytes)
+		})
+	}
+}
+
+// A newer backup that came while Rollback ran is not the one it used up.
+func TestRollbackLeavesAnotherBackup(t *testing.T) {
+	target := newTarget(t)
+	update(t, target, newBytes)
+	f := &faulty{}
+	f.after = func(op, name string) error {
+		if op == "rename" && name == "tool" {
+			require.NoError(t, os.Remove(target+".backup"))
+			require.NoError(t, os.WriteFile(target+".backup", []byte("theirs"), 0o755))
+		}
+		return nil
+	}
+	require.NoError(t, rollback(target, f.open))
+	requireFile(t, target, oldBytes)
+	requireFile(t, target+".backup", []byte("theirs"))
+}
+
+// What came to the backup's name during the update is not removed with ours.
+func TestUndoLeavesAnotherBackup(t *testing.T) {
+	target := newTarget(t)
+	f := &faulty{before: func(op, name string) error {
+		if op == "rename" && name == "tool" {
+			require.NoError(t, os.Remove(target+".backup"))
+			require.NoError(t, os.WriteFile(target+".backup", []byte("theirs"), 0o755))
+			return errFault
+		}
+		return nil
+	}}
+	require.ErrorIs(t, f.run(target, false), syscall.EIO)
+	requireFile(t, target, oldBytes)
+	requireFile(t, target+".backup", []byte("theirs"))
+}
+
+// When the target is lost the file that mends it is not cleared away.
+func TestBrokenKeepsTheOldFile(t *testing.T) {
+	target := newTarget(t)
+	f := &faulty{before: func(op, name string) error {
+		if op == "rename" && name == "tool" {
+			return errFault
+		}
+		return nil
+	}}
+	err := f.run(target, true)
+	require.ErrorAs(t, err, new(*RollbackFailure))
+	require.NoFileExists(t, target)
+	found, err := filepath.Glob(filepath.Join(WorkDir(target), "aside-*"))
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	requireFile(t, found[0], oldBytes)
+	requireFile(t, target+".backup", oldBytes)
+}
+
+// WriteFile leaves the file as it was, or all of the new one; and forces out the
+// content before the name, the name before it returns.
+func TestWriteFile(t *testing.T) {
+	for _, fail := range []string{"", "open", "sync", "rename"} {
+		t.Run("fail "+fail, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, TrustFile)
+			require.NoError(t, WriteFile(path, []byte("old")))
+			var order []string
+			f := &faulty{before: func(op, _ string) error {
+				order = append(order, op)
+				if op == fail {
+					return errFault
+				}
+				return nil
+			}}
+			_, err := f.open(dir)
+			require.NoError(t, err)
+			defer f.Close()
+			err = writeFile(f, TrustFile, []byte("new"))
+			require.Equal(t, []string{TrustFile}, names(t, dir))
+			if fail != "" {
+				require.ErrorIs(t, err, syscall.EIO)
+				requireFile(t, path, []byte("old"))
+				return
+			}
+			require.NoError(t, err)
+			requireFile(t, path, []byte("new"))
+			require.Equal(t, []string{"open", "sync", "rename", "open", "sync"}, order)
+			info, err := os.Lstat(path)
+			require.NoError(t, err)
+			require.Equal(t, os.FileMode(0o600), info.Mode())
+		})
+	}
+}
