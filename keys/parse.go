@@ -96,8 +96,6 @@ func detectPEM(text []byte) (container, error) {
 		}}, nil
 	case "OPENSSH PRIVATE KEY":
 		return detectOpenSSH(text, block.Bytes)
-	case "PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE":
-		return container{}, ErrNotPrivate
 	case "RSA PRIVATE KEY", "DSA PRIVATE KEY", "EC PRIVATE KEY":
 		kind, _, _ := strings.Cut(block.Type, " ")
 		return container{}, notEd25519(kind)
@@ -110,6 +108,8 @@ func detectPEM(text []byte) (container, error) {
 func onePEM(text []byte) (*pem.Block, error) {
 	block, rest := pem.Decode(text)
 	switch {
+	case !bytes.Contains(text, []byte("PRIVATE KEY-----")) && bytes.Contains(text, []byte("PUBLIC KEY-----")):
+		return nil, ErrNotPrivate
 	case bytes.Count(text, []byte("-----BEGIN ")) > 1:
 		return nil, fmt.Errorf("%w: more than one PEM block", ErrMalformed)
 	case block == nil:

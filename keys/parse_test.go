@@ -303,6 +303,7 @@ func TestRefusesUnsound(t *testing.T) {
 		"text after":              {good + "x", ErrMalformed},
 		"text before":             {"x\n" + good, ErrMalformed},
 		"not PEM":                 {"hunter2hunter2", ErrMalformed},
+		"public and private":      {string(testdata(t, "openssl.pub")) + good, ErrMalformed},
 		"another PEM":             {strings.ReplaceAll(good, "PRIVATE KEY", "X509 CRL"), ErrMalformed},
 		"DER cut":                 {string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: plain.Bytes[:40]})), ErrMalformed},
 		"DER with more":           {string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: append(bytes.Clone(plain.Bytes), 0)})), ErrMalformed},
@@ -311,12 +312,14 @@ func TestRefusesUnsound(t *testing.T) {
 		"triple DES":              {string(testdata(t, "openssl-des3.pem")), ErrUnsupported},
 		"another cipher":          {string(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: rot13})), ErrUnsupported},
 		"public PEM":              {string(testdata(t, "openssl.pub")), ErrNotPrivate},
+		"public PEM twice":        {strings.Repeat(string(testdata(t, "openssl.pub")), 2), ErrNotPrivate},
 		"public RSA PEM":          {string(testdata(t, "rsa.pub")), ErrNotPrivate},
 		"public OpenSSH":          {string(testdata(t, "openssh.pub")), ErrNotPrivate},
 		"public minisign":         {string(testdata(t, "minisign.pub")), ErrNotPrivate},
 		"public base64":           {string(testdata(t, "rfc8032-base64.golden")), ErrNotPrivate},
 		"public raw":              {string(testdata(t, "rfc8032-raw.golden")), ErrNotPrivate},
 		"minisign without a line": {minisignComment, ErrMalformed},
+		"minisign, loose bits":    {strings.Replace(string(testdata(t, "minisign.key")), "AAA=", "AAB=", 1), ErrMalformed},
 		"minisign cut":            {string(testdata(t, "minisign.key")[:200]), ErrMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {
