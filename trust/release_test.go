@@ -7,6 +7,7 @@ package trust_test
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +125,9 @@ func TestFields(t *testing.T) {
 				v, err := trust.Verify(signed(m, a), policy(1, a), want())
 				requireRefused(t, v, err, trust.ErrMalformed)
 				require.ErrorContains(t, err, strings.TrimSuffix(name, "s"))
+				if reflect.TypeOf(value) != reflect.TypeOf(release()[name]) {
+					require.ErrorContains(t, err, fmt.Sprintf("field %q is missing or of another type", name))
+				}
 				if name != "format" { // without it, it is a document of v0.1.0
 					v, err = trust.InsecureVerifyUnsigned(write(m), want())
 					requireRefused(t, v, err, trust.ErrMalformed)
