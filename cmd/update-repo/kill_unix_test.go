@@ -1,0 +1,171 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io/fs"
+	mathrand "math/rand"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/keys"
+	"github.com/choria-io/go-updater/repository"
+	"github.com/choria-io/go-updater/trust"
+)
+
+// TestSignals stops the real command at random times, as a power switch and as
+// a person does, while it replaces a release that clients may be reading.
+func TestSignals(t *testing.T) {
+	for _, tc := range []struct {
+		signal syscall.Signal
+		tries  int
+	}{{syscall.SIGKILL, 10}, {syscall.SIGINT, 5}} {
+		t.Run(tc.signal.String(), func(t *testing.T) {
+			b := newBench(t)
+			b.publish(t, t.Context(), 0)
+			took := time.Now()
+			b.publish(t, t.Context(), 1)
+			duration := time.Since(took)
+			random := mathrand.New(mathrand.NewSource(time.Now().UnixNano()))
+			stopped := 0
+			for n := range tc.tries {
+				before := b.state(t)
+				if b.publishAndStop(t, n, tc.signal, time.Duration(random.Int63n(int64(duration)))) {
+					stopped++
+				}
+				b.requireWhole(t)
+				after := b.state(t)
+				if tc.signal == syscall.SIGINT && after == before {
+					require.Empty(t, b.leftovers(t), "an interrupt cleans up")
+					require.Equal(t, 6, b.count(t), "an interrupt cleans up")
+				}
+			}
+			require.Positive(t, stopped)
+			b.publish(t, t.Context(), 99)
+			b.requireWhole(t)
+			require.Empty(t, b.leftovers(t), "the next run cleans up")
+		})
+	}
+}
+
+type bench struct {
+	command, dir, repo string
+	files              [2]string
+	policy             *trust.Policy
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	dir := t.TempDir()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	b := &bench{command: filepath.Join(dir, "update-repo"), dir: dir, repo: filepath.Join(dir, "repo")}
+	// testscript.Main runs the command when it is called by its name.
+	require.NoError(t, os.Symlink(self, b.command))
+	k, err := keys.Generate(rand.Reader)
+	require.NoError(t, err)
+	private, err := keys.FormatUnprotected(k, keys.PKCS8)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "release.key"), private, 0o600))
+	b.policy, err = trust.NewPolicy(1, k.Public())
+	require.NoError(t, err)
+
+	return b
+}
+
+// line makes two programs of the seed and the command that publishes them.
+func (b *bench) line(t *testing.T, ctx context.Context, seed int) *exec.Cmd {
+	t.Helper()
+	args := []string{"add", "--version", "1.2.3", "--name", "choria", "--repo", b.repo, "--key", filepath.Join(b.dir, "release.key"), "--force", "--uncompressed"}
+	for i, platform := range []string{"linux/amd64", "linux/arm64"} {
+		program := filepath.Join(b.dir, fmt.Sprint(i))
+		require.NoError(t, os.WriteFile(program, bytes.Repeat(fmt.Appendf(nil, "program %d of %d\n", i, seed), 10_000), 0o755))
+		args = append(args, platform+"="+program)
+	}
+
+	return exec.CommandContext(ctx, b.command, args...)
+}
+
+func (b *bench) publish(t *testing.T, ctx context.Context, seed int) {
+	t.Helper()
+	out, err := b.line(t, ctx, seed).CombinedOutput()
+	require.NoError(t, err, string(out))
+}
+
+func (b *bench) publishAndStop(t *testing.T, seed int, signal syscall.Signal, after time.Duration) (stopped bool) {
+	t.Helper()
+	cmd := b.line(t, t.Context(), seed)
+	var out bytes.Buffer
+	cmd.Stderr = &out
+	require.NoError(t, cmd.Start())
+	timer := time.AfterFunc(after, func() { _ = cmd.Process.Signal(signal) })
+	defer timer.Stop()
+	err := cmd.Wait()
+	if err != nil && signal == syscall.SIGINT && cmd.ProcessState.Exited() {
+		require.Contains(t, out.String(), "update-repo: error: interrupted")
+		require.Equal(t, 1, cmd.ProcessState.ExitCode())
+	}
+
+	return err != nil
+}
+
+func (b *bench) requireWhole(t *testing.T) {
+	t.Helper()
+	r, err := repository.Open(b.repo)
+	require.NoError(t, err)
+	defer r.Close()
+	report, err := r.Verify(t.Context(), repository.VerifyRequest{Policy: b.policy, Now: time.Now()})
+	require.NoError(t, err)
+	require.True(t, report.OK(), "%+v", report)
+	require.Len(t, report.Releases, 2)
+}
+
+// state is what clients see.
+func (b *bench) state(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, arch := range []string{"amd64", "arm64"} {
+		raw, err := os.ReadFile(filepath.Join(b.repo, "1.2.3", "linux", arch, "release.json"))
+		require.NoError(t, err)
+		all.Write(raw)
+	}
+
+	return all.String()
+}
+
+// leftovers are private directories and locks. Artifacts that were in place when
+// the process was killed, but not yet named, stay: verify warns of them.
+func (b *bench) leftovers(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(b.repo, ".update-repo-*"))
+	require.NoError(t, err)
+
+	return found
+}
+
+func (b *bench) count(t *testing.T) (files int) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(b.repo, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			files++
+		}
+		return err
+	}))
+
+	return files
+}
