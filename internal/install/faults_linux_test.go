@@ -114,6 +114,7 @@ func TestReadOnlyMount(t *testing.T) {
 // A target that is a mount point, as in containers, can be neither linked nor
 // replaced.
 func TestTargetIsMount(t *testing.T) {
+	needRoot(t)
 	target, other := newTarget(t), newTarget(t)
 	program(t, other, 0, 0, 0o750)
 	mount(t, other, target, "", unix.MS_BIND, "")

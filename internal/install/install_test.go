@@ -49,7 +49,9 @@ func sum(b []byte) string {
 // newTarget makes a program of its own mode in a directory of its own.
 func newTarget(t *testing.T) string {
 	t.Helper()
-	target := filepath.Join(t.TempDir(), "tool")
+	dir, err := filepath.EvalSymlinks(t.TempDir()) // as macOS needs
+	require.NoError(t, err)
+	target := filepath.Join(dir, "tool")
 	require.NoError(t, os.WriteFile(target, oldBytes, 0o755))
 	require.NoError(t, os.Chmod(target, 0o755))
 	return target

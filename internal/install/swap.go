@@ -12,15 +12,13 @@ import (
 )
 
 // spareTarget makes a second name of the target, or a copy, in the work directory.
+// Whether it still is the target that Begin found is for swap to find out.
 func (s *Session) spareTarget(kind string) (spare, error) {
-	f, info, err := openRegular(s.fsys, s.base, os.O_RDONLY)
+	f, _, err := openRegular(s.fsys, s.base, os.O_RDONLY)
 	if err != nil {
 		return spare{}, err
 	}
 	defer f.Close()
-	if !same(info, s.old) {
-		return spare{}, fmt.Errorf("target: %w", ErrChanged)
-	}
 	return s.spareOf(f, s.base, kind)
 }
 

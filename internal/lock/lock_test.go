@@ -138,6 +138,20 @@ func TestAcquireCreatesExclusively(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(root.Name(), "elsewhere"))
 }
 
+// The file that was found is removed before it is opened.
+func TestAcquireRemovedAfterLook(t *testing.T) {
+	root := newRoot(t)
+	require.NoError(t, root.WriteFile("lock", nil, 0o600))
+	looks := 0
+	l, err := Acquire(lookedAt{root, func() {
+		if looks++; looks == 1 {
+			require.NoError(t, root.Remove("lock"))
+		}
+	}}, "lock")
+	require.NoError(t, err)
+	require.NoError(t, l.Release())
+}
+
 type lookedAt struct {
 	*os.Root
 	looked func()

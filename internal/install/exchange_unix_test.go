@@ -1,0 +1,185 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package install
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// exchanges are what may happen to the staged file after it was hashed.
+var exchanges = map[string]func(t *testing.T, path, target string){
+	"another file": func(t *testing.T, path, _ string) {
+		require.NoError(t, os.Remove(path))
+		require.NoError(t, os.WriteFile(path, []byte("evil"), 0o755))
+	},
+	"renamed over": func(t *testing.T, path, _ string) {
+		evil := path + "-evil"
+		require.NoError(t, os.WriteFile(evil, newBytes, 0o755))
+		require.NoError(t, os.Rename(evil, path))
+	},
+	"symlink": func(t *testing.T, path, _ string) {
+		require.NoError(t, os.Rename(path, path+"-away"))
+		require.NoError(t, os.Symlink(path+"-away", path))
+		t.Cleanup(func() { os.Remove(path + "-away") })
+	},
+	"link to the target": func(t *testing.T, path, target string) {
+		require.NoError(t, os.Remove(path))
+		require.NoError(t, os.Link(target, path))
+	},
+	"written to": func(t *testing.T, path, _ string) {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+		require.NoError(t, err)
+		_, err = f.WriteString("evil")
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+	},
+	"written to, time set back": func(t *testing.T, path, _ string) {
+		info, err := os.Lstat(path)
+		require.NoError(t, err)
+		require.NoError(t, os.Truncate(path, info.Size()+1))
+		require.NoError(t, os.Chtimes(path, time.Time{}, info.ModTime()))
+	},
+	"written over": func(t *testing.T, path, _ string) {
+		// Only in time for a test; the clock of the file has ticks.
+		time.Sleep(20 * time.Millisecond)
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		require.NoError(t, err)
+		_, err = f.WriteString("evil")
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+	},
+	"mode changed": func(t *testing.T, path, _ string) { require.NoError(t, os.Chmod(path, 0o777)) },
+}
+
+// The staged file is exchanged between the last look and the rename: whatever
+// came to the target's name is replaced by the old file again.
+func TestExchangedBeforeRename(t *testing.T) {
+	for name, exchange := range exchanges {
+		for _, way := range []string{"first update", "with an older backup", "renamed aside"} {
+			t.Run(name+"/"+way, func(t *testing.T) {
+				target, w := newTarget(t), ways[way]
+				if w.prepare != nil {
+					w.prepare(t, target)
+				}
+				before := snapshot(t, filepath.Dir(target))
+				staged, done := "", false
+				f := &faulty{}
+				f.before = func(op, name string) error {
+					if op == "rename" && name == "tool" && !done {
+						done = true
+						staged = stagedFile(t, target)
+						old := target
+						if w.aside {
+							old = target + ".backup"
+						}
+						exchange(t, staged, old)
+					}
+					return nil
+				}
+				err := f.run(target, w.aside)
+				require.ErrorIs(t, err, ErrChanged)
+				require.NotErrorAs(t, err, new(*RollbackFailure))
+				require.True(t, done)
+				os.Remove(staged + "-away")
+				os.Remove(WorkDir(target))
+				require.Equal(t, before, snapshot(t, filepath.Dir(target)))
+			})
+		}
+	}
+}
+
+func stagedFile(t *testing.T, target string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(WorkDir(target), "stage-*"))
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	return found[0]
+}
+
+// The same between Seal and Commit, where the look before the rename sees it,
+// so that the target is never touched.
+func TestExchangedBeforeCommit(t *testing.T) {
+	for name, exchange := range exchanges {
+		if name == "mode changed" {
+			continue // Commit sets the mode
+		}
+		t.Run(name, func(t *testing.T) {
+			target := newTarget(t)
+			before := snapshot(t, filepath.Dir(target))
+			renamed := false
+			f := &faulty{before: func(op, name string) error {
+				renamed = renamed || op == "rename" && name == "tool"
+				return nil
+			}}
+			s, err := begin(target, f.open)
+			require.NoError(t, err)
+			st := stage(t, s, newBytes)
+			path := stagedFile(t, target)
+			exchange(t, path, target)
+			_, err = s.Commit(st)
+			require.ErrorIs(t, err, ErrChanged)
+			require.False(t, renamed)
+			require.NoError(t, s.Close())
+			os.Remove(path + "-away")
+			os.Remove(WorkDir(target))
+			require.Equal(t, before, snapshot(t, filepath.Dir(target)))
+		})
+	}
+}
+
+// A package manager that was faster is not undone by us.
+func TestTargetExchanged(t *testing.T) {
+	theirs := []byte("from the package manager")
+	replace := func(t *testing.T, target string) {
+		require.NoError(t, os.WriteFile(target+"-new", theirs, 0o755))
+		require.NoError(t, os.Rename(target+"-new", target))
+	}
+	for name, late := range map[string]bool{"before Commit": false, "after the backup was made": true} {
+		t.Run(name, func(t *testing.T) {
+			target := newTarget(t)
+			f := &faulty{}
+			s, err := begin(target, f.open)
+			require.NoError(t, err)
+			st := stage(t, s, newBytes)
+			if !late {
+				replace(t, target)
+			} else {
+				f.after = func(op, name string) error {
+					if op == "rename" && name == "tool.backup" {
+						f.after = nil
+						replace(t, target)
+					}
+					return nil
+				}
+			}
+			_, err = s.Commit(st)
+			require.ErrorIs(t, err, ErrChanged)
+			require.NoError(t, s.Close())
+			requireFile(t, target, theirs)
+			require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))
+		})
+	}
+}
+
+// The target becomes a link to a secret while its backup is made.
+func TestLinkedFileExchanged(t *testing.T) {
+	target, victim := newTarget(t), newVictim(t)
+	f := &faulty{before: func(op, name string) error {
+		if op == "link" {
+			require.NoError(t, os.Remove(target))
+			require.NoError(t, os.Link(victim, target))
+		}
+		return nil
+	}}
+	require.ErrorIs(t, f.run(target, false), ErrChanged)
+	require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))
+}

@@ -1,0 +1,199 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package install
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestRollbackFailure(t *testing.T) {
+	target := newTarget(t)
+	broken := errors.New("no way back")
+	f := &faulty{}
+	f.after = func(op, name string) error {
+		if op != "rename" || name != "tool" {
+			return nil
+		}
+		// The rename was done; only the way back is barred from here on.
+		f.before = func(op, name string) error {
+			if op == "rename" && name == "tool" {
+				return broken
+			}
+			return nil
+		}
+		return errFault
+	}
+	err := f.run(target, false)
+	var failure *RollbackFailure
+	require.ErrorAs(t, err, &failure)
+	require.ErrorIs(t, failure.Cause, syscall.EIO)
+	require.ErrorIs(t, failure.Err, broken)
+	require.ErrorIs(t, err, syscall.EIO)
+	require.ErrorIs(t, err, broken)
+	require.ErrorContains(t, err, `"tool.backup"`, "a person can find the old file")
+	requireFile(t, target+".backup", oldBytes)
+}
+
+// A file that took the backup's place is not put back as if it were the old one.
+func TestRollbackFailureExchangedBackup(t *testing.T) {
+	target := newTarget(t)
+	f := &faulty{}
+	f.after = func(op, name string) error {
+		if op == "rename" && name == "tool" {
+			require.NoError(t, os.Remove(target+".backup"))
+			require.NoError(t, os.WriteFile(target+".backup", []byte("evil"), 0o755))
+			return errFault
+		}
+		return nil
+	}
+	err := f.run(target, false)
+	require.ErrorAs(t, err, new(*RollbackFailure))
+	require.ErrorIs(t, err, ErrChanged)
+	requireFile(t, target, newBytes)
+}
+
+func TestRollbackRefuses(t *testing.T) {
+	for name, tc := range map[string]struct {
+		prepare func(t *testing.T, target string)
+		err     error
+	}{
+		"nothing there": {func(*testing.T, string) {}, ErrNoBackup},
+		"empty file": {func(t *testing.T, target string) {
+			require.NoError(t, os.WriteFile(target+".backup", nil, 0o755))
+		}, ErrNoBackup},
+		"the current file": {func(t *testing.T, target string) {
+			require.NoError(t, os.Link(target, target+".backup"))
+		}, ErrNoBackup},
+		"file with a second name": {func(t *testing.T, target string) {
+			require.NoError(t, os.WriteFile(target+".backup", newBytes, 0o755))
+			require.NoError(t, os.Link(target+".backup", filepath.Join(t.TempDir(), "x")))
+		}, ErrNoBackup},
+		"usable": {func(t *testing.T, target string) {
+			require.NoError(t, os.WriteFile(target+".backup", newBytes, 0o755))
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := newTarget(t)
+			tc.prepare(t, target)
+			before := snapshot(t, filepath.Dir(target))
+			err := Rollback(target)
+			require.ErrorIs(t, err, tc.err)
+			if tc.err != nil {
+				require.Equal(t, before, snapshot(t, filepath.Dir(target)))
+			}
+		})
+	}
+}
+
+// Who writes to the target by its second name must not reach the backup.
+func TestBackupSharesNothing(t *testing.T) {
+	target := newTarget(t)
+	second := filepath.Join(t.TempDir(), "second")
+	require.NoError(t, os.Link(target, second))
+	update(t, target, newBytes)
+	require.NoError(t, os.WriteFile(second, []byte("written in place"), 0o755))
+	requireFile(t, target+".backup", oldBytes)
+}
+
+func TestNoHardLinks(t *testing.T) {
+	target := newTarget(t)
+	f := &faulty{before: func(op, _ string) error {
+		if op == "link" {
+			return syscall.EPERM
+		}
+		return nil
+	}}
+	require.NoError(t, f.run(target, false))
+	requireFile(t, target, newBytes)
+	requireFile(t, target+".backup", oldBytes)
+	require.NoError(t, rollback(target, f.open))
+	requireFile(t, target, oldBytes)
+}
+
+// Some file systems have no fsync for directories; one that fails is an error.
+func TestDirectorySync(t *testing.T) {
+	for name, tc := range map[string]struct {
+		err, want error
+	}{
+		"cannot": {syscall.EINVAL, nil}, "not supported": {syscall.ENOTSUP, nil}, "failed": {syscall.EIO, syscall.EIO},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := newTarget(t)
+			dirSync := func(op, name string) error {
+				if op == "sync" && filepath.Clean(name) == filepath.Dir(target) {
+					return tc.err
+				}
+				return nil
+			}
+			require.ErrorIs(t, (&faulty{before: dirSync}).run(target, false), tc.want)
+			if tc.want == nil {
+				requireFile(t, target, newBytes)
+			} else {
+				requireFile(t, target, oldBytes)
+				require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))
+			}
+		})
+	}
+}
+
+// An fsync that fails after the rename is no success: the old file is back.
+func TestLastSyncFails(t *testing.T) {
+	target := newTarget(t)
+	before := snapshot(t, filepath.Dir(target))
+	renamed, syncs := false, 0
+	f := &faulty{
+		after: func(op, name string) error { renamed = renamed || op == "rename" && name == "tool"; return nil },
+		before: func(op, _ string) error {
+			if op != "sync" || !renamed {
+				return nil
+			}
+			if syncs++; syncs > 1 {
+				requireFile(t, target, oldBytes)
+				return nil
+			}
+			requireFile(t, target, newBytes)
+			return errFault
+		},
+	}
+	require.ErrorIs(t, f.run(target, false), syscall.EIO)
+	require.Equal(t, 2, syncs, "the way back is forced out too")
+	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
+}
+
+// What must be forced out, and when: content before a name leads to it, names
+// before success is reported.
+func TestOrder(t *testing.T) {
+	target := newTarget(t)
+	require.NoError(t, os.WriteFile(target+".backup", []byte("older"), 0o755))
+	var order []string
+	f := &faulty{after: func(op, name string) error {
+		kind, _, _ := strings.Cut(filepath.Base(name), "-")
+		switch op {
+		case "chown", "chmod", "sync", "rename", "link":
+			if filepath.Clean(name) == filepath.Dir(target) {
+				kind = "directory"
+			}
+			order = append(order, op+" "+kind)
+		}
+		return nil
+	}}
+	require.NoError(t, f.run(target, false))
+	require.Equal(t, []string{
+		"chmod stage", "sync stage", // Seal
+		"chmod stage", "sync stage",
+		"link backup", "sync tool",
+		"rename previous", "rename tool.backup", "sync directory",
+		"rename tool", "sync directory",
+	}, order)
+}
