@@ -31,7 +31,7 @@ type Config struct {
 	Version         string     // the version to install
 	CurrentVersion  string     // the version that runs, empty if unknown
 	PublicKey       []byte     // as given to the option PublicKey
-	Log             StdLogger  // never nil in a Downloader
+	Log             StdLogger  // never nil in the Configure of a Downloader
 	OperatingSystem string     // as GOOS
 	Architecture    string     // as GOARCH
 	Downloader      Downloader // where documents and binaries come from
@@ -47,10 +47,10 @@ type Config struct {
 	allowDowngrade bool
 	allowUnsigned  bool
 	slog           *slog.Logger
-	maxSize        int64
-	clock          func() time.Time
-	idle           time.Duration // of internal/fetch, zero for its default
-	collecting     bool          // options are still being applied
+	maxSize        int64            // 0: DefaultMaxSize
+	clock          func() time.Time // nil: time.Now
+	idle           time.Duration    // of internal/fetch, zero for its default
+	collecting     bool             // options are still being applied
 }
 
 // StdLogger is what the updater logs to. *log.Logger and logrus loggers
@@ -74,8 +74,6 @@ func newConfig(opts []Option) (*Config, error) {
 	c := &Config{
 		Architecture:    runtime.GOARCH,
 		OperatingSystem: runtime.GOOS,
-		maxSize:         DefaultMaxSize,
-		clock:           time.Now,
 		collecting:      true,
 	}
 	for _, opt := range opts {
@@ -181,10 +179,29 @@ func (c *Config) Context() context.Context {
 	return c.ctx
 }
 
+// now and sizeLimit have defaults here, and not in newConfig, because a program
+// may hand a downloader a Config of its own making, as v0.1.0 allowed.
+func (c *Config) now() time.Time {
+	if c.clock == nil {
+		return time.Now()
+	}
+	return c.clock()
+}
+
+func (c *Config) sizeLimit() int64 {
+	if c.maxSize == 0 {
+		return DefaultMaxSize
+	}
+	return c.maxSize
+}
+
 // note logs one line to wherever the configuration logs.
 func (c *Config) note(level slog.Level, message string, args ...any) {
 	if c.slog != nil {
 		c.slog.Log(c.Context(), level, message, args...)
+	}
+	if c.Log == nil {
+		return
 	}
 	line := message
 	for i := 0; i+1 < len(args); i += 2 {

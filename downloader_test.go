@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -274,4 +275,22 @@ func TestCancelledUpdateIsNotSwappedIn(t *testing.T) {
 	_, err = u.Apply(ctx)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, before, w.snapshot())
+}
+
+// v0.1.0 let a program configure the downloader by hand.
+func TestHTTPDownloaderWorksWithAHandMadeConfig(t *testing.T) {
+	w := newWorld(t)
+	r := newRelease(t, "1.2.3", []byte(newContent))
+	r.doc.Released, r.doc.Expires = time.Now().UTC().Add(-time.Hour).Truncate(time.Second), time.Now().UTC().Add(time.Hour).Truncate(time.Second)
+	w.publish("1.2.3", r)
+	d := &updater.HTTPDownloader{}
+	c := &updater.Config{}
+	require.NoError(t, d.Configure(c), "before it is filled in")
+	c.SourceRepo, c.Version, c.OperatingSystem, c.Architecture, c.TargetFile = w.server.URL+"/", "1.2.3", "linux", "amd64", w.target
+	target := filepath.Join(t.TempDir(), "staged")
+	spec, err := d.FetchSpec()
+	require.NoError(t, err)
+	require.ErrorIs(t, d.FetchBinary(spec, target), updater.ErrNoPublicKey)
+	c.PublicKey = public(testKey(1))
+	require.NoError(t, d.FetchBinary(spec, target))
 }

@@ -151,7 +151,7 @@ func (h *HTTPDownloader) download(a *trust.Artifact, packed *os.File) error {
 	out := io.MultiWriter(packed, sum)
 	report := h.report(PhaseDownload, a.Size)
 	if a.Hash == "" {
-		_, err = h.client.Stream(h.cfg.Context(), u, h.cfg.maxSize, out, report)
+		_, err = h.client.Stream(h.cfg.Context(), u, h.cfg.sizeLimit(), out, report)
 		return err
 	}
 	if err := h.client.Artifact(h.cfg.Context(), u, a.Size, out, report); err != nil {
@@ -185,7 +185,7 @@ func (h *HTTPDownloader) unpack(a *trust.Artifact, packed *os.File, r *trust.Rel
 	if r.Size > 0 {
 		err = codec.Copy(w, a.Encoding, packed, r.Size)
 	} else {
-		err = copyUpTo(w, a.Encoding, packed, h.cfg.maxSize)
+		err = copyUpTo(w, a.Encoding, packed, h.cfg.sizeLimit())
 	}
 	switch {
 	case errors.Is(err, codec.ErrSize), errors.Is(err, codec.ErrCorrupt):

@@ -71,7 +71,7 @@ func (c *Config) verify(spec *Spec) (*trust.Verified, error) {
 	}
 	want := trust.Want{
 		Name: c.product, Version: c.Version, OS: c.OperatingSystem, Arch: c.Architecture,
-		Now: c.clock(), LastSeen: remembered.Seen,
+		Now: c.now(), LastSeen: remembered.Seen,
 		Running: c.CurrentVersion, Accepted: remembered.accepted(),
 		Compare: compareVersions, AllowDowngrade: c.allowDowngrade,
 	}
@@ -94,9 +94,9 @@ func (c *Config) verify(spec *Spec) (*trust.Verified, error) {
 	if err != nil {
 		return nil, fmt.Errorf("refusing release %s for %s/%s: %w", c.Version, c.OperatingSystem, c.Architecture, err)
 	}
-	if v.Release.Size > c.maxSize {
+	if v.Release.Size > c.sizeLimit() {
 		return nil, fmt.Errorf("refusing release %s: %w: a binary of %d bytes, MaxSize() is %d",
-			c.Version, ErrTooLarge, v.Release.Size, c.maxSize)
+			c.Version, ErrTooLarge, v.Release.Size, c.sizeLimit())
 	}
 	return v, nil
 }

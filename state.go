@@ -117,7 +117,7 @@ func (c *Config) remember(v *trust.Verified) error {
 	if err != nil {
 		return err
 	}
-	next := state{Format: stateFormat, Policy: policyID(policy), Version: c.Version, Released: v.Release.Released, Seen: c.clock().UTC()}
+	next := state{Format: stateFormat, Policy: policyID(policy), Version: c.Version, Released: v.Release.Released, Seen: c.now().UTC()}
 	if old, err := readState(path); err == nil && old.Policy == next.Policy {
 		if order, ok := compareVersions(next.Version, old.Version); ok && order < 0 {
 			next.Version, next.Released = old.Version, old.Released

@@ -100,7 +100,7 @@ func (u *Updater) Check(ctx context.Context) (*Status, error) {
 		Current:      u.config.CurrentVersion,
 		Release:      v.Release,
 		Signers:      v.Signers,
-		Checked:      u.config.clock(),
+		Checked:      u.config.now(),
 	}, nil
 }
 
