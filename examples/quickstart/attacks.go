@@ -71,7 +71,7 @@ func (d *demo) refused(ctx context.Context, a attack) error {
 	if err != nil {
 		return err
 	}
-	said, err := command(ctx, d.target, "update", newVersion)
+	said, err := d.command(ctx, d.target, "update", newVersion)
 	all := lines(said)
 	d.quote(all[len(all)-1]) // the lines before it are the same each time
 	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 1 {

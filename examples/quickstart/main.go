@@ -15,6 +15,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -47,7 +48,7 @@ func main() {
 func run(ctx context.Context, stdout, stderr io.Writer, tries []attack) int {
 	if err := tell(ctx, newReport(stdout), tries); err != nil {
 		if ctx.Err() != nil {
-			err = ctx.Err()
+			err = errors.New("interrupted")
 		}
 		fmt.Fprintf(stderr, "quickstart: error: %s\n", printable(err.Error()))
 		return 1
@@ -126,8 +127,17 @@ func newDemo(dir string, r *report) (*demo, error) {
 
 // command runs a program and returns all it printed. A program that it started
 // in turn is waited for too, as far as it holds on to the output.
-func command(ctx context.Context, name string, args ...string) (string, error) {
+func (d *demo) command(ctx context.Context, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
+	// When it is interrupted the go command ends what it started, but leaves
+	// its temporary files: so they go where all others do.
+	cmd.Env = append(os.Environ(), "GOTMPDIR="+d.build)
+	cmd.Cancel = func() error {
+		if cmd.Process.Signal(os.Interrupt) != nil { // Windows
+			return cmd.Process.Kill()
+		}
+		return nil
+	}
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.CombinedOutput()
 	return string(out), err

@@ -130,7 +130,7 @@ func TestInterruptedStoryCleansUp(t *testing.T) {
 	cancel()
 	code, _, stderr := story(t, ctx, attacks())
 	require.Equal(t, 1, code)
-	require.Equal(t, "quickstart: error: context canceled\n", stderr)
+	require.Equal(t, "quickstart: error: interrupted\n", stderr)
 }
 
 func TestWithoutGo(t *testing.T) {

@@ -53,11 +53,15 @@ func (r *report) done(format string, args ...any) {
 // quote shows what a program printed.
 func (r *report) quote(output string) {
 	for _, line := range lines(output) {
-		r.line("2", "   | ", line)
+		if line != "" {
+			r.line("2", "   | ", line)
+		}
 	}
 }
 
-func lines(output string) []string { return strings.Split(strings.TrimSpace(output), "\n") }
+func lines(output string) []string {
+	return strings.Split(strings.TrimSpace(strings.ReplaceAll(output, "\r\n", "\n")), "\n")
+}
 
 // printable keeps what a hostile server sent off the terminal's controls.
 func printable(text string) string { return term.Sanitize(text) }

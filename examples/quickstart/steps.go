@@ -60,7 +60,7 @@ func (d *demo) buildVersions(ctx context.Context) error {
 	}
 	for _, version := range []string{oldVersion, newVersion} {
 		flags := fmt.Sprintf("-s -w -X main.version=%s -X main.repo=%s -X main.releaseKey=%s", version, d.site.url, d.key)
-		out, err := command(ctx, "go", "build", "-buildvcs=false", "-ldflags", flags, "-o", d.built(version),
+		out, err := d.command(ctx, "go", "build", "-buildvcs=false", "-ldflags", flags, "-o", d.built(version),
 			"github.com/choria-io/go-updater/examples/selfupdate")
 		if err != nil {
 			d.quote(out)
@@ -85,7 +85,7 @@ func greeting(version string) string {
 
 // says is an error unless program says that it is version.
 func (d *demo) says(ctx context.Context, program, version string) error {
-	said, err := command(ctx, program)
+	said, err := d.command(ctx, program)
 	if err != nil {
 		return fmt.Errorf("starting version %s, which said %q: %w", version, said, err)
 	}
@@ -167,7 +167,7 @@ func (d *demo) updateItself(ctx context.Context) error {
 // update lets the installed program update itself and become the new version.
 func (d *demo) update(ctx context.Context) error {
 	d.does("$ selfupdate update %s", newVersion)
-	said, err := command(ctx, d.target, "update", newVersion)
+	said, err := d.command(ctx, d.target, "update", newVersion)
 	d.quote(said)
 	if err != nil {
 		return fmt.Errorf("selfupdate update: %w", err)
@@ -185,7 +185,7 @@ func (d *demo) update(ctx context.Context) error {
 
 func (d *demo) rollBack(ctx context.Context) error {
 	d.does("$ selfupdate rollback")
-	if out, err := command(ctx, d.target, "rollback"); err != nil {
+	if out, err := d.command(ctx, d.target, "rollback"); err != nil {
 		d.quote(out)
 		return fmt.Errorf("selfupdate rollback: %w", err)
 	}
