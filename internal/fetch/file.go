@@ -58,7 +58,7 @@ func localPath(u *url.URL, windows bool) (string, error) {
 	switch {
 	case u.Host != "" && !strings.EqualFold(u.Host, "localhost"):
 		return "", fmt.Errorf("%w: a file of the host %q, not of this one", ErrUnsupported, u.Host)
-	case u.Opaque != "" || !strings.HasPrefix(path, "/"):
+	case !strings.HasPrefix(path, "/"):
 		return "", fmt.Errorf("%w: not an absolute path", ErrUnsupported)
 	case windows && !drive:
 		return "", fmt.Errorf("%w: a path without a drive letter", ErrUnsupported)

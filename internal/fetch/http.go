@@ -195,7 +195,7 @@ func (c *Client) headerFor(u *url.URL) http.Header {
 	h := http.Header{"User-Agent": {userAgent}}
 	if c.origin != nil && sameOrigin(c.origin, u) {
 		for name, values := range c.extra {
-			h[http.CanonicalHeaderKey(name)] = append([]string(nil), values...)
+			h[http.CanonicalHeaderKey(name)] = values
 		}
 	}
 	h.Set("Accept-Encoding", "identity")

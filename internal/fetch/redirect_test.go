@@ -152,6 +152,9 @@ func TestRedirects(t *testing.T) {
 			if tc.want != nil {
 				require.Nil(t, doc)
 			}
+			if tc.want == ErrRedirect {
+				require.NotErrorIs(t, err, ErrConnection)
+			}
 		})
 	}
 

@@ -241,9 +241,10 @@ func TestCancelling(t *testing.T) {
 	})
 }
 
-// paced runs a download of size bytes at so many bytes a second, in a bubble
-// where seconds cost nothing, with the default idle time.
-func paced(t *testing.T, size, perSecond int, write func()) (err error) {
+// paced runs a download of size bytes at so many bytes a second, whose headers
+// come after a delay, in a bubble where seconds cost nothing, with the default
+// idle time.
+func paced(t *testing.T, delay time.Duration, size, perSecond int, write func()) (err error) {
 	synctest.Test(t, func(t *testing.T) {
 		var server sync.WaitGroup
 		defer server.Wait()
@@ -251,7 +252,12 @@ func paced(t *testing.T, size, perSecond int, write func()) (err error) {
 			near, far := net.Pipe()
 			server.Go(func() {
 				defer far.Close()
-				says(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size))(far)
+				says()(far)
+				time.Sleep(delay)
+				_, err := fmt.Fprintf(far, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size)
+				if err != nil {
+					return
+				}
 				for left := size; left > 0; left -= perSecond {
 					time.Sleep(time.Second)
 					_, err := far.Write(make([]byte, min(left, perSecond)))
@@ -274,16 +280,43 @@ func paced(t *testing.T, size, perSecond int, write func()) (err error) {
 
 func TestHonestSlowLink(t *testing.T) {
 	nothing := func() {}
-	require.NoError(t, paced(t, 600_000, 1000, nothing), "1 kB/s for ten minutes")
-	require.NoError(t, paced(t, 6000, 70, nothing))
-	require.ErrorIs(t, paced(t, 6000, 50, nothing), ErrStalled)
-	require.ErrorIs(t, paced(t, 6000, 1, nothing), ErrStalled, "one byte a second")
-	require.NoError(t, paced(t, 20, 1, nothing), "done before the idle time is")
+	require.NoError(t, paced(t, 0, 600_000, 1000, nothing), "1 kB/s for ten minutes")
+	require.NoError(t, paced(t, 0, 6000, 70, nothing))
+	require.NoError(t, paced(t, defaultIdle-time.Second, 6000, 70, nothing), "headers take a window of their own")
+	require.NoError(t, paced(t, 0, 20, 1, nothing), "done before the idle time is")
+
+	require.ErrorIs(t, paced(t, defaultIdle+time.Second, 6000, 70, nothing), ErrStalled)
+	require.ErrorIs(t, paced(t, 0, 6000, 50, nothing), ErrStalled)
+	require.ErrorIs(t, paced(t, 0, 6000, 1, nothing), ErrStalled, "one byte a second")
 }
 
 // A disk or a person that takes an hour is not the server's fault.
 func TestTimeSpentWritingDoesNotCount(t *testing.T) {
-	require.NoError(t, paced(t, 10_000, 1000, func() { time.Sleep(time.Hour) }))
+	require.NoError(t, paced(t, 0, 10_000, 1000, func() { time.Sleep(time.Hour) }))
+}
+
+// A timer that had fired already when it was stopped runs late.
+func TestLateBark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		d := newWatchdog(time.Minute, cancel)
+
+		d.wait()
+		time.Sleep(50 * time.Second)
+		d.arrived(1)
+		time.Sleep(time.Minute)
+		d.bark()
+		require.NoError(t, ctx.Err(), "nobody waits")
+
+		d.wait()
+		time.Sleep(9 * time.Second)
+		d.bark()
+		require.NoError(t, ctx.Err(), "a second is left")
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		require.ErrorIs(t, context.Cause(ctx), ErrStalled)
+		d.stop()
+	})
 }
 
 func TestLeastBytes(t *testing.T) {
@@ -297,14 +330,14 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	func() {
 		c, err := New(Options{Idle: soon})
 		require.NoError(t, err)
-		_, err = c.Document(t.Context(), parse(t, srv.URL), 100)
-		require.NoError(t, err)
 		_, err = c.Document(t.Context(), parse(t, srv.URL), 1)
 		require.ErrorIs(t, err, ErrTooLarge)
 		for _, tc := range stalls {
 			_, err = c.Document(t.Context(), parse(t, tc.scheme+"://"+raw(t, tc.answer)+"/x"), 5000)
 			require.ErrorIs(t, err, ErrStalled)
 		}
+		_, err = c.Document(t.Context(), parse(t, srv.URL), 100)
+		require.NoError(t, err)
 	}()
 
 	// Abandoned dials end a second after the idle time. Listeners of raw stay

@@ -44,6 +44,7 @@ func leastBytes(window time.Duration) int64 {
 	return max(int64(window.Seconds()*slowest), 1)
 }
 
+// wait resumes the window. When nothing is left of it, bark runs at once.
 func (d *watchdog) wait() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -59,9 +60,6 @@ func (d *watchdog) arrived(n int) {
 	d.waiting = false
 	d.seen += int64(n)
 	d.left -= time.Since(d.since)
-	if d.left <= 0 {
-		d.turn()
-	}
 }
 
 // restart ends a wait and opens a whole window: the time until the headers
