@@ -30,9 +30,6 @@ import (
 func command(t *testing.T, name string) func(args ...string) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), name)
-	if runtime.GOOS == "windows" {
-		program += ".exe"
-	}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/"+name)
 	build.Dir = filepath.Join("..", "..")
 	out, err := build.CombinedOutput()
@@ -45,6 +42,9 @@ func command(t *testing.T, name string) func(args ...string) {
 }
 
 func TestOldClientInstallsFromNewRepository(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("v0.1.0 renames a file that it holds open, which Windows refuses")
+	}
 	dir := t.TempDir()
 	key, repo := filepath.Join(dir, "release"), filepath.Join(dir, "repo")
 	require.NoError(t, os.Mkdir(repo, 0o755))
