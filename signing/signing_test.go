@@ -101,6 +101,7 @@ func TestFormatRelease(t *testing.T) {
 		signer, _ := seeded(t, 1)
 		_, err = signing.Sign(t.Context(), padded, signer)
 		require.ErrorIs(t, err, trust.ErrMalformed, "the signature would push it over the limit")
+		require.NotErrorIs(t, err, signing.ErrSigner, "which is not the signer's fault")
 	})
 }
 
@@ -345,6 +346,10 @@ func TestFaultySigners(t *testing.T) {
 		})
 	}
 
+	t.Run("what is wrong is said", func(t *testing.T) {
+		_, err := signing.Sign(t.Context(), document(t), fakeSigner{Signer: honest, answer: make([]byte, 63)})
+		require.ErrorContains(t, err, "63 bytes instead of 64")
+	})
 	t.Run("the honest one they wrap", func(t *testing.T) {
 		_, err := signing.Sign(t.Context(), document(t), honest)
 		require.NoError(t, err)
