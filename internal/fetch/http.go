@@ -54,7 +54,7 @@ func (c *Client) overHTTP(ctx context.Context, u *url.URL, b bound, w io.Writer,
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	dog := newWatchdog(c.idle, cancel)
-	defer dog.stop()
+	defer dog.pause()
 
 	k := &call{parent: ctx, ctx: inner, dog: dog}
 	resp, err := c.ask(k, u)
@@ -84,7 +84,7 @@ func (c *Client) ask(k *call, u *url.URL) (*http.Response, error) {
 
 	k.dog.wait()
 	resp, err := c.http.Do(req)
-	k.dog.restart()
+	k.dog.pause()
 	if err != nil {
 		return nil, k.failure(err)
 	}

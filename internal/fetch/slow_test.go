@@ -315,7 +315,7 @@ func TestLateBark(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		require.ErrorIs(t, context.Cause(ctx), ErrStalled)
-		d.stop()
+		d.pause()
 	})
 }
 

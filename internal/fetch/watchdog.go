@@ -62,17 +62,9 @@ func (d *watchdog) arrived(n int) {
 	d.left -= time.Since(d.since)
 }
 
-// restart ends a wait and opens a whole window: the time until the headers
-// came is not taken from the body's.
-func (d *watchdog) restart() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.timer.Stop()
-	d.waiting = false
-	d.left = d.window
-}
-
-func (d *watchdog) stop() {
+// pause ends a wait in which nothing of the body could come: the time until the
+// headers came is not taken from the body's first window.
+func (d *watchdog) pause() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.timer.Stop()

@@ -7,14 +7,11 @@
 package bz2
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/dsnet/compress/bzip2"
 )
-
-var errClosed = errors.New("write to a closed bzip2 stream")
 
 // NewWriter returns a writer that compresses to w at level 9. The stream is
 // complete once Close returned nil; Close does not close w.
@@ -27,22 +24,15 @@ func NewWriter(w io.Writer) (io.WriteCloser, error) {
 	return &writer{z: z}, nil
 }
 
-// writer remembers the first failure. The library forgets it: its Close starts
-// the block that failed over, and on a disk that has room again reports success
-// for a stream with half a block in it.
+// writer remembers the first failure. The library does not always: closed again
+// after it could not write the end of a stream, it writes that once more behind
+// the torn one and reports success.
 type writer struct {
-	z      *bzip2.Writer
-	err    error
-	closed bool
+	z   *bzip2.Writer
+	err error
 }
 
 func (w *writer) Write(p []byte) (int, error) {
-	if w.closed {
-		return 0, errClosed
-	}
-	if w.err != nil {
-		return 0, w.err
-	}
 	n, err := w.z.Write(p)
 	if err != nil {
 		w.err = fmt.Errorf("compressing: %w", err)
@@ -52,12 +42,9 @@ func (w *writer) Write(p []byte) (int, error) {
 }
 
 func (w *writer) Close() error {
-	if w.closed || w.err != nil {
-		w.closed = true
-
+	if w.err != nil {
 		return w.err
 	}
-	w.closed = true
 	err := w.z.Close()
 	if err != nil {
 		w.err = fmt.Errorf("compressing: %w", err)

@@ -153,6 +153,7 @@ var errFull = errors.New("no space left on device")
 type flaky struct {
 	room   int
 	failed bool
+	after  int // writes since
 }
 
 func (f *flaky) Write(p []byte) (int, error) {
@@ -162,6 +163,9 @@ func (f *flaky) Write(p []byte) (int, error) {
 		return f.room, errFull
 	}
 	f.room -= len(p)
+	if f.failed {
+		f.after++
+	}
 
 	return len(p), nil
 }
@@ -170,24 +174,32 @@ func TestFailureStays(t *testing.T) {
 	data := noise(1_000_000)
 
 	t.Run("while writing", func(t *testing.T) {
-		w, err := bz2.NewWriter(&flaky{room: 1000})
+		disk := &flaky{room: 1000}
+		w, err := bz2.NewWriter(disk)
 		require.NoError(t, err)
 		_, err = w.Write(data)
 		require.ErrorIs(t, err, errFull)
 		_, err = w.Write(data)
 		require.ErrorIs(t, err, errFull)
+		after := disk.after
 		require.ErrorIs(t, w.Close(), errFull)
 		require.ErrorIs(t, w.Close(), errFull)
+		require.Equal(t, after, disk.after, "nothing is written behind torn bytes")
 	})
 
-	t.Run("while closing", func(t *testing.T) {
-		w, err := bz2.NewWriter(&flaky{room: 1000})
-		require.NoError(t, err)
-		_, err = w.Write(data[:100_000])
-		require.NoError(t, err)
-		require.ErrorIs(t, w.Close(), errFull)
-		require.ErrorIs(t, w.Close(), errFull)
-	})
+	for name, some := range map[string][]byte{"last block": data[:100_000], "end": nil} {
+		t.Run("while closing, "+name, func(t *testing.T) {
+			disk := &flaky{room: 5}
+			w, err := bz2.NewWriter(disk)
+			require.NoError(t, err)
+			_, err = w.Write(some)
+			require.NoError(t, err)
+			require.ErrorIs(t, w.Close(), errFull)
+			after := disk.after
+			require.ErrorIs(t, w.Close(), errFull)
+			require.Equal(t, after, disk.after)
+		})
+	}
 
 	t.Run("after closing", func(t *testing.T) {
 		w, err := bz2.NewWriter(io.Discard)
