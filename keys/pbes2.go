@@ -150,7 +150,7 @@ func deriveScrypt(params, salt cryptobyte.String, passphrase []byte, size int) (
 		!readKeyLength(&params, size) || !params.Empty() {
 		return nil, errPBES2
 	}
-	if n < 2 || r < 1 || p < 1 || p > maxLanes || r > maxScrypt/128 || n > maxScrypt/128/r {
+	if r < 1 || p > maxLanes || r > maxScrypt/128 || n > maxScrypt/128/r {
 		return nil, fmt.Errorf("%w: scrypt costs out of bounds", ErrUnsupported)
 	}
 	key, err := scrypt.Key(passphrase, salt, n, r, p, size)
