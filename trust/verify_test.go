@@ -138,6 +138,7 @@ func TestRollback(t *testing.T) {
 		return &trust.Accepted{Version: version, Released: when}
 	}
 	unordered := func(string, string) (int, bool) { return -1, false }
+	equalNot := func(string, string) (int, bool) { return 0, false }
 
 	for name, tt := range map[string]struct { // of 1.2.3
 		change   func(*trust.Want)
@@ -162,6 +163,7 @@ func TestRollback(t *testing.T) {
 		"the same version published again":   {func(w *trust.Want) { w.Accepted = accepted("1.2.3", released.Add(-time.Second)) }, nil, ""},
 		"the same version, an older one":     {func(w *trust.Want) { w.Accepted = accepted("1.2.3", released.Add(time.Second)) }, trust.ErrRollback, "was released at 2026-11-23T10:00:00Z"},
 		"the same, unordered, an older one":  {func(w *trust.Want) { w.Accepted, w.Compare = accepted("1.2.3", released.Add(time.Second)), unordered }, trust.ErrRollback, "was released at"},
+		"another, unordered, an older one":   {func(w *trust.Want) { w.Accepted, w.Compare = accepted("build-7", released.Add(time.Second)), equalNot }, nil, ""},
 		"the same with v, an older one":      {func(w *trust.Want) { w.Accepted = accepted("v1.2.3", released.Add(time.Second)) }, trust.ErrRollback, "was released at"},
 		"an empty memory":                    {func(w *trust.Want) { w.Accepted = &trust.Accepted{} }, nil, ""},
 		"a downgrade asked for, running":     {func(w *trust.Want) { w.Running, w.AllowDowngrade = "1.2.4", true }, nil, ""},
