@@ -122,11 +122,11 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 	}
 	c.note(slog.LevelInfo, "starting update", "version", c.Version, "current", c.CurrentVersion, "repo", redacted(c.SourceRepo))
 
-	spec, v, err := c.fetchSpec()
+	spec, _, err := c.fetchSpec()
 	if err != nil {
 		return nil, err
 	}
-	c.warn(v)
+	c.warn()
 	session, err := install.Begin(c.TargetFile)
 	if err != nil {
 		return nil, fmt.Errorf("preparing update: %w", err)
@@ -134,7 +134,8 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 	defer session.Close()
 	// Another process may have installed a newer release before we held the
 	// lock: what was verified then is verified again now (T6).
-	if v, err = c.verify(spec); err != nil {
+	v, err := c.verify(spec)
+	if err != nil {
 		return nil, err
 	}
 	if result.Backup, err = c.install(session, spec, v); err != nil {
@@ -176,8 +177,8 @@ func (c *Config) install(session *install.Session, spec *Spec, v *trust.Verified
 	return backup, nil
 }
 
-// warn says what the configuration leaves unchecked of this release.
-func (c *Config) warn(v *trust.Verified) {
+// warn says what the configuration leaves unchecked.
+func (c *Config) warn() {
 	if c.allowUnsigned {
 		c.note(slog.LevelWarn, "the release is installed without checking a signature", "version", c.Version)
 	}

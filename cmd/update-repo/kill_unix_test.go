@@ -65,7 +65,6 @@ func TestSignals(t *testing.T) {
 
 type bench struct {
 	command, dir, repo string
-	files              [2]string
 	policy             *trust.Policy
 }
 

@@ -44,7 +44,7 @@ func (s *Session) Commit(st *Staged) (backup string, err error) {
 		err = s.fsys.Rename(made.name, backup)
 	}
 	if err == nil {
-		err = syncDir(s.fsys, ".")
+		err = syncDir(s.fsys)
 	}
 	if err != nil {
 		return "", s.undoBackup(made, previous, fmt.Errorf("making backup: %w", err))

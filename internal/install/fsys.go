@@ -95,12 +95,12 @@ func sameContent(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-// syncDir forces out the names in a directory.
-func syncDir(fsys fsys, dir string) error {
+// syncDir forces out the names in the directory that fsys works in.
+func syncDir(fsys fsys) error {
 	if !syncsDirs {
 		return nil
 	}
-	d, err := fsys.OpenFile(dir, os.O_RDONLY, 0)
+	d, err := fsys.OpenFile(".", os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func writeFile(fsys fsys, name string, data []byte) (err error) {
 	if err := fsys.Rename(temp, name); err != nil {
 		return err
 	}
-	return syncDir(fsys, ".")
+	return syncDir(fsys)
 }
 
 // randomLength is how long rand.Text is: 26 base32 characters, 130 bits.

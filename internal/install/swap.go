@@ -92,7 +92,7 @@ func (s *Session) swap(stage string, want fs.FileInfo, keep spare) error {
 		err = s.expect(s.base, want)
 	}
 	if err == nil {
-		err = syncDir(s.fsys, ".")
+		err = syncDir(s.fsys)
 	}
 	if err != nil {
 		return s.putBack(keep, fmt.Errorf("replacing the file: %w", err))
@@ -126,7 +126,7 @@ func (s *Session) putBack(keep spare, cause error) error {
 		return &RollbackFailure{Cause: cause, Err: fmt.Errorf("it is at %q: %w", keep.name, err)}
 	}
 	// If this fails too a power cut decides between old and new; both are whole.
-	if err := syncDir(s.fsys, "."); err != nil {
+	if err := syncDir(s.fsys); err != nil {
 		return errors.Join(cause, err)
 	}
 	return cause
