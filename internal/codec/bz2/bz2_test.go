@@ -88,7 +88,7 @@ func self(t *testing.T) []byte {
 	data, err := os.ReadFile(name)
 	require.NoError(t, err)
 
-	return data[:min(len(data), 2<<20)]
+	return data[:min(len(data), 1<<20)]
 }
 
 func TestOthersReadIt(t *testing.T) {
@@ -117,9 +117,8 @@ func TestOthersReadIt(t *testing.T) {
 		{"one more", bytes.Repeat([]byte{'a'}, 260)},
 		{"runs", runs()},
 		{"long run", bytes.Repeat([]byte{0xff}, 10_000_000)},
-		{"a block", noise(900_000)},
-		{"a block and a byte", noise(900_001)},
-		{"incompressible", noise(1_900_000)},
+		{"incompressible, a block", noise(900_000)},
+		{"incompressible, a block and a byte", noise(900_001)},
 		{"run over the end of a block", append(noise(899_998), bytes.Repeat([]byte{7}, 1000)...)},
 		{"two letters", bytes.Repeat([]byte("ab"), 300_000)},
 		{"uneven", fibonacci()},
