@@ -94,6 +94,7 @@ func TestWeReadSSHKeygenKeys(t *testing.T) {
 }
 
 func TestMinisignSignsWithOurKeys(t *testing.T) {
+	slow(t)
 	for _, passphrase := range []string{"", testPassphrase} {
 		dir := t.TempDir()
 		message := filepath.Join(dir, "message")

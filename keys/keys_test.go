@@ -132,6 +132,9 @@ func TestRoundTripPrivate(t *testing.T) {
 		t.Run(string(f), func(t *testing.T) {
 			t.Run("encrypted", func(t *testing.T) {
 				t.Parallel()
+				if f == Minisign {
+					slow(t)
+				}
 				data, err := FormatEncrypted(k, f, []byte(testPassphrase))
 				require.NoError(t, err)
 				info, err := Inspect(data)

@@ -39,7 +39,10 @@ func TestReadsKeysOfOtherTools(t *testing.T) {
 		{"minisign-encrypted.key", "minisign-encrypted.pub", true},
 	} {
 		t.Run(tc.private, func(t *testing.T) {
-			t.Parallel() // minisign's scrypt takes 1 GiB and seconds
+			t.Parallel()
+			if tc.private == "minisign-encrypted.key" {
+				slow(t)
+			}
 			data := testdata(t, tc.private)
 			public, err := ParsePublic(testdata(t, tc.public))
 			require.NoError(t, err)
@@ -179,6 +182,7 @@ func TestRefusesMismatchedHalves(t *testing.T) {
 		_, err = ParsePrivate(minisignFile(raw), nil)
 		require.ErrorIs(t, err, ErrKeyMismatch)
 
+		slow(t)
 		broken := rfcKey(t)
 		copy(broken.secret().key[32:], testKey2(t).Public().Bytes())
 		sealed, err := sealMinisign(broken, []byte(testPassphrase))
@@ -186,6 +190,14 @@ func TestRefusesMismatchedHalves(t *testing.T) {
 		_, err = ParsePrivate(sealed, []byte(testPassphrase))
 		require.ErrorIs(t, err, ErrKeyMismatch)
 	})
+}
+
+// slow leaves a test out of -short, which the run under the race detector uses.
+func slow(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("minisign's scrypt takes 1 GiB and seconds each time: run without -short")
+	}
 }
 
 func testKey2(t testing.TB) *PrivateKey {
