@@ -304,6 +304,9 @@ func TestRefusesUnsound(t *testing.T) {
 	rot13, err := json.Marshal(fields)
 	require.NoError(t, err)
 	plain, _ := pem.Decode([]byte(good))
+	// What a wrong key makes of CBC when its padding happens to look right.
+	noise, err := sealPKCS8([]byte("noise"), []byte(testPassphrase))
+	require.NoError(t, err)
 
 	for name, tc := range map[string]struct {
 		data string
@@ -322,6 +325,7 @@ func TestRefusesUnsound(t *testing.T) {
 		"DER with more":           {string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: append(bytes.Clone(plain.Bytes), 0)})), ErrMalformed},
 		"ciphertext as plain":     {strings.ReplaceAll(string(sealed), "ENCRYPTED PRIVATE", "PRIVATE"), ErrMalformed},
 		"plain as ciphertext":     {strings.ReplaceAll(good, "PRIVATE KEY", "ENCRYPTED SIGSTORE PRIVATE KEY"), ErrMalformed},
+		"noise inside":            {string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: noise})), ErrPassphrase},
 		"triple DES":              {string(testdata(t, "openssl-des3.pem")), ErrUnsupported},
 		"another cipher":          {string(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: rot13})), ErrUnsupported},
 		"public PEM":              {string(testdata(t, "openssl.pub")), ErrNotPrivate},
