@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -237,6 +238,36 @@ func TestCreatedDirectoryGoesWithTheFailure(t *testing.T) {
 	require.Empty(t, tree(t, parent))
 }
 
+// A power cut keeps what was flushed: each file before its rename, the renames
+// of artifacts before a document names them.
+func TestFlushOrder(t *testing.T) {
+	dir := t.TempDir()
+	r := stepwise(t, dir)
+	var order []string
+	r.step = func(op, name string) error {
+		if op == "rename" {
+			order = append(order, "rename "+filepath.Ext(name))
+		}
+		return nil
+	}
+	r.flush = func(f *os.File) error {
+		name, err := filepath.Rel(dir, f.Name())
+		if strings.HasPrefix(name, workPrefix) {
+			name = "work" + filepath.Ext(name)
+		}
+		order = append(order, "flush "+filepath.ToSlash(name))
+		return err
+	}
+	req := request(t, 1)
+	req.Files = req.Files[:1]
+	_, err := r.Add(t.Context(), req)
+	require.NoError(t, err)
+	dirs := []string{"flush 1.2.3/linux/amd64", "flush 1.2.3/linux", "flush 1.2.3", "flush ."}
+	require.Equal(t, slices.Concat(
+		[]string{"flush work.bz2", "flush work.json", "rename .bz2"}, dirs, []string{"rename .json"}, dirs,
+	), order)
+}
+
 func TestUndoKeepsWhatOthersMade(t *testing.T) {
 	dir := t.TempDir()
 	r := stepwise(t, dir)
@@ -289,22 +320,24 @@ func TestInputThatChangesWhileItIsRead(t *testing.T) {
 				return err
 			}
 			_, err = f.WriteString("more")
-			return errors.Join(err, f.Close())
+			return errors.Join(err, f.Close(), os.Chtimes(file, now, now))
 		},
-		"it shrinks": func(file string) error { return os.Truncate(file, 100) },
+		"it shrinks": func(file string) error { return errors.Join(os.Truncate(file, 100), os.Chtimes(file, now, now)) },
 		"it is written over": func(file string) error {
 			raw, err := os.ReadFile(file)
 			if err != nil {
 				return err
 			}
 			raw[0]++
-			return errors.Join(os.WriteFile(file, raw, 0o755), os.Chtimes(file, now, now))
+			return os.WriteFile(file, raw, 0o755)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			r := stepwise(t, dir)
 			req := request(t, 1)
+			// The length and the time each tell something that the other does not.
+			require.NoError(t, os.Chtimes(req.Files[0].Path, now, now))
 			r.step = func(op, name string) error {
 				if op == "create" && name == "0.bz2" {
 					return alter(req.Files[0].Path)
@@ -366,27 +399,28 @@ func TestAddRefuses(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(*AddRequest)
 		want   error
+		late   bool
 	}{
-		"no file":            {func(r *AddRequest) { r.Files = nil }, ErrRequest},
-		"no key":             {func(r *AddRequest) { r.Signer = nil }, ErrRequest},
-		"a key but unsigned": {func(r *AddRequest) { r.InsecureUnsigned = true }, ErrRequest},
-		"no clock":           {func(r *AddRequest) { *r = noClock(*r) }, ErrRequest},
-		"one platform twice": {func(r *AddRequest) { r.Files[1] = r.Files[0] }, ErrRequest},
-		"unknown system":     {func(r *AddRequest) { r.Files[0].OS = "windows95" }, ErrPlatform},
-		"unknown arch":       {func(r *AddRequest) { r.Files[0].Arch = "x86_64" }, ErrPlatform},
-		"unknown pair":       {func(r *AddRequest) { r.Files[0].OS = "darwin"; r.Files[0].Arch = "386" }, ErrPlatform},
-		"version with path":  {func(r *AddRequest) { r.Version = "../1" }, trust.ErrMalformed},
-		"version reserved":   {func(r *AddRequest) { r.Version = "channels" }, trust.ErrMalformed},
-		"name with path":     {func(r *AddRequest) { r.Name = "a/b" }, trust.ErrMalformed},
-		"no name":            {func(r *AddRequest) { r.Name = "" }, trust.ErrMalformed},
-		"name too long":      {func(r *AddRequest) { r.Name, r.Version = strings.Repeat("n", 128), strings.Repeat("v", 128) }, trust.ErrMalformed},
-		"missing file":       {func(r *AddRequest) { r.Files[1].Path += ".missing" }, os.ErrNotExist},
-		"directory":          {func(r *AddRequest) { r.Files[1].Path = filepath.Dir(r.Files[1].Path) }, ErrInput},
-		"empty file":         {func(r *AddRequest) { r.Files[1].Path = empty }, ErrInput},
-		"expires first":      {func(r *AddRequest) { r.Expires = r.Now }, trust.ErrMalformed},
-		"expired already":    {func(r *AddRequest) { r.Released = now.AddDate(-2, 0, 0); r.Expires = now.AddDate(-1, 0, 0) }, trust.ErrExpired},
-		"from the future":    {func(r *AddRequest) { r.Released = now.AddDate(0, 1, 0) }, trust.ErrExpired},
-		"differs in case":    {func(r *AddRequest) { r.Version = "0.9.0-rc1" }, trust.ErrMalformed},
+		"no file":            {func(r *AddRequest) { r.Files = nil }, ErrRequest, false},
+		"no key":             {func(r *AddRequest) { r.Signer = nil }, ErrRequest, false},
+		"a key but unsigned": {func(r *AddRequest) { r.InsecureUnsigned = true }, ErrRequest, false},
+		"no clock":           {func(r *AddRequest) { *r = noClock(*r) }, ErrRequest, false},
+		"one platform twice": {func(r *AddRequest) { r.Files[1] = r.Files[0] }, ErrRequest, false},
+		"unknown system":     {func(r *AddRequest) { r.Files[0].OS = "windows95" }, ErrPlatform, false},
+		"unknown arch":       {func(r *AddRequest) { r.Files[0].Arch = "x86_64" }, ErrPlatform, false},
+		"unknown pair":       {func(r *AddRequest) { r.Files[0].OS = "darwin"; r.Files[0].Arch = "386" }, ErrPlatform, false},
+		"version with path":  {func(r *AddRequest) { r.Version = "../1" }, trust.ErrMalformed, false},
+		"version reserved":   {func(r *AddRequest) { r.Version = "channels" }, trust.ErrMalformed, false},
+		"name with path":     {func(r *AddRequest) { r.Name = "a/b" }, trust.ErrMalformed, false},
+		"no name":            {func(r *AddRequest) { r.Name = "" }, trust.ErrMalformed, false},
+		"name too long":      {func(r *AddRequest) { r.Name, r.Version = strings.Repeat("n", 128), strings.Repeat("v", 128) }, trust.ErrMalformed, false},
+		"missing file":       {func(r *AddRequest) { r.Files[1].Path += ".missing" }, os.ErrNotExist, true},
+		"directory":          {func(r *AddRequest) { r.Files[1].Path = filepath.Dir(r.Files[1].Path) }, ErrInput, true},
+		"empty file":         {func(r *AddRequest) { r.Files[1].Path = empty }, ErrInput, true},
+		"expires first":      {func(r *AddRequest) { r.Expires = r.Now }, trust.ErrMalformed, true},
+		"expired already":    {func(r *AddRequest) { r.Released = now.AddDate(-2, 0, 0); r.Expires = now.AddDate(-1, 0, 0) }, trust.ErrExpired, true},
+		"from the future":    {func(r *AddRequest) { r.Released = now.AddDate(0, 1, 0) }, trust.ErrExpired, true},
+		"differs in case":    {func(r *AddRequest) { r.Version = "0.9.0-rc1" }, trust.ErrMalformed, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -395,9 +429,12 @@ func TestAddRefuses(t *testing.T) {
 			before := tree(t, dir)
 			req := request(t, 1)
 			tc.change(&req)
+			touched := false
+			r.step = func(string, string) error { touched = true; return nil }
 			out, err := r.Add(t.Context(), req)
 			require.ErrorIs(t, err, tc.want)
 			require.Nil(t, out)
+			require.Equal(t, tc.late, touched, "what the request alone tells is refused before the disk is touched")
 			require.Equal(t, before, tree(t, dir))
 		})
 	}

@@ -205,7 +205,8 @@ func (f Filter) String() string {
 	return strings.Join(words, ", ")
 }
 
-// readDocument reads a document within the limit that clients have.
+// readDocument reads at most one byte more than clients do. A document so long
+// is refused by package trust.
 func (r *Repository) readDocument(ctx context.Context, l Location) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -215,15 +216,8 @@ func (r *Repository) readDocument(ctx context.Context, l Location) ([]byte, erro
 		return nil, err
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, trust.MaxDocument+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(raw) > trust.MaxDocument {
-		return nil, fmt.Errorf("%w: longer than %d bytes", trust.ErrMalformed, trust.MaxDocument)
-	}
 
-	return raw, nil
+	return io.ReadAll(io.LimitReader(f, trust.MaxDocument+1))
 }
 
 // openRegular opens a file of the repository; a named pipe in its place must

@@ -78,6 +78,21 @@ func TestNothingLeavesTheRoot(t *testing.T) {
 	}
 }
 
+func TestLinksInsideAreLeftAlone(t *testing.T) {
+	for _, planted := range []string{documentName, "choria-linux-amd64-1.2.3.bz2"} {
+		dir := t.TempDir()
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, linuxDir), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, linuxDir, "theirs"), []byte("theirs"), 0o644))
+		require.NoError(t, os.Symlink("theirs", filepath.Join(dir, linuxDir, planted)))
+		before := tree(t, dir)
+		req := request(t, 1)
+		req.Force = true
+		_, err := create(t, dir).Add(t.Context(), req)
+		require.ErrorContains(t, err, "in the way")
+		require.Equal(t, before, tree(t, dir))
+	}
+}
+
 func TestVerifyDoesNotFollowLinks(t *testing.T) {
 	dir, r := published(t)
 	require.NoError(t, os.Symlink("1.2.3", filepath.Join(dir, "latest")))
@@ -98,22 +113,20 @@ func TestNamedPipes(t *testing.T) {
 	require.NoError(t, syscall.Mkfifo(pipe, 0o644))
 	dir, r := published(t)
 
-	done := make(chan struct{})
+	req := request(t, 1)
+	req.Version, req.Files[0].Path = "1.2.4", pipe
+	done := make(chan error, 1)
 	go func() {
-		defer close(done)
-		req := request(t, 1)
-		req.Version, req.Files[0].Path = "1.2.4", pipe
 		_, err := r.Add(t.Context(), req)
-		require.ErrorIs(t, err, ErrInput)
+		done <- err
 	}()
-	require.Eventually(t, func() bool {
-		select {
-		case <-done:
-			return true
-		default:
-			return false
-		}
-	}, 10*time.Second, 10*time.Millisecond, "a pipe must not be waited for")
+	select {
+	case err := <-done:
+		require.ErrorIs(t, err, ErrInput)
+		require.ErrorContains(t, err, "not a regular file")
+	case <-time.After(10 * time.Second):
+		t.Fatal("a pipe must not be waited for")
+	}
 
 	artifact := filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2")
 	require.NoError(t, os.Remove(artifact))

@@ -111,6 +111,15 @@ func TestVerifyFindsFaults(t *testing.T) {
 		"another binary signed": {func(t *testing.T, dir string) {
 			resign(t, dir, func(r *trust.Release) { r.Hash = strings.Repeat("0", 64) })
 		}, ErrHash},
+		"another artifact signed": {func(t *testing.T, dir string) {
+			resign(t, dir, func(r *trust.Release) { r.Artifacts[0].Hash = strings.Repeat("0", 64) })
+		}, ErrHash},
+		"a shorter artifact signed": {func(t *testing.T, dir string) {
+			resign(t, dir, func(r *trust.Release) { r.Artifacts[0].Size-- })
+		}, ErrHash},
+		"a longer artifact signed": {func(t *testing.T, dir string) {
+			resign(t, dir, func(r *trust.Release) { r.Artifacts[0].Size++ })
+		}, ErrHash},
 		"not what its encoding says": {func(t *testing.T, dir string) {
 			resign(t, dir, func(r *trust.Release) { r.Artifacts[0].Encoding = codec.None })
 		}, ErrHash},
