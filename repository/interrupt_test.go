@@ -41,20 +41,10 @@ func changes() map[string]change {
 
 	return map[string]change{
 		"publish":              {func(*testing.T, *Repository) {}, add(1, false, true)},
-		"publish beside":       {before: first, make: addBeside},
 		"replace":              {first, add(10, true, false)},
-		"replace by the same":  {first, add(1, true, false)},
 		"replace and add to":   {first, add(10, true, true)},
 		"sign with a new date": {first, renew},
 	}
-}
-
-func addBeside(ctx context.Context, t *testing.T, r *Repository) error {
-	req := request(t, 20)
-	req.Version = "1.2.4"
-	_, err := r.Add(ctx, req)
-
-	return err
 }
 
 func renew(ctx context.Context, t *testing.T, r *Repository) error {
@@ -80,16 +70,28 @@ func steps(t *testing.T, c change) (all []string, before, after map[string]strin
 	return all, before, tree(t, dir)
 }
 
+// plant writes a tree.
+func plant(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	for name, content := range files {
+		full := filepath.Join(dir, filepath.FromSlash(name))
+		require.NoError(t, os.MkdirAll(filepath.Dir(full), 0o755))
+		if !strings.HasSuffix(name, "/") {
+			require.NoError(t, os.WriteFile(full, []byte(content), 0o644))
+		}
+	}
+}
+
 func TestFailureAtEveryStep(t *testing.T) {
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
-			all, _, after := steps(t, c)
+			all, before, after := steps(t, c)
 			require.Greater(t, len(all), 8)
 			for n := range all {
-				dir := t.TempDir()
+				dir := filepath.Join(t.TempDir(), "repo")
+				plant(t, dir, before)
 				r := stepwise(t, dir)
-				c.before(t, r)
-				before := tree(t, dir)
 				count := 0
 				failed := ""
 				r.step = func(op, name string) error {
@@ -196,13 +198,12 @@ func requireOldOrNew(t *testing.T, dir string, before, after map[string]string, 
 func TestInterruptAtEveryStep(t *testing.T) {
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
-			all, _, after := steps(t, c)
+			all, before, after := steps(t, c)
 			undone := 0
 			for n := range all {
-				dir := t.TempDir()
+				dir := filepath.Join(t.TempDir(), "repo")
+				plant(t, dir, before)
 				r := stepwise(t, dir)
-				c.before(t, r)
-				before := tree(t, dir)
 				ctx, cancel := context.WithCancel(t.Context())
 				count := 0
 				r.step = func(string, string) error {

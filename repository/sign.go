@@ -223,11 +223,19 @@ func (s *subject) unsigned(ctx context.Context, r *Repository, req *SignRequest,
 	if err := json.Unmarshal(s.raw, &d); err != nil {
 		return fmt.Errorf("%w: %w", trust.ErrMalformed, err)
 	}
+	// A new term is for what this key vouched for: whoever may write to the
+	// repository could take the signature away and put his program there.
 	if d.Format == nil {
+		if req.Renew && !req.Force {
+			return fmt.Errorf("%w, and a new term is for what this key signed: sign it first, or say Force", trust.ErrUnsigned)
+		}
 		return s.upgrade(ctx, r, req)
 	}
 
 	err := signing.SignedBy(s.raw, key)
+	if errors.Is(err, trust.ErrUnsigned) && req.Renew && !req.Force {
+		return fmt.Errorf("%w, and a new term is for what this key signed: sign it first, or say Force", trust.ErrUnsigned)
+	}
 	if errors.Is(err, trust.ErrSignature) && !req.Force {
 		return fmt.Errorf("%w", ErrOtherKey)
 	}

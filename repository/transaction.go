@@ -146,12 +146,13 @@ func (t *transaction) commit(ctx context.Context, artifacts, documents []*rename
 		}
 		_, err := t.repo.root.Lstat(m.to)
 		fresh := errors.Is(err, fs.ErrNotExist)
-		if err := t.rename(m); err != nil {
-			return err
-		}
-		// What was there before us is not ours to remove.
+		// What was there before us is not ours to remove. Noted before it is
+		// done: over a network a rename can succeed and report an error.
 		if fresh {
 			t.placed = append(t.placed, m.to)
+		}
+		if err := t.rename(m); err != nil {
+			return err
 		}
 	}
 	if err := t.sync(dirs); err != nil {
@@ -161,10 +162,10 @@ func (t *transaction) commit(ctx context.Context, artifacts, documents []*rename
 		return err
 	}
 	for _, m := range documents {
+		t.switched = append(t.switched, m)
 		if err := t.rename(m); err != nil {
 			return err
 		}
-		t.switched = append(t.switched, m)
 	}
 	if err := t.sync(dirs); err != nil {
 		return err
@@ -232,15 +233,20 @@ func (t *transaction) syncDir(dir string) error {
 func (t *transaction) undo() error {
 	root := t.repo.root
 	var errs []error
+	remove := func(name string) {
+		if err := root.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
 	for _, m := range slices.Backward(t.switched) {
 		if m.replaces != "" {
 			errs = append(errs, root.Rename(m.replaces, m.to))
 		} else {
-			errs = append(errs, root.Remove(m.to))
+			remove(m.to)
 		}
 	}
 	for _, p := range slices.Backward(t.placed) {
-		errs = append(errs, root.Remove(p))
+		remove(p)
 	}
 	for _, d := range slices.Backward(t.made) {
 		// Another's file may have come into it; then it stays.

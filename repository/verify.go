@@ -138,7 +138,7 @@ func VerifyURL(ctx context.Context, base *url.URL, req VerifyRequest) (*Report, 
 		}
 	}
 	if len(report.Releases) == 0 {
-		return nil, fmt.Errorf("%w: %s has nothing for %s", ErrNoRelease, base.Redacted(), req.Filter)
+		return nil, fmt.Errorf("%w: %s has nothing for %s", ErrNoRelease, fetch.Shown(base), req.Filter)
 	}
 
 	return report, nil
