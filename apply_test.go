@@ -87,13 +87,36 @@ func TestApplyEndsEarlyAtTheWantedVersion(t *testing.T) {
 	require.Equal(t, before, w.snapshot())
 }
 
-func TestApplyWithoutCurrentVersionAlwaysInstalls(t *testing.T) {
+// A program that was updated and not restarted believes that it is the old one.
+// Applying again must not make the backup a copy of what it should undo.
+func TestApplyAgainKeepsTheBackup(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
-	for range 2 {
-		require.NoError(t, updater.Apply(w.options(updater.CurrentVersion(""))...))
+	u, err := updater.New(w.options()...)
+	require.NoError(t, err)
+	for _, first := range []bool{true, false} {
+		result, err := u.Apply(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, first, result.Updated)
 		w.holds(newContent)
 	}
+	require.NoError(t, u.Rollback(t.Context()))
+	w.holds(oldContent)
+}
+
+func TestCancelledContextDoesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	u, err := updater.New(w.options()...)
+	require.NoError(t, err)
+	_, err = u.Apply(t.Context())
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 40 {
+		require.ErrorIs(t, u.Rollback(ctx), context.Canceled)
+	}
+	w.holds(newContent)
 }
 
 func TestRollbackNeedsOnlyTheTarget(t *testing.T) {
@@ -201,9 +224,15 @@ func TestPasswordInTheRepositoryURLIsNotTold(t *testing.T) {
 	err := updater.Apply(w.options(updater.SourceRepo("http://user:hunter2@" + w.server.Listener.Addr().String()))...)
 	require.ErrorIs(t, err, updater.ErrNotFound)
 	require.NotContains(t, err.Error()+w.log.String(), "hunter2")
-	err = updater.Apply(w.options(updater.SourceRepo("http://user:hunter2@%zz"))...)
-	require.ErrorIs(t, err, updater.ErrConfig)
-	require.NotContains(t, err.Error(), "hunter2")
+	for _, repo := range []string{"http://user:hunter2@%zz", "user:hunter2@example.net", "ftp://hunter2@example.net/"} {
+		err = updater.Apply(w.options(updater.SourceRepo(repo))...)
+		require.ErrorIs(t, err, updater.ErrConfig)
+		require.NotContains(t, err.Error(), "hunter2")
+	}
+	// A user may be a token, a query the signature of a presigned URL.
+	err = updater.Apply(w.options(updater.SourceRepo("http://hunter2@" + w.server.Listener.Addr().String() + "/?signature=hunter3"))...)
+	require.ErrorIs(t, err, updater.ErrNotFound)
+	require.NotContains(t, err.Error()+w.log.String(), "hunter")
 }
 
 func TestRollbackErrorFindsTheFailure(t *testing.T) {
@@ -218,5 +247,25 @@ func TestRollbackErrorFindsTheFailure(t *testing.T) {
 		"wrapped": {errors.Join(errors.New("x"), failure), why},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, tc.want, updater.RollbackError(tc.err)) })
+	}
+}
+
+func TestEscapesInTheRepositoryURLAreKept(t *testing.T) {
+	w := newWorld(t)
+	var asked []string
+	w.handler = func(rw http.ResponseWriter, r *http.Request, _ http.Handler) {
+		asked = append(asked, r.RequestURI)
+		http.NotFound(rw, r)
+	}
+	for base, want := range map[string]string{
+		"":        "/1.2.3/linux/amd64/release.json",
+		"/":       "/1.2.3/linux/amd64/release.json",
+		"/a%2F":   "/a%2F/1.2.3/linux/amd64/release.json",
+		"/a%20b/": "/a%20b/1.2.3/linux/amd64/release.json",
+		"/?q=1":   "/1.2.3/linux/amd64/release.json?q=1",
+	} {
+		asked = nil
+		require.ErrorIs(t, updater.Apply(w.options(updater.SourceRepo(w.server.URL+base))...), updater.ErrNotFound)
+		require.Equal(t, []string{want}, asked)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/choria-io/go-updater/trust"
@@ -51,6 +52,7 @@ type Config struct {
 	clock          func() time.Time // nil: time.Now
 	idle           time.Duration    // of internal/fetch, zero for its default
 	collecting     bool             // options are still being applied
+	shown          *Config          // the copy that the downloader has
 }
 
 // StdLogger is what the updater logs to. *log.Logger and logrus loggers
@@ -109,7 +111,12 @@ func (c *Config) complete() error {
 	if err := c.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	if err := c.Downloader.Configure(c); err != nil {
+	// A copy: a downloader is not trusted with whom to trust. Options are
+	// functions of *Config, so it could apply InsecureAllowUnsigned to ours.
+	shown := *c
+	shown.PublicKey, shown.header = slices.Clone(c.PublicKey), c.header.Clone()
+	c.shown = &shown
+	if err := guard("Configure", func() error { return c.Downloader.Configure(&shown) }); err != nil {
 		return fmt.Errorf("%w: configuring the downloader: %w", ErrConfig, err)
 	}
 	return nil

@@ -294,3 +294,39 @@ func TestHTTPDownloaderWorksWithAHandMadeConfig(t *testing.T) {
 	c.PublicKey = public(testKey(1))
 	require.NoError(t, d.FetchBinary(spec, target))
 }
+
+// Options are functions on a Config, and a downloader is given one: it must not
+// be the one that the core trusts by.
+func TestDownloaderCannotChangeWhomTheCoreTrusts(t *testing.T) {
+	w := newWorld(t)
+	r := newRelease(t, "1.2.3", []byte(newContent))
+	r.signers = nil
+	w.publish("1.2.3", r)
+	d := &directory{dir: w.repo, binary: []byte(newContent)}
+	d.fetchSpec = func() (*updater.Spec, error) {
+		clear(d.config.PublicKey)
+		d.config.PublicKey = nil
+		d.config.CurrentVersion = ""
+		require.NoError(t, updater.InsecureAllowUnsigned()(d.config))
+		d.fetchSpec = nil
+		return d.FetchSpec()
+	}
+	w.refuses(trust.ErrUnsigned, updater.DownloadMethod(d))
+}
+
+func TestPanicInConfigureIsAnError(t *testing.T) {
+	w := newWorld(t)
+	w.refuses(updater.ErrConfig, updater.DownloadMethod(panicking{}))
+}
+
+type panicking struct{ updater.Downloader }
+
+func (panicking) Configure(*updater.Config) error { panic("boom") }
+
+// v0.1.0 did not need the target to ask what there is.
+func TestFetchSpecNeedsNoTarget(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	_, err := updater.FetchSpec(w.options(updater.TargetFile(w.target + ".absent"))...)
+	require.NoError(t, err)
+}

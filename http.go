@@ -83,7 +83,7 @@ func (h *HTTPDownloader) FetchSpec() (*Spec, error) {
 	}
 	spec, err := ParseSpec(document)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", u.Redacted(), err)
+		return nil, fmt.Errorf("%s: %w", fetch.Shown(u), err)
 	}
 	// A path outside the grammar gets no URL; verification says why.
 	if trust.CheckPath(spec.BinaryPath) == nil {
@@ -142,11 +142,14 @@ func choose(v *trust.Verified) (*trust.Artifact, error) {
 // download writes the artifact to packed and checks its length and hash, when
 // the document has them, before anybody decodes it.
 func (h *HTTPDownloader) download(a *trust.Artifact, packed *os.File) error {
+	if a.Size > h.cfg.sizeLimit() {
+		return fmt.Errorf("%w: an artifact of %d bytes, MaxSize() is %d", ErrTooLarge, a.Size, h.cfg.sizeLimit())
+	}
 	u, err := h.url(a.Path)
 	if err != nil {
 		return err
 	}
-	h.cfg.note(slog.LevelInfo, "fetching", "url", u.Redacted(), "bytes", a.Size)
+	h.cfg.note(slog.LevelInfo, "fetching", "url", fetch.Shown(u), "bytes", a.Size)
 	sum := sha256.New()
 	out := io.MultiWriter(packed, sum)
 	report := h.report(PhaseDownload, a.Size)
@@ -234,7 +237,10 @@ func (h *HTTPDownloader) url(path string) (*url.URL, error) {
 	full := strings.Join([]string{h.cfg.Version, h.cfg.OperatingSystem, h.cfg.Architecture, path}, "/")
 	// Object stores read a plus sign in a path as a space unless it is escaped.
 	escaped := strings.TrimSuffix(u.EscapedPath(), "/") + "/" + strings.ReplaceAll(full, "+", "%2B")
-	u.Path = strings.TrimSuffix(u.Path, "/") + "/" + full
+	// Of the escaped form, because a path may end in an escaped slash.
+	if u.Path, err = url.PathUnescape(escaped); err != nil {
+		return nil, err
+	}
 	u.RawPath = escaped
 	return u, nil
 }
@@ -249,18 +255,19 @@ func repoURL(s string) (*url.URL, error) {
 	case u.Scheme == "file":
 	case (u.Scheme == "http" || u.Scheme == "https") && u.Host != "":
 	default:
-		return nil, fmt.Errorf("SourceRepo() %q is not an http, https or file URL", u.Redacted())
+		return nil, errors.New("SourceRepo() is not an http, https or file URL")
 	}
 	return u, nil
 }
 
-// redacted is a repository's address as it may be logged: without passwords.
+// redacted is a repository's address as it may be logged: without user,
+// password and query.
 func redacted(repo string) string {
 	u, err := url.Parse(repo)
 	if err != nil {
 		return "(not a URL)"
 	}
-	return u.Redacted()
+	return fetch.Shown(u)
 }
 
 // reporter passes on what is written, tells how much it was, and stops when the

@@ -73,7 +73,10 @@ func SourceRepo(r string) Option {
 // the running program.
 func TargetFile(f string) Option {
 	return func(c *Config) (err error) {
-		if f == os.Args[0] {
+		if f == "" {
+			return errors.New("TargetFile() was given an empty path")
+		}
+		if len(os.Args) > 0 && f == os.Args[0] {
 			c.TargetFile, err = os.Executable()
 		} else {
 			c.TargetFile, err = filepath.Abs(f)

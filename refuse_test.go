@@ -127,6 +127,9 @@ func TestApplyRefusesReleases(t *testing.T) {
 			r.doc.Artifacts[0].From = sum([]byte("another binary"))
 			r.doc.Binary, r.doc.Artifacts = full.Path, append(r.doc.Artifacts, full)
 		}},
+		{"artifact larger than MaxSize", updater.ErrTooLarge, func(_ *testing.T, r *release) {
+			r.doc.Artifacts[0].Size = updater.DefaultMaxSize + 1
+		}},
 		{"larger than MaxSize", updater.ErrTooLarge, func(_ *testing.T, r *release) { r.doc.Size = updater.DefaultMaxSize + 1 }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -214,6 +217,7 @@ func TestApplyRefusesConfigurations(t *testing.T) {
 		{"no client", []updater.Option{updater.HTTPClient(nil)}, updater.ErrConfig},
 		{"no clock", []updater.Option{updater.Clock(nil)}, updater.ErrConfig},
 		{"no downloader", []updater.Option{updater.DownloadMethod(nil)}, updater.ErrConfig},
+		{"no target", []updater.Option{updater.TargetFile("")}, updater.ErrConfig},
 		{"no state directory", []updater.Option{updater.StateDir("")}, updater.ErrConfig},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -360,13 +364,16 @@ func TestUnsignedIsInstalledOnlyWhenSpelledOut(t *testing.T) {
 
 	w.refuses(updater.ErrTooLarge, append(insecure, updater.MaxSize(int64(len(newContent)-1)))...)
 	w.refuses(trust.ErrRollback, append(insecure, updater.CurrentVersion("2.0.0"))...)
-	require.NoError(t, updater.Apply(w.options(insecure...)...))
-	w.holds(newContent)
-	require.Contains(t, w.log.String(), "warning: the release is installed without checking a signature")
-
+	honest := r.artifact
 	r.artifact = pack(t, []byte("another program"))
 	w.publish("1.2.3", r)
 	w.refuses(updater.ErrHash, insecure...)
+
+	r.artifact = honest
+	w.publish("1.2.3", r)
+	require.NoError(t, updater.Apply(w.options(insecure...)...))
+	w.holds(newContent)
+	require.Contains(t, w.log.String(), "warning: the release is installed without checking a signature")
 }
 
 // The size of a v0.1.0 release is unknown: MaxSize bounds what it unfolds to.

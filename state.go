@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -39,6 +38,14 @@ type state struct {
 	Version  string    `json:"version"`  // the highest installed
 	Released time.Time `json:"released"` // of its document
 	Seen     time.Time `json:"seen"`     // when it was installed, by the clock here
+	Sum      string    `json:"sum"`      // of the above: a flipped bit must not lower the floor
+}
+
+func (s state) sum() string {
+	s.Sum = ""
+	raw, _ := json.Marshal(s) // cannot fail: the times were read from JSON, or are now
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
 }
 
 func (s *state) accepted() *trust.Accepted {
@@ -67,6 +74,9 @@ func (c *Config) statePath() (string, error) {
 // and the damage is logged, without one ErrState is returned.
 func (c *Config) remembered(policy *trust.Policy) (*state, error) {
 	path, err := c.statePath()
+	if errors.Is(err, fs.ErrNotExist) {
+		return &state{}, nil // no target, so nothing was installed; v0.1.0's FetchSpec needed none
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +84,8 @@ func (c *Config) remembered(policy *trust.Policy) (*state, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return &state{}, nil
+	case errors.Is(err, install.ErrUnsafeDirectory):
+		return nil, fmt.Errorf("%w: %w", ErrState, err)
 	case err != nil && c.CurrentVersion == "" && !c.allowDowngrade:
 		return nil, fmt.Errorf("%w: %s: %w", ErrState, path, err)
 	case err != nil:
@@ -87,12 +99,7 @@ func (c *Config) remembered(policy *trust.Policy) (*state, error) {
 }
 
 func readState(path string) (*state, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxState+1))
+	raw, err := install.ReadFile(path, maxState)
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +109,9 @@ func readState(path string) (*state, error) {
 	}
 	if s.Format != stateFormat || s.Policy == "" || s.Version == "" || s.Seen.IsZero() || len(raw) > maxState {
 		return nil, fmt.Errorf("not a state file of format %d", stateFormat)
+	}
+	if s.Sum != s.sum() {
+		return nil, errors.New("its checksum is wrong")
 	}
 	return s, nil
 }
@@ -119,13 +129,19 @@ func (c *Config) remember(v *trust.Verified) error {
 	}
 	next := state{Format: stateFormat, Policy: policyID(policy), Version: c.Version, Released: v.Release.Released, Seen: c.now().UTC()}
 	if old, err := readState(path); err == nil && old.Policy == next.Policy {
-		if order, ok := compareVersions(next.Version, old.Version); ok && order < 0 {
+		order, ok := compareVersions(next.Version, old.Version)
+		_, ordered := compareVersions(old.Version, old.Version)
+		switch {
+		case ok && order < 0, !ok && ordered: // what has no order does not lower the floor
 			next.Version, next.Released = old.Version, old.Released
+		case ok && order == 0 && old.Released.After(next.Released):
+			next.Released = old.Released
 		}
 		if old.Seen.After(next.Seen) {
 			next.Seen = old.Seen
 		}
 	}
+	next.Sum = next.sum()
 	raw, err := json.Marshal(next)
 	if err != nil {
 		return err

@@ -144,17 +144,50 @@ func TestStateDirKeepsTargetsApart(t *testing.T) {
 func TestStateThatCannotBeWrittenIsLogged(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
-	file := filepath.Join(t.TempDir(), "file")
-	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	dir := filepath.Join(t.TempDir(), "state")
+	late := updater.Progress(func(updater.ProgressReport) {
+		_ = os.WriteFile(dir, nil, 0o600) // a file where the directory should be made
+	})
 	// The update stands: reporting it as failed would be the lie.
-	err := updater.Apply(w.options(updater.StateDir(file))...)
-	if err != nil {
-		require.ErrorContains(t, err, "not a directory")
-		w.holds(oldContent)
-		return
-	}
+	require.NoError(t, updater.Apply(w.options(updater.StateDir(dir), late)...))
 	w.holds(newContent)
 	require.Contains(t, w.log.String(), "could not be remembered")
+	w.publish("1.2.4", newRelease(t, "1.2.4", []byte("newer")))
+	w.refuses(updater.ErrState, updater.StateDir(dir), updater.Version("1.2.4"))
+}
+
+// Whatever bit of the memory a disk loses: it is an error or told, never a
+// lower floor in silence.
+func TestFlippedStateNeverLowersTheFloor(t *testing.T) {
+	w, state, unknown := remembering(t)
+	honest, err := os.ReadFile(state)
+	require.NoError(t, err)
+	u, err := updater.New(w.options(unknown...)...)
+	require.NoError(t, err)
+	for i := range len(honest) * 8 {
+		flipped := bytes.Clone(honest)
+		flipped[i/8] ^= 1 << (i % 8)
+		require.NoError(t, os.WriteFile(state, flipped, 0o600))
+		_, err := u.Check(t.Context())
+		require.Error(t, err, "bit %d of byte %d: %q", i%8, i/8, flipped)
+	}
+}
+
+func TestVersionWithoutOrderDoesNotLowerTheFloor(t *testing.T) {
+	w, _, unknown := remembering(t)
+	w.publish("nightly", newRelease(t, "nightly", []byte("of tonight")))
+	require.NoError(t, updater.Apply(w.options(append(unknown, updater.Version("nightly"))...)...))
+	w.refuses(trust.ErrRollback, unknown...)
+}
+
+func TestDowngradeToAnOlderDocumentDoesNotLowerTheFloor(t *testing.T) {
+	w, _, unknown := remembering(t)
+	again := newRelease(t, "1.3.0", []byte("first build of 1.3.0"))
+	again.doc.Released = again.doc.Released.Add(-time.Second)
+	w.publish("1.3.0", again)
+	opts := append(unknown, updater.Version("1.3.0"))
+	require.NoError(t, updater.Apply(w.options(append(opts, updater.AllowDowngrade())...)...))
+	w.refuses(trust.ErrRollback, opts...)
 }
 
 func FuzzState(f *testing.F) {

@@ -71,14 +71,17 @@ func New(opts ...Option) (*Updater, error) {
 // begin waits for the calls before this one and sets the context that
 // downloaders see.
 func (u *Updater) begin(ctx context.Context) (end func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // select would toss a coin
+	}
 	select {
 	case <-u.turn:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	u.config.ctx = ctx
+	u.config.ctx, u.config.shown.ctx = ctx, ctx
 	return func() {
-		u.config.ctx = nil
+		u.config.ctx, u.config.shown.ctx = nil, nil
 		u.turn <- struct{}{}
 	}, nil
 }
@@ -138,14 +141,20 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if result.Backup, err = c.install(session, spec, v); err != nil {
-		return nil, err
+	result.Target, result.Signers = session.Target(), v.Signers
+	if result.Updated = !session.Holds(v.Release.Hash); result.Updated {
+		if result.Backup, err = c.install(session, spec, v); err != nil {
+			return nil, err
+		}
 	}
-	result.Updated, result.Target, result.Signers = true, session.Target(), v.Signers
 	if err := c.remember(v); err != nil {
 		// The update stands: it must not be reported as failed. The version
 		// that runs from now on is the floor all the same.
 		c.note(slog.LevelWarn, "the update is installed, but could not be remembered", "error", err)
+	}
+	if !result.Updated {
+		c.note(slog.LevelInfo, "the target holds the wanted version already, restart it", "version", c.Version, "target", result.Target)
+		return result, nil
 	}
 	c.note(slog.LevelInfo, "updated", "version", c.Version, "target", result.Target, "backup", result.Backup)
 	return result, nil

@@ -66,6 +66,9 @@ func (e *readError) Error() string {
 
 func (e *readError) Unwrap() error { return e.err }
 
+// Shown is u as it may appear in errors and logs: see the package doc.
+func Shown(u *url.URL) string { return shown(u) }
+
 // shown is u as it may appear in errors and logs. User, password and query are
 // left out: the first two are credentials, and so are the queries of presigned
 // URLs.

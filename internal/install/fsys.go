@@ -111,6 +111,30 @@ func syncDir(fsys fsys) error {
 	return nil
 }
 
+// ReadFile reads a file that WriteFile stored, up to limit+1 bytes. Who else may
+// write to the directory could change what is remembered, and a fifo or a device
+// in its place would hold us up: both are refused, before anything is opened.
+func ReadFile(path string, limit int64) ([]byte, error) {
+	dir, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	if err := checkOwned(filepath.Dir(path), dir); err != nil {
+		return nil, err
+	}
+	fsys, err := openRoot(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer fsys.Close()
+	f, _, err := openRegular(fsys, filepath.Base(path), os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, limit+1))
+}
+
 // WriteFile stores data at path, which then holds either what it held or all of
 // data, also after a power cut. The file is private (0600).
 func WriteFile(path string, data []byte) (err error) {

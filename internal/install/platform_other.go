@@ -29,6 +29,8 @@ func cannotSync(error) bool { return false }
 // checkParent has nothing to look at: rights are inherited ACLs here.
 func checkParent(string, fs.FileInfo) error { return nil }
 
+func checkOwned(path string, info fs.FileInfo) error { return checkPrivate(path, info) }
+
 func checkPrivate(path string, info fs.FileInfo) error {
 	if !info.IsDir() {
 		return fmt.Errorf("%w: %q is no directory (remove it)", ErrUnsafeDirectory, path)

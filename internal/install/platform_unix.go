@@ -44,6 +44,20 @@ func checkParent(path string, info fs.FileInfo) error {
 	return nil
 }
 
+// checkOwned refuses a directory that others than we and root may write to.
+func checkOwned(path string, info fs.FileInfo) error {
+	uid, _ := owner(info)
+	switch {
+	case !info.IsDir():
+		return fmt.Errorf("%w: %q is no directory", ErrUnsafeDirectory, path)
+	case uid != os.Geteuid() && uid != 0:
+		return fmt.Errorf("%w: %q belongs to user %d", ErrUnsafeDirectory, path, uid)
+	case info.Mode().Perm()&0o022 != 0:
+		return fmt.Errorf("%w: others may write to %q (chmod go-w)", ErrUnsafeDirectory, path)
+	}
+	return nil
+}
+
 // checkPrivate refuses a work directory that another user made or can enter.
 func checkPrivate(path string, info fs.FileInfo) error {
 	uid, _ := owner(info)

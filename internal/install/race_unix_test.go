@@ -145,7 +145,7 @@ func TestBrokenKeepsTheOldFile(t *testing.T) {
 	err := f.run(target, true)
 	require.ErrorAs(t, err, new(*RollbackFailure))
 	require.NoFileExists(t, target)
-	found, err := filepath.Glob(filepath.Join(WorkDir(target), "aside-*"))
+	found, err := filepath.Glob(filepath.Join(WorkDir(target), "saved-*"))
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	requireFile(t, found[0], oldBytes)

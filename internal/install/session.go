@@ -5,8 +5,11 @@
 package install
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -74,6 +77,20 @@ func (s *Session) start() error {
 	}
 	if err := checkParent(s.dir, parent); err != nil {
 		return err
+	}
+	// Whoever can exchange a directory above leads those astray who go by the
+	// path: a downloader, and what is remembered.
+	for dir := filepath.Dir(s.dir); ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return fmt.Errorf("checking directory of target: %w", err)
+		}
+		if err := checkParent(dir, info); err != nil {
+			return err
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
 	}
 	if err := s.lockWork(); err != nil {
 		return err
@@ -198,6 +215,19 @@ func (s *Session) Target() string { return filepath.Join(s.dir, s.base) }
 
 // WorkDir is the path of the session's private directory.
 func (s *Session) WorkDir() string { return filepath.Join(s.dir, s.work) }
+
+// Holds tells whether the target is the file that is about to be installed:
+// installing it again would give the backup up for a copy of the target.
+func (s *Session) Holds(sha256hex string) bool {
+	f, _, err := openRegular(s.fsys, s.base, os.O_RDONLY)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	hash := sha256.New()
+	_, err = io.Copy(hash, f)
+	return err == nil && hex.EncodeToString(hash.Sum(nil)) == sha256hex
+}
 
 // StagePath returns a new name in the work directory, at which the caller makes
 // a file for Seal.

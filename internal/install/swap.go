@@ -12,13 +12,17 @@ import (
 )
 
 // spareTarget makes a second name of the target, or a copy, in the work directory.
-// Whether it still is the target that Begin found is for swap to find out.
 func (s *Session) spareTarget(kind string) (spare, error) {
-	f, _, err := openRegular(s.fsys, s.base, os.O_RDONLY)
+	f, info, err := openRegular(s.fsys, s.base, os.O_RDONLY)
 	if err != nil {
 		return spare{}, err
 	}
 	defer f.Close()
+	// swap looks again, but at the target: by then it may be the old one again,
+	// and the backup another file.
+	if !same(info, s.old) {
+		return spare{}, fmt.Errorf("target: %w", ErrChanged)
+	}
 	return s.spareOf(f, s.base, kind)
 }
 
@@ -123,6 +127,10 @@ func (s *Session) putBack(keep spare, cause error) error {
 	}
 	if err != nil {
 		s.broken = true
+		// Under a name that the next update does not take for a leftover.
+		if saved := s.in(random("saved")); keep.name != s.backup() && s.fsys.Rename(keep.name, saved) == nil {
+			keep.name = saved
+		}
 		return &RollbackFailure{Cause: cause, Err: fmt.Errorf("it is at %q: %w", keep.name, err)}
 	}
 	// If this fails too a power cut decides between old and new; both are whole.
