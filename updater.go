@@ -130,7 +130,7 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	c.warn()
-	session, err := install.Begin(c.TargetFile)
+	session, err := install.Begin(ctx, c.TargetFile)
 	if err != nil {
 		return nil, fmt.Errorf("preparing update: %w", err)
 	}
@@ -142,7 +142,7 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	result.Target, result.Signers = session.Target(), v.Signers
-	if result.Updated = !session.Holds(v.Release.Hash); result.Updated {
+	if result.Updated = !session.Holds(v.Release.Hash, size(v)); result.Updated {
 		if result.Backup, err = c.install(session, spec, v); err != nil {
 			return nil, err
 		}
@@ -169,21 +169,25 @@ func (c *Config) install(session *install.Session, spec *Spec, v *trust.Verified
 	if err := guard("FetchBinary", func() error { return c.Downloader.FetchBinary(spec, path) }); err != nil {
 		return "", fmt.Errorf("downloading release %s: %w", c.Version, err)
 	}
-	size := v.Release.Size
-	if v.Legacy {
-		size = install.AnySize
-	}
-	staged, err := session.Seal(path, v.Release.Hash, size)
+	staged, err := session.Seal(path, v.Release.Hash, size(v))
 	if err != nil {
 		return "", fmt.Errorf("checking the downloaded binary: %w", err)
 	}
 	if err := c.Context().Err(); err != nil {
 		return "", err
 	}
-	if backup, err = session.Commit(staged); err != nil {
+	if backup, err = session.Commit(staged, install.Plan{Version: c.Version, Previous: c.CurrentVersion}); err != nil {
 		return "", fmt.Errorf("replacing %s: %w", session.Target(), err)
 	}
 	return backup, nil
+}
+
+// size is that of the binary; a document of v0.1.0 does not tell.
+func size(v *trust.Verified) int64 {
+	if v.Legacy {
+		return install.AnySize
+	}
+	return v.Release.Size
 }
 
 // warn says what the configuration leaves unchecked.
@@ -210,7 +214,7 @@ func (u *Updater) Rollback(ctx context.Context) error {
 }
 
 func (c *Config) rollback() error {
-	if err := install.Rollback(c.TargetFile); err != nil {
+	if err := install.Rollback(c.Context(), c.TargetFile); err != nil {
 		return fmt.Errorf("rolling back %s: %w", c.TargetFile, err)
 	}
 	c.note(slog.LevelInfo, "rolled back", "target", c.TargetFile)

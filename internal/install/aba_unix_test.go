@@ -7,6 +7,7 @@
 package install
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"io/fs"
@@ -43,7 +44,7 @@ func TestBackupIsOfTheTargetThatBeginFound(t *testing.T) {
 	dir := t.TempDir()
 	target := filepath.Join(dir, "app")
 	require.NoError(t, os.WriteFile(target, []byte("current"), 0o755))
-	s, err := begin(target, func(d string) (fsys, error) {
+	s, err := begin(context.Background(), target, false, func(d string) (fsys, error) {
 		f, err := openRoot(d)
 		return &thereAndBack{fsys: f, dir: d}, err
 	})
@@ -54,7 +55,7 @@ func TestBackupIsOfTheTargetThatBeginFound(t *testing.T) {
 	sum := sha256.Sum256([]byte("new"))
 	st, err := s.Seal(path, hex.EncodeToString(sum[:]), 3)
 	require.NoError(t, err)
-	_, err = s.Commit(st)
+	_, err = s.Commit(st, Plan{})
 	require.ErrorIs(t, err, ErrChanged)
 	require.NoError(t, s.Close())
 	require.NoFileExists(t, target+".backup")

@@ -7,6 +7,7 @@
 package install
 
 import (
+	"context"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -28,7 +29,7 @@ func TestSymlinkedTarget(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, target, to)
 	require.Equal(t, []string{"link"}, names(t, filepath.Dir(link)))
-	require.NoError(t, Rollback(link))
+	require.NoError(t, Rollback(context.Background(), link))
 	requireFile(t, target, oldBytes)
 }
 
@@ -46,7 +47,7 @@ func TestModeKept(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, mode, info.Mode())
 			}
-			require.NoError(t, Rollback(target))
+			require.NoError(t, Rollback(context.Background(), target))
 			info, err := os.Lstat(target)
 			require.NoError(t, err)
 			require.Equal(t, mode, info.Mode())
@@ -57,7 +58,7 @@ func TestModeKept(t *testing.T) {
 // Until Commit nobody can execute the staged file, whatever the caller made it.
 func TestStagedIsNotExecutable(t *testing.T) {
 	target := newTarget(t)
-	s, err := Begin(target)
+	s, err := Begin(context.Background(), target)
 	require.NoError(t, err)
 	defer s.Close()
 	info, err := os.Lstat(s.WorkDir())
@@ -101,12 +102,12 @@ func TestPlantedAtBackup(t *testing.T) {
 			dir := filepath.Dir(target)
 			before := snapshot(t, dir)
 
-			require.ErrorIs(t, Rollback(target), ErrNoBackup)
+			require.ErrorIs(t, Rollback(context.Background(), target), ErrNoBackup)
 			require.Equal(t, before, snapshot(t, dir))
 
-			s, err := Begin(target)
+			s, err := Begin(context.Background(), target)
 			require.NoError(t, err)
-			_, err = s.Commit(stage(t, s, newBytes))
+			_, err = s.Commit(stage(t, s, newBytes), Plan{})
 			require.NoError(t, s.Close())
 			if name == "directory" {
 				require.ErrorContains(t, err, "is a directory")
@@ -160,7 +161,7 @@ func TestPlantedAtWorkDir(t *testing.T) {
 			require.NoError(t, os.Mkdir(filepath.Join(filepath.Dir(target), "private"), 0o700))
 			require.NoError(t, plant(t, WorkDir(target)))
 			before := snapshot(t, filepath.Dir(target))
-			_, err := Begin(target)
+			_, err := Begin(context.Background(), target)
 			require.ErrorIs(t, err, ErrUnsafeDirectory)
 			require.ErrorContains(t, err, "remove it")
 			require.Equal(t, before, snapshot(t, filepath.Dir(target)))
@@ -178,7 +179,7 @@ func TestPlantedAtLock(t *testing.T) {
 			require.NoError(t, os.Mkdir(WorkDir(target), 0o700))
 			require.NoError(t, plant(t, filepath.Join(WorkDir(target), "lock"), newVictim(t)))
 			before := snapshot(t, filepath.Dir(target))
-			_, err := Begin(target)
+			_, err := Begin(context.Background(), target)
 			require.ErrorIs(t, err, ErrUnsafeDirectory)
 			require.Equal(t, before, snapshot(t, filepath.Dir(target)))
 		})
@@ -191,7 +192,7 @@ func TestPlantedAtStagePath(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			target, victim := newTarget(t), newVictim(t)
 			before := snapshot(t, filepath.Dir(target))
-			s, err := Begin(target)
+			s, err := Begin(context.Background(), target)
 			require.NoError(t, err)
 			path, err := s.StagePath()
 			require.NoError(t, err)
@@ -221,7 +222,7 @@ func TestPlantedAtStagePath(t *testing.T) {
 func TestSealSymlinkAfterLook(t *testing.T) {
 	target := newTarget(t)
 	f := &faulty{}
-	s, err := begin(target, f.open)
+	s, err := begin(context.Background(), target, false, f.open)
 	require.NoError(t, err)
 	defer s.Close()
 	path, err := s.StagePath()
@@ -249,7 +250,7 @@ func TestUnsafeDirectory(t *testing.T) {
 			target := newTarget(t)
 			require.NoError(t, os.Chmod(filepath.Dir(target), mode))
 			before := snapshot(t, filepath.Dir(target))
-			s, err := Begin(target)
+			s, err := Begin(context.Background(), target)
 			require.ErrorIs(t, err, want)
 			if err == nil {
 				require.NoError(t, s.Close())
@@ -263,14 +264,14 @@ func TestUnsafeDirectory(t *testing.T) {
 func TestParentExchanged(t *testing.T) {
 	target := newTarget(t)
 	dir := filepath.Dir(target)
-	s, err := Begin(target)
+	s, err := Begin(context.Background(), target)
 	require.NoError(t, err)
 	st := stage(t, s, newBytes)
 	victims := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(victims, "tool"), []byte("victim"), 0o755))
 	require.NoError(t, os.Rename(dir, dir+"-away"))
 	require.NoError(t, os.Symlink(victims, dir))
-	_, err = s.Commit(st)
+	_, err = s.Commit(st, Plan{})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 	requireFile(t, filepath.Join(victims, "tool"), []byte("victim"))
@@ -281,7 +282,7 @@ func TestParentExchanged(t *testing.T) {
 func TestNameTooLong(t *testing.T) {
 	target := filepath.Join(t.TempDir(), strings.Repeat("x", 250))
 	require.NoError(t, os.WriteFile(target, oldBytes, 0o755))
-	_, err := Begin(target)
+	_, err := Begin(context.Background(), target)
 	require.ErrorIs(t, err, syscall.ENAMETOOLONG)
 	require.Len(t, names(t, filepath.Dir(target)), 1)
 }

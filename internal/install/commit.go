@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // spare is another name for a file, or a copy of it.
@@ -17,10 +18,25 @@ type spare struct {
 	info fs.FileInfo
 }
 
+// Plan is what Commit is to do beyond the swap.
+type Plan struct {
+	Version  string // of the new file
+	Previous string // of the old one, empty if not known
+
+	// Check looks at the new file in place; its error puts the old one back.
+	Check func() error
+
+	// Probation is how many starts without Confirm are granted; 0 for any.
+	Probation int
+}
+
 // Commit puts the staged file in the target's place and returns the path of the
 // backup. After an error the target is the old one, or the error is a
 // *RollbackFailure; Close takes away the rest.
-func (s *Session) Commit(st *Staged) (backup string, err error) {
+//
+// The backup is the file that was replaced, unless that was on probation: then
+// it stays the last one that was not.
+func (s *Session) Commit(st *Staged, p Plan) (backup string, err error) {
 	if s.closed {
 		return "", errClosed
 	}
@@ -35,26 +51,127 @@ func (s *Session) Commit(st *Staged) (backup string, err error) {
 	if !sameContent(st.info, sealed) {
 		return "", fmt.Errorf("staged file: %w", ErrChanged)
 	}
-	made, err := s.spareTarget("backup")
+	next, made, err := s.prepare(st, p)
 	if err != nil {
 		return "", fmt.Errorf("making backup: %w", err)
 	}
-	backup, previous := s.backup(), s.in(random("previous"))
-	if err = s.moveAway(backup, previous); err == nil {
-		err = s.fsys.Rename(made.name, backup)
+	if err := s.write(next); err != nil {
+		return "", s.undoCommit(next, err)
 	}
-	if err == nil {
-		err = syncDir(s.fsys)
+	if err := s.replace(st, next, made, p.Check); err != nil {
+		return "", s.undoCommit(next, err)
 	}
-	if err != nil {
-		return "", s.undoBackup(made, previous, fmt.Errorf("making backup: %w", err))
+	// Without a check Recover would finish what is reported as done; with one,
+	// undo it.
+	if err := s.write(next.done()); err != nil && next.Check {
+		return "", s.undoCommit(next, s.putBack(s.kept(next, made), err))
 	}
-	if err := s.swap(st.name, st.info, spare{backup, made.info}); err != nil {
-		return "", s.undoBackup(made, previous, err)
+	if next.Older != "" {
+		// Close tries again, and what stays is not a reason to call this a failure.
+		_ = s.fsys.Remove(s.in(next.Older))
 	}
-	// Close tries again, and what stays is not a reason to call this a failure.
-	_ = s.fsys.Remove(previous)
 	return s.Target() + ".backup", nil
+}
+
+// prepare makes the second name of the old file, and the journal of the swap.
+func (s *Session) prepare(st *Staged, p Plan) (record, spare, error) {
+	kind, next := "backup", s.journal.begun(swapping)
+	if s.onProbation() {
+		if good, err := s.holds(s.backup(), s.journal.Backup); err != nil {
+			return next, spare{}, err
+		} else if good {
+			kind, next.Backup = "keep", s.journal.Backup
+		}
+	}
+	made, old, err := s.spareTarget(kind)
+	if err != nil {
+		return next, made, err
+	}
+	old.Version = p.Previous
+	next.Old = old
+	if kind == "keep" {
+		next.Keep = filepath.Base(made.name)
+	} else {
+		next.Backup = old
+		if next.Older, err = s.olderBackup(); err != nil {
+			return next, made, err
+		}
+	}
+	if s.aside {
+		next.Aside = random("aside")
+	}
+	next.New = content{Version: p.Version, Hash: st.hash, Size: st.info.Size(), ModTime: st.info.ModTime()}
+	next.Check, next.Probation = p.Check != nil, p.Probation
+	return next, made, nil
+}
+
+// onProbation says whether the target is a version that may be given up.
+func (s *Session) onProbation() bool {
+	j := s.journal
+	return j.State == installed && j.Probation > 0 && j.New.is(s.old)
+}
+
+// done is the journal once the target is j.New for good.
+func (j record) done() record {
+	return record{State: installed, New: j.New, Backup: j.Backup, Probation: j.Probation, Failed: j.Failed}
+}
+
+// replace makes the backup and swaps.
+func (s *Session) replace(st *Staged, next record, made spare, check func() error) error {
+	if next.Keep == "" {
+		if err := s.placeBackup(next, made); err != nil {
+			return fmt.Errorf("making backup: %w", err)
+		}
+	}
+	kept := s.kept(next, made)
+	if err := s.swap(st.name, st.info, kept); err != nil {
+		return err
+	}
+	if check == nil {
+		return nil
+	}
+	if err := check(); err != nil {
+		return s.putBack(kept, fmt.Errorf("%w: %w", ErrHealth, err))
+	}
+	return nil
+}
+
+// kept is where the old file is once the new one has its name.
+func (s *Session) kept(next record, made spare) spare {
+	switch {
+	case s.aside:
+		return spare{s.in(next.Aside), s.old}
+	case next.Keep == "" && next.State == swapping:
+		return spare{s.backup(), made.info}
+	}
+	return made
+}
+
+func (s *Session) placeBackup(next record, made spare) error {
+	if next.Older != "" {
+		// Renaming over it instead would lose it if the swap fails, and would do
+		// nothing at all if both were links to one file.
+		if err := s.fsys.Rename(s.backup(), s.in(next.Older)); err != nil {
+			return err
+		}
+	}
+	if err := s.fsys.Rename(made.name, s.backup()); err != nil {
+		return err
+	}
+	return syncDir(s.fsys, ".")
+}
+
+// undoCommit leaves backup and journal as they were, after the target is again.
+func (s *Session) undoCommit(next record, cause error) error {
+	var failure *RollbackFailure
+	if errors.As(cause, &failure) {
+		return cause
+	}
+	// If this fails the next Begin, or Recover, does it.
+	if err := s.undoSwap(next); err != nil {
+		return errors.Join(cause, fmt.Errorf("undoing the backup (the next update does it): %w", err))
+	}
+	return cause
 }
 
 // dress gives a verified file the target's owner and mode. Owner first: a
@@ -86,38 +203,17 @@ func (s *Session) dress(f *os.File) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// moveAway moves whatever is at the backup's name. Renaming over it instead would
-// lose it if the swap fails, and would do nothing at all if both were links to
-// one file.
-func (s *Session) moveAway(backup, previous string) error {
-	info, err := s.fsys.Lstat(backup)
+// olderBackup is a name for whatever is at the backup's name, if there is
+// something.
+func (s *Session) olderBackup() (string, error) {
+	info, err := s.fsys.Lstat(s.backup())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
+		return "", nil
 	case err != nil:
-		return err
+		return "", err
 	case info.IsDir():
-		return fmt.Errorf("%q is a directory (move it away)", backup)
+		return "", fmt.Errorf("%q is a directory (move it away)", s.backup())
 	}
-	return s.fsys.Rename(backup, previous)
-}
-
-// undoBackup leaves at the backup's name what was there before.
-func (s *Session) undoBackup(made spare, previous string, cause error) error {
-	var failure *RollbackFailure
-	if errors.As(cause, &failure) {
-		return cause
-	}
-	at, err := s.fsys.Lstat(s.backup())
-	if err == nil && os.SameFile(at, made.info) {
-		err = s.fsys.Remove(s.backup())
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(cause, fmt.Errorf("removing backup: %w", err))
-	}
-	// If this fails Close, or the next Begin, does it.
-	if err := s.fsys.Rename(previous, s.backup()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(cause, fmt.Errorf("putting the older backup back: %w", err))
-	}
-	return cause
+	return random("previous"), nil
 }

@@ -20,39 +20,67 @@
 //
 // An error means that target, mode, owner, an older backup and the directory
 // are what they were once Close has run. Two exceptions say so: a
-// [RollbackFailure] is a target that may be broken, and "removing backup" or
-// "putting the older backup back", joined to the cause, a backup that is not what
-// it was beside a target that is.
+// [RollbackFailure] is a target that is not the old file any more, and "undoing
+// the backup", joined to the cause, a journal that the next Begin or Recover has
+// to end because the disk did not let us.
 //
 // # Why fsync, and in which order
 //
 // After a rename without fsync a power cut can leave the new name with no
 // content, because names and content reach the disk on different ways. So
-// content is forced out before a name leads to it, and the names before success
-// is reported. These are the steps, and what is on disk after each:
+// content is forced out before a name leads to it, the journal before the step
+// that it announces, and the names before success is reported.
 //
-//  1. Seal: staged file 0600, hashed, forced out. Target old.
-//  2. Commit gives the staged file the owner, then the mode of the target (a
-//     change of owner clears setuid, and until it is done setuid would be
-//     somebody else's), and forces that out. Target old.
-//  3. The backup is made in the private directory: a hard link to the old file,
-//     or a copy where links cannot be had or the file has other names already.
-//     Target old.
-//  4. An older backup is moved into the private directory. Target old, no
-//     backup.
-//  5. The backup gets its name, and the directory is forced out. Target old,
-//     backup equal to it.
-//  6. The staged file is renamed over the target. Target old or new, backup old.
-//  7. The directory is forced out. Target new, backup old.
+// # States
 //
-// If step 7 fails, nobody knows what a power cut would leave. That is no
-// success: the old file is put back and the error returned. A file system
-// that cannot force out directories at all (some network and FUSE file systems)
-// is taken as it is.
+// The journal is .<base>.update/journal.json, replaced whole. At rest it is
+// absent or says installed. These are the steps of an update, what is on disk
+// once each is done, and what recover makes of it if the world stops there.
+// Begin recovers too, so an update needs no Recover before it. The tests stop at
+// every operation and look at what is left.
 //
-// Windows does not let a running program be replaced, only be renamed. There
-// the backup is a copy, and step 6 is two renames: target into the private
-// directory, staged file to target. If the second fails, the first is undone.
+//	step                                 journal    target   .backup    recover
+//	1 Seal: 0600, hashed, forced out     as before  old      as before  removes the leftovers
+//	2 owner, then mode, forced out       as before  old      as before  the same
+//	3 second name of the old file        as before  old      as before  the same
+//	4 journal                            swapping   old      as before  undoes: journal as before
+//	5 older backup → previous-*          swapping   old      none       undoes: previous-* → .backup
+//	6 second name → .backup, forced out  swapping   old      old        undoes: removes .backup, then as 5
+//	7 staged file → target, forced out   swapping   new      old        finishes: 9; if a check is owed undoes
+//	8 health check                       swapping   new      old        undoes: .backup → target, then as 6
+//	9 journal                            installed  new      old        counts a start on probation
+//
+// A change of owner clears setuid, hence the order in step 2. Step 3 is a hard
+// link, or a copy where links cannot be had or the file has other names. While
+// the target is on probation .backup holds something better than the target;
+// then step 3 makes keep-* instead, 5 and 6 are left out, and keep-* is what 8
+// is undone from.
+//
+// Rollback, also the one that ends a failed probation:
+//
+//	step                                 journal    target   .backup    recover
+//	1 second names of both files         installed  new      old        removes the leftovers
+//	2 journal                            restoring  new      old        undoes: journal as before
+//	3 second name → target, forced out   restoring  old      old        finishes: 4, 5
+//	4 .backup removed, forced out        restoring  old      none       finishes: 5
+//	5 journal                            none, or what failed its probation
+//
+// The journal names both files by hash, and recover asks the disk which of them
+// the target is; where it is a third one somebody else installed it, and what is
+// undone is our backup. A damaged journal leads nowhere: it is reported, and
+// replaced by the next update; what is lost with it is the probation, which
+// backup is whose, and the list of versions that failed.
+//
+// If the fsync after a rename fails nobody knows what a power cut would leave.
+// That is no success: the old file is put back and the error returned. A file
+// system that cannot force out directories at all (some network and FUSE file
+// systems) is taken as it is.
+//
+// Windows does not let a running program be replaced, only be renamed. There the
+// second name is a copy, and the step that replaces the target is two renames:
+// target → aside-*, whose name the journal has, and staged file → target. If the
+// second fails, the first is undone; if the world stops between them there is no
+// target until Recover is run, by another program, and renames aside-* back.
 //
 // # Who is kept out
 //
@@ -69,16 +97,9 @@
 //
 // # What is not covered
 //
-//   - A process killed, or a power cut, between steps 3 and 7 leaves the private
-//     directory behind. The next Begin clears it, and puts an older backup back
-//     whose place was not taken; if the backup was a copy, the older one is given
-//     up then.
-//   - On Windows a process killed between the two renames leaves no target. The
-//     old file then is in the private directory, as aside-*, and .backup is a
-//     copy of it; both have to be put back by hand.
 //   - On Windows other users are kept out by the rights that the directory's
 //     children inherit only, and directories are not forced out.
-//   - ACLs, extended attributes, file capabilities and SELinux labels are lost.
 //   - The backup of a setuid program is a setuid program.
-//   - Rollback trusts a regular file of the target's owner; it remembers no hash.
+//   - A backup of v0.1.0, or one whose journal is lost, is put back if it is a
+//     regular file of the target's owner: nobody wrote down its hash.
 package install

@@ -11,7 +11,16 @@ import (
 
 var (
 	// ErrLocked means that another update works on the target. Try again later.
+	// The error is a *LockedError.
 	ErrLocked = errors.New("another update of this file is running")
+
+	// ErrJournal means that the record of an earlier update is damaged. The
+	// target is whole; whether there was a probation is not known any more.
+	ErrJournal = errors.New("journal of the last update is damaged")
+
+	// ErrHealth means that the new file was installed and did not pass the check
+	// that was asked for.
+	ErrHealth = errors.New("health check failed")
 
 	// ErrNoBackup means that there is nothing to go back to.
 	ErrNoBackup = errors.New("no backup to go back to")
@@ -31,6 +40,22 @@ var (
 	// old one. Update as the owner of the target, or as root.
 	ErrOwner = errors.New("owner and mode cannot be kept")
 )
+
+// LockedError tells who holds the lock. It is an ErrLocked.
+type LockedError struct {
+	Target string
+	PID    int // 0 if not known; of a process that may have ended since
+}
+
+func (e *LockedError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("%q: %v", e.Target, ErrLocked)
+	}
+	return fmt.Sprintf("%q: %v, in process %d", e.Target, ErrLocked, e.PID)
+}
+
+// Is makes it an ErrLocked.
+func (e *LockedError) Is(target error) bool { return target == ErrLocked }
 
 // RollbackFailure is a failed update whose old file could not be put back.
 type RollbackFailure struct {

@@ -7,6 +7,7 @@
 package install
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -120,12 +121,12 @@ func TestExchangedBeforeCommit(t *testing.T) {
 				renamed = renamed || op == "rename" && name == "tool"
 				return nil
 			}}
-			s, err := begin(target, f.open)
+			s, err := begin(context.Background(), target, false, f.open)
 			require.NoError(t, err)
 			st := stage(t, s, newBytes)
 			path := stagedFile(t, target)
 			exchange(t, path, target)
-			_, err = s.Commit(st)
+			_, err = s.Commit(st, Plan{})
 			require.ErrorIs(t, err, ErrChanged)
 			require.False(t, renamed)
 			require.NoError(t, s.Close())
@@ -147,7 +148,7 @@ func TestTargetExchanged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			target := newTarget(t)
 			f := &faulty{}
-			s, err := begin(target, f.open)
+			s, err := begin(context.Background(), target, false, f.open)
 			require.NoError(t, err)
 			st := stage(t, s, newBytes)
 			if !late {
@@ -161,7 +162,7 @@ func TestTargetExchanged(t *testing.T) {
 					return nil
 				}
 			}
-			_, err = s.Commit(st)
+			_, err = s.Commit(st, Plan{})
 			require.ErrorIs(t, err, ErrChanged)
 			require.NoError(t, s.Close())
 			requireFile(t, target, theirs)

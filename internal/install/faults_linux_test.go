@@ -5,6 +5,7 @@
 package install
 
 import (
+	"context"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -49,7 +50,7 @@ func fill(t *testing.T, target string) {
 
 func TestFullDiskWhenStaging(t *testing.T) {
 	target, before := tmpfs(t, "size=128k")
-	s, err := Begin(target)
+	s, err := Begin(context.Background(), target)
 	require.NoError(t, err)
 	path, err := s.StagePath()
 	require.NoError(t, err)
@@ -60,16 +61,26 @@ func TestFullDiskWhenStaging(t *testing.T) {
 	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
 }
 
+// leaveRoom leaves enough for the journal, and not for a copy of the target.
+func leaveRoom(t *testing.T, target string) {
+	t.Helper()
+	filler := filepath.Join(filepath.Dir(target), "filler")
+	info, err := os.Stat(filler)
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(filler, info.Size()-16<<10))
+}
+
 // A backup by link needs no room; one by copy does.
 func TestFullDiskWhenBackingUp(t *testing.T) {
 	target, _ := tmpfs(t, "size=1m")
 	second := filepath.Join(filepath.Dir(target), "second")
 	require.NoError(t, os.Link(target, second))
-	s, err := Begin(target)
+	s, err := Begin(context.Background(), target)
 	require.NoError(t, err)
 	st := stage(t, s, newBytes)
 	fill(t, target)
-	_, err = s.Commit(st)
+	leaveRoom(t, target)
+	_, err = s.Commit(st, Plan{})
 	require.ErrorIs(t, err, syscall.ENOSPC)
 	require.NoError(t, s.Close())
 	requireFile(t, target, oldBytes)
@@ -77,11 +88,12 @@ func TestFullDiskWhenBackingUp(t *testing.T) {
 
 	require.NoError(t, os.Remove(second))
 	require.NoError(t, os.Remove(filepath.Join(filepath.Dir(target), "filler")))
-	s, err = Begin(target)
+	s, err = Begin(context.Background(), target)
 	require.NoError(t, err)
 	st = stage(t, s, newBytes)
 	fill(t, target)
-	_, err = s.Commit(st)
+	leaveRoom(t, target)
+	_, err = s.Commit(st, Plan{})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 	requireFile(t, target, newBytes)
@@ -92,7 +104,7 @@ func TestNoInodes(t *testing.T) {
 	for data, want := range map[string]error{"nr_inodes=2": syscall.ENOSPC, "nr_inodes=3": syscall.ENOSPC, "nr_inodes=5": nil} {
 		t.Run(data, func(t *testing.T) {
 			target, before := tmpfs(t, data)
-			s, err := Begin(target)
+			s, err := Begin(context.Background(), target)
 			require.ErrorIs(t, err, want)
 			if err == nil {
 				require.NoError(t, s.Close())
@@ -106,7 +118,7 @@ func TestReadOnlyMount(t *testing.T) {
 	target, before := tmpfs(t, "size=1m")
 	dir := filepath.Dir(target)
 	require.NoError(t, unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
-	_, err := Begin(target)
+	_, err := Begin(context.Background(), target)
 	require.ErrorIs(t, err, syscall.EROFS)
 	require.Equal(t, before, snapshot(t, dir))
 }
@@ -158,11 +170,11 @@ func TestImmutable(t *testing.T) {
 			unset()
 			require.ErrorIs(t, err, fs.ErrPermission)
 			if tc.directory && tc.flag == unix.STATX_ATTR_APPEND {
-				// Names come and do not go, the backup's too: it is the one
-				// thing that stays, and the error says so.
-				require.ErrorContains(t, err, "removing backup")
-				require.NoError(t, os.Remove(target+".backup"))
-				s, err := Begin(target)
+				// Names come and do not go, the backup's too. It stays until
+				// that can be undone, and the error says so.
+				require.ErrorContains(t, err, "undoing the backup")
+				requireFile(t, target+".backup", oldBytes)
+				s, err := Begin(context.Background(), target)
 				require.NoError(t, err)
 				require.NoError(t, s.Close())
 			}

@@ -95,12 +95,12 @@ func sameContent(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-// syncDir forces out the names in the directory that fsys works in.
-func syncDir(fsys fsys) error {
+// syncDir forces out the names in a directory.
+func syncDir(fsys fsys, dir string) error {
 	if !syncsDirs {
 		return nil
 	}
-	d, err := fsys.OpenFile(".", os.O_RDONLY, 0)
+	d, err := fsys.OpenFile(dir, os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
@@ -143,11 +143,11 @@ func WriteFile(path string, data []byte) (err error) {
 		return err
 	}
 	defer fsys.Close()
-	return writeFile(fsys, filepath.Base(path), data)
+	return writeFile(fsys, ".", filepath.Base(path), data)
 }
 
-func writeFile(fsys fsys, name string, data []byte) (err error) {
-	temp := random("write")
+func writeFile(fsys fsys, dir, name string, data []byte) (err error) {
+	temp := filepath.Join(dir, random("write"))
 	f, err := fsys.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -164,10 +164,10 @@ func writeFile(fsys fsys, name string, data []byte) (err error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("writing %q: %w", name, err)
 	}
-	if err := fsys.Rename(temp, name); err != nil {
+	if err := fsys.Rename(temp, filepath.Join(dir, name)); err != nil {
 		return err
 	}
-	return syncDir(fsys)
+	return syncDir(fsys, dir)
 }
 
 // randomLength is how long rand.Text is: 26 base32 characters, 130 bits.

@@ -7,6 +7,7 @@ package install
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -26,7 +27,7 @@ const holdEnv = "INSTALL_TEST_HOLD"
 // TestMain lets the test binary be the other updater, which is killed.
 func TestMain(m *testing.M) {
 	if target := os.Getenv(holdEnv); target != "" {
-		if _, err := Begin(target); err != nil {
+		if _, err := Begin(context.Background(), target); err != nil {
 			fmt.Println(err)
 			os.Exit(1)
 		}
@@ -69,9 +70,9 @@ func stage(t *testing.T, s *Session, content []byte) *Staged {
 
 func update(t *testing.T, target string, content []byte) (backup string) {
 	t.Helper()
-	s, err := Begin(target)
+	s, err := Begin(context.Background(), target)
 	require.NoError(t, err)
-	backup, err = s.Commit(stage(t, s, content))
+	backup, err = s.Commit(stage(t, s, content), Plan{})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 	return backup
@@ -84,14 +85,31 @@ func requireFile(t *testing.T, path string, content []byte) {
 	require.Equal(t, sum(content), sum(got), path)
 }
 
+// names is what lies in dir, but for a journal at rest, which is to stay.
 func names(t *testing.T, dir string) (found []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	for _, e := range entries {
-		found = append(found, e.Name())
+		if path := filepath.Join(dir, e.Name()); !strings.HasSuffix(path, ".update") || !atRest(t, path) {
+			found = append(found, e.Name())
+		}
 	}
 	return found
+}
+
+func atRest(t *testing.T, work string) bool {
+	t.Helper()
+	entries, err := os.ReadDir(work)
+	require.NoError(t, err)
+	if len(entries) != 1 || entries[0].Name() != journalFile {
+		return false
+	}
+	raw, err := os.ReadFile(filepath.Join(work, journalFile))
+	require.NoError(t, err)
+	r, err := parseJournal(raw)
+	require.NoError(t, err)
+	return r.State == idle || r.State == installed
 }
 
 func TestCommitAndRollback(t *testing.T) {
@@ -112,17 +130,17 @@ func TestCommitAndRollback(t *testing.T) {
 			requireFile(t, target, third)
 			requireFile(t, backup, newBytes)
 
-			require.NoError(t, Rollback(target))
+			require.NoError(t, Rollback(context.Background(), target))
 			requireFile(t, target, newBytes)
 			require.Equal(t, []string{name}, names(t, dir))
-			require.ErrorIs(t, Rollback(target), ErrNoBackup)
+			require.ErrorIs(t, Rollback(context.Background(), target), ErrNoBackup)
 		})
 	}
 }
 
 func TestWorkDirKeepsTrust(t *testing.T) {
 	target := newTarget(t)
-	s, err := Begin(target)
+	s, err := Begin(context.Background(), target)
 	require.NoError(t, err)
 	require.Equal(t, WorkDir(s.Target()), s.WorkDir())
 	trust := filepath.Join(s.WorkDir(), TrustFile)
@@ -137,7 +155,7 @@ func TestWorkDirKeepsTrust(t *testing.T) {
 }
 
 func TestClosedSession(t *testing.T) {
-	s, err := Begin(newTarget(t))
+	s, err := Begin(context.Background(), newTarget(t))
 	require.NoError(t, err)
 	st := stage(t, s, newBytes)
 	require.NoError(t, s.Close())
@@ -145,21 +163,21 @@ func TestClosedSession(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrClosed)
 	_, err = s.Seal("x", sum(nil), AnySize)
 	require.ErrorIs(t, err, fs.ErrClosed)
-	_, err = s.Commit(st)
+	_, err = s.Commit(st, Plan{})
 	require.ErrorIs(t, err, fs.ErrClosed)
 	requireFile(t, s.Target(), oldBytes)
 }
 
 func TestCommitOnce(t *testing.T) {
-	s, err := Begin(newTarget(t))
+	s, err := Begin(context.Background(), newTarget(t))
 	require.NoError(t, err)
 	defer s.Close()
 	st := stage(t, s, newBytes)
-	_, err = s.Commit(st)
+	_, err = s.Commit(st, Plan{})
 	require.NoError(t, err)
-	_, err = s.Commit(st)
+	_, err = s.Commit(st, Plan{})
 	require.ErrorContains(t, err, "installed already")
-	_, err = s.Commit(nil)
+	_, err = s.Commit(nil, Plan{})
 	require.ErrorContains(t, err, "not sealed")
 }
 
@@ -183,7 +201,7 @@ func TestSeal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := newTarget(t)
-			s, err := Begin(target)
+			s, err := Begin(context.Background(), target)
 			require.NoError(t, err)
 			path, err := s.StagePath()
 			require.NoError(t, err)
@@ -199,7 +217,7 @@ func TestSeal(t *testing.T) {
 
 func TestSealElsewhere(t *testing.T) {
 	target := newTarget(t)
-	s, err := Begin(target)
+	s, err := Begin(context.Background(), target)
 	require.NoError(t, err)
 	defer s.Close()
 	good, err := s.StagePath()
@@ -224,23 +242,23 @@ func TestSealElsewhere(t *testing.T) {
 
 func TestBeginBadTarget(t *testing.T) {
 	dir := t.TempDir()
-	_, err := Begin(filepath.Join(dir, "absent"))
+	_, err := Begin(context.Background(), filepath.Join(dir, "absent"))
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755))
-	_, err = Begin(filepath.Join(dir, "sub"))
+	_, err = Begin(context.Background(), filepath.Join(dir, "sub"))
 	require.ErrorIs(t, err, errNotRegular)
 	require.Equal(t, []string{"sub"}, names(t, dir))
 }
 
 func TestLocked(t *testing.T) {
 	target := newTarget(t)
-	s, err := Begin(target)
+	s, err := Begin(context.Background(), target)
 	require.NoError(t, err)
-	_, err = Begin(target)
+	_, err = Begin(context.Background(), target)
 	require.ErrorIs(t, err, ErrLocked)
-	require.ErrorIs(t, Rollback(target), ErrLocked)
+	require.ErrorIs(t, Rollback(context.Background(), target), ErrLocked)
 
-	_, err = s.Commit(stage(t, s, newBytes))
+	_, err = s.Commit(stage(t, s, newBytes), Plan{})
 	require.NoError(t, err, "the loser took nothing away from the winner")
 	require.NoError(t, s.Close())
 	update(t, target, oldBytes)
@@ -259,14 +277,14 @@ func TestKilledHolder(t *testing.T) {
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, "held\n", line)
-	_, err = Begin(target)
+	_, err = Begin(context.Background(), target)
 	require.ErrorIs(t, err, ErrLocked)
 
 	require.NoError(t, cmd.Process.Kill())
 	cmd.Wait()
 	require.DirExists(t, WorkDir(target))
 	require.Eventually(t, func() bool {
-		s, err := Begin(target)
+		s, err := Begin(context.Background(), target)
 		return err == nil && s.Close() == nil
 	}, 5*time.Second, 10*time.Millisecond)
 	require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))
@@ -287,7 +305,7 @@ func TestLeftovers(t *testing.T) {
 	folder := random("stage")
 	require.NoError(t, os.Mkdir(filepath.Join(work, folder), 0o700))
 
-	s, err := Begin(target)
+	s, err := Begin(context.Background(), target)
 	require.NoError(t, err)
 	require.ElementsMatch(t, append(kept, folder, "lock"), names(t, work))
 	require.NoError(t, s.Close())
@@ -314,7 +332,7 @@ func TestLeftoverBackup(t *testing.T) {
 			require.NoError(t, os.Mkdir(WorkDir(target), 0o700))
 			require.NoError(t, os.WriteFile(filepath.Join(WorkDir(target), random("previous")), older, 0o755))
 			tc.prepare(t, target)
-			s, err := Begin(target)
+			s, err := Begin(context.Background(), target)
 			require.NoError(t, err)
 			require.NoError(t, s.Close())
 			requireFile(t, target+".backup", tc.want)

@@ -7,6 +7,7 @@
 package install
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -94,7 +95,7 @@ func TestOwnerKept(t *testing.T) {
 			update(t, target, newBytes)
 			check(target)
 			check(target + ".backup")
-			require.NoError(t, Rollback(target))
+			require.NoError(t, Rollback(context.Background(), target))
 			check(target)
 			requireFile(t, target, oldBytes)
 		}
@@ -145,9 +146,9 @@ func TestOwnerCannotBeKept(t *testing.T) {
 	if parent {
 		return
 	}
-	s, err := Begin(filepath.Join(dir, "tool"))
+	s, err := Begin(context.Background(), filepath.Join(dir, "tool"))
 	require.NoError(t, err)
-	_, err = s.Commit(stage(t, s, newBytes))
+	_, err = s.Commit(stage(t, s, newBytes), Plan{})
 	require.ErrorIs(t, err, ErrOwner)
 	require.ErrorIs(t, err, fs.ErrPermission)
 	require.NoError(t, s.Close())
@@ -160,7 +161,7 @@ func TestReadOnlyDirectory(t *testing.T) {
 	if parent {
 		return
 	}
-	_, err := Begin(filepath.Join(dir, "tool"))
+	_, err := Begin(context.Background(), filepath.Join(dir, "tool"))
 	require.ErrorIs(t, err, fs.ErrPermission)
 }
 
@@ -174,7 +175,7 @@ func TestForeignWorkDir(t *testing.T) {
 	if parent {
 		return
 	}
-	_, err := Begin(filepath.Join(dir, "tool"))
+	_, err := Begin(context.Background(), filepath.Join(dir, "tool"))
 	require.ErrorIs(t, err, ErrUnsafeDirectory)
 	require.ErrorContains(t, err, "belongs to user 0")
 }
@@ -191,10 +192,10 @@ func TestForeignBackup(t *testing.T) {
 		return
 	}
 	target := filepath.Join(dir, "tool")
-	require.ErrorIs(t, Rollback(target), ErrOwner)
-	s, err := Begin(target)
+	require.ErrorIs(t, Rollback(context.Background(), target), ErrOwner)
+	s, err := Begin(context.Background(), target)
 	require.NoError(t, err)
-	_, err = s.Commit(stage(t, s, newBytes))
+	_, err = s.Commit(stage(t, s, newBytes), Plan{})
 	require.ErrorIs(t, err, fs.ErrPermission)
 	require.NoError(t, s.Close())
 }
@@ -206,7 +207,7 @@ func TestForeignWorkDirAsRoot(t *testing.T) {
 	require.NoError(t, os.Mkdir(WorkDir(target), 0o700))
 	require.NoError(t, os.Chown(WorkDir(target), 1234, 1234))
 	before := snapshot(t, filepath.Dir(target))
-	_, err := Begin(target)
+	_, err := Begin(context.Background(), target)
 	require.ErrorIs(t, err, ErrUnsafeDirectory)
 	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
 }

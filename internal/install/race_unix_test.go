@@ -7,6 +7,7 @@
 package install
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -60,7 +61,7 @@ func TestLockedMeanwhile(t *testing.T) {
 	var other *Session
 	f := &faulty{after: once("mkdir", func() {
 		var err error
-		other, err = Begin(target)
+		other, err = Begin(context.Background(), target)
 		require.NoError(t, err)
 	})}
 	require.ErrorIs(t, f.run(target, false), ErrLocked)
@@ -94,7 +95,7 @@ func TestBackupExchangedInRollback(t *testing.T) {
 				}
 				return tc.err
 			}}
-			require.ErrorIs(t, rollback(target, f.open), ErrChanged)
+			require.ErrorIs(t, rollback(context.Background(), target, f.open), ErrChanged)
 			requireFile(t, target, newBytes)
 		})
 	}
@@ -112,7 +113,7 @@ func TestRollbackLeavesAnotherBackup(t *testing.T) {
 		}
 		return nil
 	}
-	require.NoError(t, rollback(target, f.open))
+	require.NoError(t, rollback(context.Background(), target, f.open))
 	requireFile(t, target, oldBytes)
 	requireFile(t, target+".backup", []byte("theirs"))
 }
@@ -171,7 +172,7 @@ func TestWriteFile(t *testing.T) {
 			_, err := f.open(dir)
 			require.NoError(t, err)
 			defer f.Close()
-			err = writeFile(f, TrustFile, []byte("new"))
+			err = writeFile(f, ".", TrustFile, []byte("new"))
 			require.Equal(t, []string{TrustFile}, names(t, dir))
 			if fail != "" {
 				require.ErrorIs(t, err, syscall.EIO)

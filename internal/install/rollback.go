@@ -5,6 +5,7 @@
 package install
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,10 +14,10 @@ import (
 
 // Rollback puts the backup of target back in its place; the backup is used up.
 // An error leaves both as they were, or is a *RollbackFailure.
-func Rollback(target string) error { return rollback(target, openRoot) }
+func Rollback(ctx context.Context, target string) error { return rollback(ctx, target, openRoot) }
 
-func rollback(target string, open func(dir string) (fsys, error)) (err error) {
-	s, err := begin(target, open)
+func rollback(ctx context.Context, target string, open func(dir string) (fsys, error)) (err error) {
+	s, err := begin(ctx, target, false, open)
 	if err != nil {
 		return err
 	}
@@ -27,28 +28,63 @@ func rollback(target string, open func(dir string) (fsys, error)) (err error) {
 // rollback installs a second name, or a copy, of the backup: until that is in
 // place and forced out, the backup itself is not touched.
 func (s *Session) rollback() error {
-	f, info, err := s.openBackup()
+	f, _, err := s.openBackup()
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	hash, err := hashOf(f)
+	if err != nil {
+		return fmt.Errorf("reading backup: %w", err)
+	}
+	// Nobody wrote down what a backup of v0.1.0 is.
+	was := s.journal.Backup
+	if s.journal.State == installed && was.Hash != hash {
+		return fmt.Errorf("%w: %q is not the file that was replaced", ErrNoBackup, s.backup())
+	}
 	stage, err := s.spareOf(f, s.backup(), "stage")
 	if err != nil {
 		return fmt.Errorf("staging backup: %w", err)
 	}
-	keep, err := s.spareTarget("keep")
+	keep, old, err := s.spareTarget("keep")
 	if err != nil {
 		return fmt.Errorf("keeping the current file: %w", err)
 	}
-	if err := s.swap(stage.name, stage.info, keep); err != nil {
+	next := s.journal.begun(restoring)
+	next.Old = old
+	next.New = content{Version: was.Version, Hash: hash, Size: stage.info.Size(), ModTime: stage.info.ModTime()}
+	if s.aside {
+		next.Aside = random("aside")
+	}
+	if err = s.write(next); err == nil {
+		err = s.swap(stage.name, stage.info, s.kept(next, keep))
+	}
+	if err == nil {
+		// Recover would do the rest, so nothing of it is a failure.
+		_ = s.finishRollback(next)
+		return nil
+	}
+	var failure *RollbackFailure
+	if errors.As(err, &failure) {
 		return err
 	}
-	// The file in place is the backup, whatever becomes of its second name; and
-	// a backup that is the target is none, so nobody goes back to it twice.
-	if at, err := s.fsys.Lstat(s.backup()); err == nil && os.SameFile(at, info) {
-		_ = s.fsys.Remove(s.backup())
+	return errors.Join(err, s.write(next.undone()))
+}
+
+// finishRollback removes the backup that is the target now: nobody is to go back
+// to it twice.
+func (s *Session) finishRollback(j record) error {
+	used, err := s.holds(s.backup(), j.New)
+	if err == nil && used {
+		err = s.fsys.Remove(s.backup())
 	}
-	return nil
+	if err == nil {
+		err = syncDir(s.fsys, ".")
+	}
+	if err != nil {
+		return fmt.Errorf("removing the backup that was put back: %w", err)
+	}
+	return s.write(j.settled())
 }
 
 // openBackup opens the backup if it can be one that Commit made: a regular,

@@ -5,10 +5,7 @@
 package install
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,6 +21,7 @@ type Staged struct {
 	name string
 	file *os.File
 	info fs.FileInfo
+	hash string
 }
 
 func (st *Staged) close() {
@@ -31,6 +29,18 @@ func (st *Staged) close() {
 		_ = st.file.Close()
 		st.file = nil
 	}
+}
+
+// Try makes the file one that its owner can run, and calls run with its path:
+// what is to be installed can show that it works before it is.
+func (s *Session) Try(st *Staged, run func(path string) error) error {
+	if s.closed || st == nil || st.file == nil {
+		return errClosed
+	}
+	if err := s.fsys.Chmod(st.file, 0o700); err != nil {
+		return fmt.Errorf("making the staged file executable: %w", err)
+	}
+	return run(filepath.Join(s.dir, st.name))
 }
 
 // Seal takes the file that was made at a StagePath. What lies in it must have the
@@ -71,11 +81,11 @@ func (s *Session) seal(st *Staged, sha256hex string, size int64) (err error) {
 	if st.info, err = st.file.Stat(); err != nil {
 		return err
 	}
-	hash := sha256.New()
-	if _, err := io.Copy(hash, st.file); err != nil {
+	got, err := hashOf(st.file)
+	if err != nil {
 		return err
 	}
-	if got := hex.EncodeToString(hash.Sum(nil)); got != strings.ToLower(sha256hex) {
+	if st.hash = got; got != strings.ToLower(sha256hex) {
 		return fmt.Errorf("%w: SHA-256 %s instead of %q", ErrHash, got, sha256hex)
 	}
 	return nil

@@ -5,15 +5,14 @@
 package install
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/choria-io/go-updater/internal/lock"
 )
@@ -21,6 +20,8 @@ import (
 // TrustFile is the name, in the work directory, of what the caller remembers of
 // earlier updates. It outlives the session.
 const TrustFile = "trust.json"
+
+const lockFile = "lock"
 
 // WorkDir returns the private directory beside target, a path that is resolved
 // already. It may be absent.
@@ -43,17 +44,39 @@ type Session struct {
 	aside  bool // see renamesAside
 	broken bool // what a person needs to mend the target is not removed
 	closed bool
+
+	journal   record
+	damaged   error // why the journal on disk is not believed
+	recovered Recovery
 }
 
-// Begin prepares the update of target. Close the session when done.
-func Begin(target string) (*Session, error) { return begin(target, openRoot) }
+// Begin prepares the update of target: it takes the lock, and ends what an
+// earlier update or rollback left half done. Close the session when done.
+func Begin(ctx context.Context, target string) (*Session, error) {
+	return begin(ctx, target, false, openRoot)
+}
 
-func begin(target string, open func(dir string) (fsys, error)) (*Session, error) {
-	path, err := filepath.Abs(target)
+// BeginWhenFree is Begin, but waits for another update of target to end, until
+// ctx is done.
+func BeginWhenFree(ctx context.Context, target string) (*Session, error) {
+	return begin(ctx, target, true, openRoot)
+}
+
+func begin(ctx context.Context, target string, wait bool, open func(dir string) (fsys, error)) (*Session, error) {
+	s, err := find(target, open)
 	if err != nil {
-		return nil, fmt.Errorf("finding target: %w", err)
+		return nil, err
 	}
-	if path, err = filepath.EvalSymlinks(path); err != nil {
+	if err := s.start(ctx, wait); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// find opens the directory that target lies in, symbolic links followed.
+func find(target string, open func(dir string) (fsys, error)) (*Session, error) {
+	path, err := resolve(target)
+	if err != nil {
 		return nil, fmt.Errorf("finding target: %w", err)
 	}
 	s := &Session{dir: filepath.Dir(path), base: filepath.Base(path), aside: renamesAside}
@@ -61,16 +84,56 @@ func begin(target string, open func(dir string) (fsys, error)) (*Session, error)
 	if s.fsys, err = open(s.dir); err != nil {
 		return nil, fmt.Errorf("opening directory of target: %w", err)
 	}
-	if err := s.start(); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
 	return s, nil
 }
 
-func (s *Session) start() error {
-	if err := s.lookAtTarget(); err != nil {
+// resolve follows symbolic links. Where a swap that was interrupted can leave no
+// target, its directory is enough.
+func resolve(target string) (string, error) {
+	path, err := filepath.Abs(target)
+	if err != nil {
+		return "", err
+	}
+	resolved, err := filepath.EvalSymlinks(path)
+	if !renamesAside || !errors.Is(err, fs.ErrNotExist) {
+		return resolved, err
+	}
+	dir, dirErr := filepath.EvalSymlinks(filepath.Dir(path))
+	if dirErr != nil {
+		return "", dirErr
+	}
+	if _, workErr := os.Lstat(filepath.Join(dir, workName(filepath.Base(path)), journalFile)); workErr != nil {
+		return "", err
+	}
+	return filepath.Join(dir, filepath.Base(path)), nil
+}
+
+func (s *Session) start(ctx context.Context, wait bool) error {
+	// Before anything is made: there may be nothing to update.
+	if err := s.lookAtTarget(); err != nil && !(s.aside && errors.Is(err, fs.ErrNotExist)) {
 		return err
 	}
+	if err := s.checkParents(); err != nil {
+		return err
+	}
+	if err := s.lockWork(ctx, wait); err != nil {
+		return err
+	}
+	if err := s.readJournal(); err != nil {
+		return err
+	}
+	if err := s.recover(); err != nil {
+		return fmt.Errorf("ending an interrupted update: %w", err)
+	}
+	if err := s.clean(); err != nil {
+		return fmt.Errorf("removing leftovers of an earlier update: %w", err)
+	}
+	return s.lookAtTarget()
+}
+
+// checkParents looks at all directories above the target: whoever can exchange
+// one leads those astray who go by the path, a downloader, and what is remembered.
+func (s *Session) checkParents() error {
 	parent, err := s.fsys.Lstat(".")
 	if err != nil {
 		return fmt.Errorf("checking directory of target: %w", err)
@@ -78,8 +141,6 @@ func (s *Session) start() error {
 	if err := checkParent(s.dir, parent); err != nil {
 		return err
 	}
-	// Whoever can exchange a directory above leads those astray who go by the
-	// path: a downloader, and what is remembered.
 	for dir := filepath.Dir(s.dir); ; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
 		if err != nil {
@@ -89,16 +150,9 @@ func (s *Session) start() error {
 			return err
 		}
 		if dir == filepath.Dir(dir) {
-			break
+			return nil
 		}
 	}
-	if err := s.lockWork(); err != nil {
-		return err
-	}
-	if err := s.clean(); err != nil {
-		return fmt.Errorf("removing leftovers of an earlier update: %w", err)
-	}
-	return s.lookAtTarget()
 }
 
 func (s *Session) lookAtTarget() (err error) {
@@ -111,9 +165,24 @@ func (s *Session) lookAtTarget() (err error) {
 	return nil
 }
 
-// lockWork makes and locks the work directory. Its last user may be removing it
-// just now, hence the loop.
-func (s *Session) lockWork() error {
+// lockWork makes and locks the work directory, and waits for it when told to.
+func (s *Session) lockWork(ctx context.Context, wait bool) error {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+		err := s.tryLockWork()
+		if !wait || !errors.Is(err, ErrLocked) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", err, ctx.Err())
+		case <-time.After(pause):
+		}
+	}
+}
+
+// tryLockWork: its last user may be removing the directory just now, hence the
+// loop.
+func (s *Session) tryLockWork() error {
 	for range 16 {
 		err := s.fsys.Mkdir(s.work, 0o700)
 		made := err == nil
@@ -121,7 +190,7 @@ func (s *Session) lockWork() error {
 			return fmt.Errorf("making work directory: %w", err)
 		}
 		if err = s.checkWork(); err == nil {
-			s.lock, err = lock.Acquire(s.fsys, s.in("lock"))
+			s.lock, err = lock.Acquire(s.fsys, s.in(lockFile))
 		}
 		if err == nil {
 			return nil
@@ -133,15 +202,18 @@ func (s *Session) lockWork() error {
 			// Fails if another update has begun in it, as it should.
 			_ = s.fsys.Remove(s.work)
 		}
+		var held *lock.HeldError
 		switch {
+		case errors.As(err, &held):
+			return &LockedError{Target: s.Target(), PID: held.PID}
 		case errors.Is(err, lock.ErrHeld):
-			return fmt.Errorf("%q: %w", s.Target(), ErrLocked)
+			return &LockedError{Target: s.Target()}
 		case errors.Is(err, lock.ErrNotRegular):
 			return fmt.Errorf("%w: %w (remove %q)", ErrUnsafeDirectory, err, s.WorkDir())
 		}
 		return fmt.Errorf("preparing work directory: %w", err)
 	}
-	return fmt.Errorf("%q: %w", s.Target(), ErrLocked)
+	return &LockedError{Target: s.Target()}
 }
 
 func (s *Session) checkWork() error {
@@ -217,16 +289,19 @@ func (s *Session) Target() string { return filepath.Join(s.dir, s.base) }
 func (s *Session) WorkDir() string { return filepath.Join(s.dir, s.work) }
 
 // Holds tells whether the target is the file that is about to be installed:
-// installing it again would give the backup up for a copy of the target.
-func (s *Session) Holds(sha256hex string) bool {
-	f, _, err := openRegular(s.fsys, s.base, os.O_RDONLY)
+// installing it again would give the backup up for a copy of the target. Size
+// may be AnySize.
+func (s *Session) Holds(sha256hex string, size int64) bool {
+	f, info, err := openRegular(s.fsys, s.base, os.O_RDONLY)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	hash := sha256.New()
-	_, err = io.Copy(hash, f)
-	return err == nil && hex.EncodeToString(hash.Sum(nil)) == sha256hex
+	if size != AnySize && size != info.Size() {
+		return false // without reading it
+	}
+	c, err := s.contentOf(f, info)
+	return err == nil && c.Hash == sha256hex
 }
 
 // StagePath returns a new name in the work directory, at which the caller makes
@@ -252,12 +327,13 @@ func (s *Session) Close() error {
 		st.close()
 	}
 	if s.lock != nil {
-		if !s.broken {
+		// What the journal still speaks of is left to Recover.
+		if unfinished := s.journal.State == swapping || s.journal.State == restoring; !s.broken && !unfinished {
 			failed = s.clean()
 		}
 		// Removed while it is held: whoever waits for it notices, and takes
 		// the lock of the next file of that name.
-		failed = errors.Join(failed, s.fsys.Remove(s.in("lock")))
+		failed = errors.Join(failed, s.fsys.Remove(s.in(lockFile)))
 		s.removeWork()
 		failed = errors.Join(failed, s.lock.Release())
 	}

@@ -11,19 +11,25 @@ import (
 	"os"
 )
 
-// spareTarget makes a second name of the target, or a copy, in the work directory.
-func (s *Session) spareTarget(kind string) (spare, error) {
+// spareTarget makes a second name of the target, or a copy, in the work
+// directory, and tells what is in it.
+func (s *Session) spareTarget(kind string) (spare, content, error) {
 	f, info, err := openRegular(s.fsys, s.base, os.O_RDONLY)
 	if err != nil {
-		return spare{}, err
+		return spare{}, content{}, err
 	}
 	defer f.Close()
 	// swap looks again, but at the target: by then it may be the old one again,
 	// and the backup another file.
 	if !same(info, s.old) {
-		return spare{}, fmt.Errorf("target: %w", ErrChanged)
+		return spare{}, content{}, fmt.Errorf("target: %w", ErrChanged)
 	}
-	return s.spareOf(f, s.base, kind)
+	is, err := s.contentOf(f, info)
+	if err != nil {
+		return spare{}, content{}, err
+	}
+	made, err := s.spareOf(f, s.base, kind)
+	return made, is, err
 }
 
 // spareOf links or copies the open file called name. A file with several names
@@ -78,14 +84,14 @@ func (s *Session) checkLink(f *os.File, info fs.FileInfo, to string) (spare, err
 	return spare{to, at}, nil
 }
 
-// swap renames stage over the target. If it does not end with exactly the file
-// want in place and forced out, the old file is put back from keep.
+// swap renames stage over the target; where that cannot be done the old file
+// goes to keep first. If it does not end with exactly the file want in place and
+// forced out, the old file is put back from keep.
 func (s *Session) swap(stage string, want fs.FileInfo, keep spare) error {
 	if err := errors.Join(s.expect(stage, want), s.expect(s.base, s.old)); err != nil {
 		return err
 	}
 	if s.aside {
-		keep = spare{s.in(random("aside")), s.old}
 		if err := s.fsys.Rename(s.base, keep.name); err != nil {
 			return s.putBack(keep, fmt.Errorf("moving the old file aside: %w", err))
 		}
@@ -96,7 +102,7 @@ func (s *Session) swap(stage string, want fs.FileInfo, keep spare) error {
 		err = s.expect(s.base, want)
 	}
 	if err == nil {
-		err = syncDir(s.fsys)
+		err = syncDir(s.fsys, ".")
 	}
 	if err != nil {
 		return s.putBack(keep, fmt.Errorf("replacing the file: %w", err))
@@ -134,7 +140,7 @@ func (s *Session) putBack(keep spare, cause error) error {
 		return &RollbackFailure{Cause: cause, Err: fmt.Errorf("it is at %q: %w", keep.name, err)}
 	}
 	// If this fails too a power cut decides between old and new; both are whole.
-	if err := syncDir(s.fsys); err != nil {
+	if err := syncDir(s.fsys, "."); err != nil {
 		return errors.Join(cause, err)
 	}
 	return cause

@@ -7,6 +7,7 @@
 package install
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -87,7 +88,7 @@ func TestRollbackRefuses(t *testing.T) {
 			target := newTarget(t)
 			tc.prepare(t, target)
 			before := snapshot(t, filepath.Dir(target))
-			err := Rollback(target)
+			err := Rollback(context.Background(), target)
 			require.ErrorIs(t, err, tc.err)
 			if tc.err != nil {
 				require.Equal(t, before, snapshot(t, filepath.Dir(target)))
@@ -117,7 +118,7 @@ func TestNoHardLinks(t *testing.T) {
 	require.NoError(t, f.run(target, false))
 	requireFile(t, target, newBytes)
 	requireFile(t, target+".backup", oldBytes)
-	require.NoError(t, rollback(target, f.open))
+	require.NoError(t, rollback(context.Background(), target, f.open))
 	requireFile(t, target, oldBytes)
 }
 
@@ -141,6 +142,9 @@ func TestDirectorySync(t *testing.T) {
 				requireFile(t, target, newBytes)
 			} else {
 				requireFile(t, target, oldBytes)
+				s, err := Begin(t.Context(), target)
+				require.NoError(t, err)
+				require.NoError(t, s.Close())
 				require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))
 			}
 		})
@@ -167,7 +171,7 @@ func TestLastSyncFails(t *testing.T) {
 		},
 	}
 	require.ErrorIs(t, f.run(target, false), syscall.EIO)
-	require.Equal(t, 2, syncs, "the way back is forced out too")
+	require.Greater(t, syncs, 1, "the way back is forced out too")
 	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
 }
 
@@ -193,7 +197,9 @@ func TestOrder(t *testing.T) {
 		"chmod stage", "sync stage", // Seal
 		"chmod stage", "sync stage",
 		"link backup", "sync tool",
+		"sync write", "rename journal.json", "sync .tool.update", "sync directory",
 		"rename previous", "rename tool.backup", "sync directory",
 		"rename tool", "sync directory",
+		"sync write", "rename journal.json", "sync .tool.update", "sync directory",
 	}, order)
 }

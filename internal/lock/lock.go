@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
+	"strings"
 )
 
 var (
@@ -30,6 +32,16 @@ var (
 // attempts bounds the retries after the file was removed, or exchanged, between
 // two looks at it. Each retry means that another process has made progress.
 const attempts = 64
+
+// HeldError tells who holds the lock. It is an ErrHeld.
+type HeldError struct {
+	PID int // what the holder wrote down: news for a person, not to be acted on
+}
+
+func (e *HeldError) Error() string { return fmt.Sprintf("%v, process %d", ErrHeld, e.PID) }
+
+// Is makes it an ErrHeld.
+func (e *HeldError) Is(target error) bool { return target == ErrHeld }
 
 // Dir is the directory in which the lock file lives; *os.Root is one.
 type Dir interface {
@@ -58,10 +70,12 @@ func Acquire(dir Dir, name string) (*Lock, error) {
 			return nil, err
 		}
 		if err := tryLock(file); err != nil {
+			err = holder(file, err)
 			_ = file.Close()
 			return nil, fmt.Errorf("locking %q: %w", name, err)
 		}
 		if isAt(dir, name, file) {
+			sign(file)
 			return &Lock{file: file}, nil
 		}
 		_ = file.Close()
@@ -77,6 +91,28 @@ func (l *Lock) Release() error {
 	file := l.file
 	l.file = nil
 	return errors.Join(unlock(file), file.Close())
+}
+
+// sign writes down who holds the lock. Whether that works does not matter.
+func sign(file *os.File) {
+	line := strconv.Itoa(os.Getpid()) + "\n"
+	if _, err := file.WriteAt([]byte(line), 0); err == nil {
+		_ = file.Truncate(int64(len(line)))
+	}
+}
+
+// holder adds to ErrHeld who it is, if that can be read.
+func holder(file *os.File, err error) error {
+	if !errors.Is(err, ErrHeld) {
+		return err
+	}
+	var line [24]byte
+	n, _ := file.ReadAt(line[:], 0)
+	pid, parseErr := strconv.Atoi(strings.TrimSuffix(string(line[:n]), "\n"))
+	if parseErr != nil || pid <= 0 {
+		return err
+	}
+	return &HeldError{PID: pid}
 }
 
 var errRetry = errors.New("lock file was exchanged")

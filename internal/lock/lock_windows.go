@@ -11,11 +11,13 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-const all = ^uint32(0)
+// where is the byte that is locked. Locks are mandatory here, and what is at the
+// start of the file is for others to read.
+func where() *windows.Overlapped { return &windows.Overlapped{OffsetHigh: 1 << 30} }
 
 func tryLock(f *os.File) error {
 	err := windows.LockFileEx(windows.Handle(f.Fd()),
-		windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, all, all, new(windows.Overlapped))
+		windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, where())
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_IO_PENDING) {
 		return ErrHeld
 	}
@@ -25,5 +27,5 @@ func tryLock(f *os.File) error {
 // unlock is explicit because Windows frees the locks of a closed handle at a
 // time of its own choosing.
 func unlock(f *os.File) error {
-	return windows.UnlockFileEx(windows.Handle(f.Fd()), 0, all, all, new(windows.Overlapped))
+	return windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, where())
 }

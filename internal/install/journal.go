@@ -1,0 +1,245 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package install
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+)
+
+const (
+	journalFile   = "journal.json"
+	journalFormat = 1
+	maxJournal    = 64 << 10
+	maxFailed     = 16 // versions; the oldest is forgotten first
+)
+
+// state is where an update stands. What is on disk in each, and what recover
+// makes of it, is the table in the package documentation.
+type state string
+
+const (
+	idle      state = ""          // nothing to recover, nothing to go back to
+	swapping  state = "swapping"  // the target is Old or New
+	installed state = "installed" // the target is New, the backup Backup
+	restoring state = "restoring" // the target is Old or New, which is what the backup holds
+)
+
+// content is a file by what is in it.
+type content struct {
+	Version string    `json:"version,omitempty"`
+	Hash    string    `json:"hash,omitempty"` // SHA-256, hex
+	Size    int64     `json:"size"`
+	ModTime time.Time `json:"modified"` // tells cheaply that nobody replaced it since
+}
+
+// Failure is a version that did not survive its probation.
+type Failure struct {
+	Version string    `json:"version"`
+	Hash    string    `json:"hash"`
+	When    time.Time `json:"when"`
+}
+
+// record is the journal: one file, written whole, forced out before the step
+// that it announces.
+type record struct {
+	Format int     `json:"format"`
+	State  state   `json:"state"`
+	Old    content `json:"old"`
+	New    content `json:"new"`
+	Backup content `json:"backup"`
+
+	Older string `json:"older,omitempty"` // where the older backup goes meanwhile
+	Keep  string `json:"keep,omitempty"`  // a second name of Old, when the backup is something better
+	Aside string `json:"aside,omitempty"` // Windows: where Old goes when New takes its name
+	Check bool   `json:"check,omitempty"` // New is not to stay before a health check passed
+
+	Probation int `json:"probation,omitempty"` // starts without Confirm until New is given up
+	Starts    int `json:"starts,omitempty"`
+
+	Failed []Failure `json:"failed,omitempty"`
+	Before *record   `json:"before,omitempty"` // what the journal says again if this is undone
+	Sum    string    `json:"sum,omitempty"`    // of the above: a damaged journal leads nowhere
+}
+
+func (r record) sum() string {
+	r.Sum = ""
+	raw, _ := json.Marshal(r) // cannot fail: its times are of a file system or of JSON
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
+}
+
+func parseJournal(raw []byte) (record, error) {
+	var r record
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return record{}, fmt.Errorf("%w: %w", ErrJournal, err)
+	}
+	switch {
+	case r.Format != journalFormat:
+		return record{}, fmt.Errorf("%w: format %d, this program writes %d", ErrJournal, r.Format, journalFormat)
+	case r.Sum != r.sum():
+		return record{}, fmt.Errorf("%w: its checksum is wrong", ErrJournal)
+	}
+	// A name in it is one of ours in our directory, or nothing is done with it.
+	for kind, name := range map[string]string{"previous": r.Older, "keep": r.Keep, "aside": r.Aside} {
+		if name != "" && kindOf(name) != kind {
+			return record{}, fmt.Errorf("%w: it names %q", ErrJournal, name)
+		}
+	}
+	return r, nil
+}
+
+// readJournal loads the journal. A damaged one is kept in mind as such, and
+// replaced by the next update: on disk the target is whole whatever it said.
+func (s *Session) readJournal() error {
+	f, info, err := openRegular(s.fsys, s.in(journalFile), os.O_RDONLY)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case errors.Is(err, errNotRegular):
+		return fmt.Errorf("%w: %w (remove it)", ErrJournal, err)
+	case err != nil:
+		return fmt.Errorf("reading journal: %w", err)
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, maxJournal+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("reading journal: %w", err)
+	case len(raw) > maxJournal || info.Size() > maxJournal:
+		s.damaged = fmt.Errorf("%w: larger than %d bytes", ErrJournal, maxJournal)
+		return nil
+	}
+	if s.journal, err = parseJournal(raw); err != nil {
+		s.damaged = fmt.Errorf("%w (%s; the next update replaces it)", err, s.WorkDir())
+	}
+	return nil
+}
+
+// write makes r the journal. What it says is on disk when write returns, and so
+// is the way to it.
+func (s *Session) write(r record) error {
+	r.Format = journalFormat
+	r.Sum = r.sum()
+	if err := s.store(r); err != nil {
+		return fmt.Errorf("writing journal: %w", err)
+	}
+	s.journal, s.damaged = r, nil
+	return nil
+}
+
+func (s *Session) store(r record) error {
+	if r.State == idle && len(r.Failed) == 0 {
+		if err := s.fsys.Remove(s.in(journalFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return syncDir(s.fsys, s.work)
+	}
+	raw, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(s.fsys, s.work, journalFile, raw); err != nil {
+		return err
+	}
+	return syncDir(s.fsys, ".") // the work directory may be new
+}
+
+// settled is what is left of r to say when nothing is installed or on probation.
+func (r record) settled() record { return record{Failed: r.Failed} }
+
+// undone is what the journal said before r was begun.
+func (r record) undone() record {
+	if r.Before == nil {
+		return r.settled()
+	}
+	before := *r.Before
+	before.Failed = r.Failed
+	return before
+}
+
+// begun is the record of a step that leads away from r.
+func (r record) begun(to state) record {
+	next := record{State: to, Failed: r.Failed}
+	if r.State == installed {
+		before := r
+		before.Before, before.Failed, before.Sum = nil, nil, ""
+		next.Before = &before
+	}
+	return next
+}
+
+// fail remembers that the installed version is given up. A start that was
+// interrupted may do it again.
+func (r record) fail(when time.Time) record {
+	r.Failed = slices.DeleteFunc(slices.Clone(r.Failed), func(f Failure) bool { return f.Hash == r.New.Hash })
+	r.Failed = append(r.Failed, Failure{Version: r.New.Version, Hash: r.New.Hash, When: when.UTC().Truncate(time.Second)})
+	if n := len(r.Failed); n > maxFailed {
+		r.Failed = r.Failed[n-maxFailed:]
+	}
+	return r
+}
+
+// Failed tells whether the file with this hash was installed here and given up.
+func (s *Session) Failed(sha256hex string) (Failure, bool) {
+	for _, f := range s.journal.Failed {
+		if f.Hash == sha256hex {
+			return f, true
+		}
+	}
+	return Failure{}, false
+}
+
+// contentOf hashes f, unless it is what the journal says is installed.
+func (s *Session) contentOf(f *os.File, info fs.FileInfo) (content, error) {
+	if n := s.journal.New; s.journal.State == installed && n.is(info) {
+		return n, nil
+	}
+	hash, err := hashOf(f)
+	return content{Hash: hash, Size: info.Size(), ModTime: info.ModTime()}, err
+}
+
+// is says, without reading it, that the file still is c.
+func (c content) is(info fs.FileInfo) bool {
+	return c.Hash != "" && c.Size == info.Size() && c.ModTime.Equal(info.ModTime())
+}
+
+// hashOf reads f from its start, and leaves it there.
+func hashOf(f *os.File) (string, error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return "", err
+	}
+	hash := sha256.New()
+	if _, err := io.Copy(hash, f); err != nil {
+		return "", err
+	}
+	_, err := f.Seek(0, io.SeekStart)
+	return hex.EncodeToString(hash.Sum(nil)), err
+}
+
+// holds says whether the file called name has the content, by reading it.
+func (s *Session) holds(name string, c content) (bool, error) {
+	f, info, err := openRegular(s.fsys, name, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotRegular) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	if c.Hash == "" || info.Size() != c.Size {
+		return false, nil
+	}
+	hash, err := hashOf(f)
+	return hash == c.Hash, err
+}
