@@ -50,9 +50,14 @@ type Config struct {
 	slog           *slog.Logger
 	maxSize        int64            // 0: DefaultMaxSize
 	clock          func() time.Time // nil: time.Now
-	idle           time.Duration    // of internal/fetch, zero for its default
-	collecting     bool             // options are still being applied
-	shown          *Config          // the copy that the downloader has
+	smokeTest      *Trial
+	healthCheck    *Trial
+	probation      int
+	retry          string        // a failed version that may be installed again
+	wait           bool          // for the lock
+	idle           time.Duration // of internal/fetch, zero for its default
+	collecting     bool          // options are still being applied
+	shown          *Config       // the copy that the downloader has
 }
 
 // StdLogger is what the updater logs to. *log.Logger and logrus loggers

@@ -52,10 +52,28 @@ var (
 	// ErrNoBackup is a rollback without anything to go back to.
 	ErrNoBackup = install.ErrNoBackup
 
+	// ErrSmokeTest is a new binary that was verified and does not work here. It
+	// was not installed.
+	ErrSmokeTest = errors.New("smoke test failed")
+
+	// ErrHealth is a new binary that did not pass the health check. The old one
+	// is back.
+	ErrHealth = install.ErrHealth
+
+	// ErrFailedBefore is a release whose binary failed its probation on this
+	// machine. Publish another one, or see RetryFailed.
+	ErrFailedBefore = errors.New("this release failed here before")
+
+	// ErrJournal is a damaged record of the last update. See Recover.
+	ErrJournal = install.ErrJournal
+
 	// ErrUnsafeDirectory is a target in a directory where other users could
 	// exchange files. Fix its permissions.
 	ErrUnsafeDirectory = install.ErrUnsafeDirectory
 )
+
+// LockedError is the ErrLocked that tells which process holds the lock.
+type LockedError = install.LockedError
 
 // RollbackFailure is an update that failed and whose old binary could not be
 // put back: Cause is what made the update fail, Err why the way back failed.

@@ -6,6 +6,7 @@ package updater
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -130,7 +131,7 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	c.warn()
-	session, err := install.Begin(ctx, c.TargetFile)
+	session, err := c.session(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("preparing update: %w", err)
 	}
@@ -142,6 +143,10 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	result.Target, result.Signers = session.Target(), v.Signers
+	if failed, ok := session.Failed(v.Release.Hash); ok && c.retry != c.Version {
+		return nil, fmt.Errorf("refusing release %s: %w: version %q was given up at %s, see RetryFailed()",
+			c.Version, ErrFailedBefore, failed.Version, failed.When.Format(time.RFC3339))
+	}
 	if result.Updated = !session.Holds(v.Release.Hash, size(v)); result.Updated {
 		if result.Backup, err = c.install(session, spec, v); err != nil {
 			return nil, err
@@ -173,13 +178,46 @@ func (c *Config) install(session *install.Session, spec *Spec, v *trust.Verified
 	if err != nil {
 		return "", fmt.Errorf("checking the downloaded binary: %w", err)
 	}
+	if err := c.smoke(session, staged); err != nil {
+		return "", err
+	}
 	if err := c.Context().Err(); err != nil {
 		return "", err
 	}
-	if backup, err = session.Commit(staged, install.Plan{Version: c.Version, Previous: c.CurrentVersion}); err != nil {
+	plan := install.Plan{Version: c.Version, Previous: c.CurrentVersion, Probation: c.probation}
+	if c.healthCheck != nil {
+		plan.Check = func() error { return c.healthCheck.Run(c.Context(), session.Target()) }
+	}
+	if backup, err = session.Commit(staged, plan); err != nil {
 		return "", fmt.Errorf("replacing %s: %w", session.Target(), err)
 	}
 	return backup, nil
+}
+
+// smoke runs the verified file before it is installed.
+func (c *Config) smoke(session *install.Session, staged *install.Staged) error {
+	if c.smokeTest == nil {
+		return nil
+	}
+	err := session.Try(staged, func(path string) error { return c.smokeTest.Run(c.Context(), path) })
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrSmokeTest, err)
+	}
+	return nil
+}
+
+// session locks the target, and ends what was interrupted there.
+func (c *Config) session(ctx context.Context) (*install.Session, error) {
+	begin := install.Begin
+	if c.wait {
+		begin = install.BeginWhenFree
+	}
+	s, err := begin(ctx, c.TargetFile)
+	if err != nil {
+		return nil, err
+	}
+	c.noteRecovery(s.Recovered())
+	return s, nil
 }
 
 // size is that of the binary; a document of v0.1.0 does not tell.
@@ -210,11 +248,15 @@ func (u *Updater) Rollback(ctx context.Context) error {
 		return err
 	}
 	defer end()
-	return u.config.rollback()
+	return u.config.rollback(ctx)
 }
 
-func (c *Config) rollback() error {
-	if err := install.Rollback(c.Context(), c.TargetFile); err != nil {
+func (c *Config) rollback(ctx context.Context) error {
+	session, err := c.session(ctx)
+	if err != nil {
+		return fmt.Errorf("rolling back %s: %w", c.TargetFile, err)
+	}
+	if err := errors.Join(session.Rollback(), session.Close()); err != nil {
 		return fmt.Errorf("rolling back %s: %w", c.TargetFile, err)
 	}
 	c.note(slog.LevelInfo, "rolled back", "target", c.TargetFile)
@@ -249,5 +291,5 @@ func Rollback(opts ...Option) error {
 	if err != nil {
 		return err
 	}
-	return c.rollback()
+	return c.rollback(context.Background())
 }

@@ -3,7 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command selfupdate is the smallest program that replaces itself: it says
-// which version it is and, when told to, installs another one and becomes it.
+// which version it is and, when told to, installs another one and becomes it. A
+// version that does not come as far as saying so goes away by itself.
 //
 //	selfupdate                  says its version
 //	selfupdate update VERSION   installs that version and starts it
@@ -15,6 +16,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -39,16 +41,40 @@ func main() {
 }
 
 func run(args []string) error {
+	if err := recoverUpdate(); err != nil {
+		return err
+	}
 	fmt.Printf("selfupdate %s for %s/%s\n", version, runtime.GOOS, runtime.GOARCH)
 	switch {
 	case len(args) == 0:
-		return nil
+		// This is all there is to do here, so now this version has proved itself.
+		return updater.Confirm(updater.TargetFile(os.Args[0]))
 	case len(args) == 2 && args[0] == "update":
 		return update(args[1])
 	case len(args) == 1 && args[0] == "rollback":
 		return updater.Rollback(updater.TargetFile(os.Args[0]))
 	}
 	return fmt.Errorf("usage: selfupdate [update VERSION | rollback]")
+}
+
+// recoverUpdate ends an update that was interrupted, before anything else is
+// done, and leaves a version that was started too often without confirming.
+func recoverUpdate() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	recovery, err := updater.Recover(updater.TargetFile(os.Args[0]))
+	switch {
+	case errors.Is(err, updater.ErrLocked):
+		// An update is trying this program out just now.
+	case err != nil:
+		// No reason not to run.
+		fmt.Fprintln(os.Stderr, "selfupdate:", err)
+	case recovery.Restored:
+		return restart(self)
+	}
+	return nil
 }
 
 func update(wanted string) error {
@@ -66,6 +92,8 @@ func update(wanted string) error {
 		updater.Version(wanted),
 		updater.PublicKey([]byte(releaseKey)),
 		updater.TargetFile(os.Args[0]),
+		updater.SmokeTest(updater.Trial{Contains: "selfupdate " + wanted}),
+		updater.Probation(3),
 	)
 	if err != nil {
 		if broken := updater.RollbackError(err); broken != nil {

@@ -15,7 +15,7 @@
 //
 // Begin finds the file behind a symlink, takes a lock and makes the private
 // directory .<base>.update beside the file (0700, on the same file system, as
-// rename needs). Commit leaves the old file at <target>.backup, and [Rollback]
+// rename needs). Commit leaves the old file at <target>.backup, and Session.Rollback
 // puts that back.
 //
 // An error means that target, mode, owner, an older backup and the directory
@@ -44,8 +44,8 @@
 //	2 owner, then mode, forced out       as before  old      as before  the same
 //	3 second name of the old file        as before  old      as before  the same
 //	4 journal                            swapping   old      as before  undoes: journal as before
-//	5 older backup → previous-*          swapping   old      none       undoes: previous-* → .backup
-//	6 second name → .backup, forced out  swapping   old      old        undoes: removes .backup, then as 5
+//	5 older backup → previous-*          swapping   old      none       undoes; previous-* → .backup
+//	6 second name → .backup, forced out  swapping   old      old        undoes: removes .backup, as 5
 //	7 staged file → target, forced out   swapping   new      old        finishes: 9; if a check is owed undoes
 //	8 health check                       swapping   new      old        undoes: .backup → target, then as 6
 //	9 journal                            installed  new      old        counts a start on probation

@@ -10,6 +10,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -76,6 +77,16 @@ func update(t *testing.T, target string, content []byte) (backup string) {
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 	return backup
+}
+
+func Rollback(ctx context.Context, target string) error { return rollback(ctx, target, openRoot) }
+
+func rollback(ctx context.Context, target string, open func(dir string) (fsys, error)) error {
+	s, err := begin(ctx, target, false, open)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.Rollback(), s.Close())
 }
 
 func requireFile(t *testing.T, path string, content []byte) {

@@ -151,7 +151,12 @@ func (s *Session) recover() error {
 	}
 	if isNew && j.Check {
 		// Whether it would have passed nobody knows.
-		if err := s.reinstate(j); err != nil {
+		err := s.reinstate(j)
+		if errors.Is(err, ErrNoBackup) {
+			// What cannot be undone is done, and that is said once.
+			return errors.Join(err, s.write(j.done()))
+		}
+		if err != nil {
 			return err
 		}
 		isNew, s.recovered.Restored = false, true
@@ -214,35 +219,30 @@ func (s *Session) reinstate(j record) error {
 	return s.swap(stage.name, stage.info, keep)
 }
 
-// undoSwap leaves at the backup's name what was there before the update.
+// undoSwap takes our backup away. The older one then is put back by clean.
 func (s *Session) undoSwap(j record) error {
-	if j.Keep == "" {
-		ours, err := s.holds(s.backup(), j.Old)
-		if err != nil {
+	if j.Keep != "" {
+		return s.write(j.undone()) // the backup was not touched
+	}
+	ours, err := s.holds(s.backup(), j.Old)
+	if err != nil {
+		return err
+	}
+	if ours && j.Older != "" {
+		// If it was not moved away this is the older one, with the same content.
+		_, err := s.fsys.Lstat(s.in(j.Older))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		older := j.Older != ""
-		if older {
-			_, err := s.fsys.Lstat(s.in(j.Older))
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			older = err == nil
-		}
-		// An older backup that was not moved yet may have the same content.
-		if ours && (older || j.Older == "") {
-			if err := s.fsys.Remove(s.backup()); err != nil {
-				return err
-			}
-		}
-		if older {
-			if err := s.fsys.Rename(s.in(j.Older), s.backup()); err != nil {
-				return err
-			}
-		}
-		if err := syncDir(s.fsys, "."); err != nil {
+		ours = err == nil
+	}
+	if ours {
+		if err := s.fsys.Remove(s.backup()); err != nil {
 			return err
 		}
+	}
+	if err := syncDir(s.fsys, "."); err != nil {
+		return err
 	}
 	return s.write(j.undone())
 }

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ type stopping struct {
 	prepare  func(t *testing.T, target string) // what is there before
 	plan     Plan
 	rollback bool
-	undo     bool   // a stop after the swap undoes it, as a health check was owed
+	checked  bool   // the health check is one that passes
 	backup   []byte // what .backup holds when the update is finished
 	before   []byte // what it held before, nil for none
 }
@@ -56,10 +57,10 @@ var stoppings = map[string]stopping{
 	"older backup":            {prepare: older, backup: oldBytes, before: goodBytes},
 	"renamed aside":           {aside: true, prepare: older, backup: oldBytes, before: goodBytes},
 	"probation":               {plan: Plan{Version: "2", Probation: 2}, backup: oldBytes},
-	"health check":            {plan: Plan{Check: func() error { return nil }}, undo: true, backup: oldBytes, prepare: older, before: goodBytes},
-	"health check, aside":     {aside: true, plan: Plan{Check: func() error { return nil }}, undo: true, backup: oldBytes, prepare: older, before: goodBytes},
+	"health check":            {checked: true, backup: oldBytes, prepare: older, before: goodBytes},
+	"health check, aside":     {aside: true, checked: true, backup: oldBytes, prepare: older, before: goodBytes},
 	"while on probation":      {prepare: onProbation, backup: goodBytes, before: goodBytes},
-	"on probation, and check": {prepare: onProbation, plan: Plan{Check: func() error { return nil }}, undo: true, backup: goodBytes, before: goodBytes},
+	"on probation, and check": {prepare: onProbation, checked: true, backup: goodBytes, before: goodBytes},
 	"on probation, aside":     {aside: true, prepare: onProbation, backup: goodBytes, before: goodBytes},
 	"rollback":                {rollback: true, prepare: hasUpdated, before: newBytes},
 	"rollback, aside":         {aside: true, rollback: true, prepare: hasUpdated, before: newBytes},
@@ -94,9 +95,15 @@ func (w stopping) run(t *testing.T, target string, stop int) (stopped bool, err 
 	if err != nil {
 		return stopped, err
 	}
+	if w.checked {
+		w.plan.Check = func() error { return os.WriteFile(healthy(target), nil, 0o600) }
+	}
 	_, err = s.Commit(st, w.plan)
 	return stopped, err
 }
+
+// healthy exists once the health check has passed.
+func healthy(target string) string { return filepath.Dir(target) + ".healthy" }
 
 func (w stopping) target(t *testing.T) string {
 	t.Helper()
@@ -107,8 +114,8 @@ func (w stopping) target(t *testing.T) string {
 	return target
 }
 
-// asRecovered is the way the program's next start recovers, and is the part of
-// the table of the package documentation that can be seen from outside.
+// requireWhole is the part of the table in the package documentation that can be
+// seen from outside.
 func (w stopping) requireWhole(t *testing.T, target string, reported error, what string) {
 	t.Helper()
 	got, err := os.ReadFile(target)
@@ -123,6 +130,9 @@ func (w stopping) requireWhole(t *testing.T, target string, reported error, what
 	switch sum(got) {
 	case sum(newBytes):
 		require.Equal(t, string(w.backup), string(backup), what)
+		if w.checked {
+			require.FileExists(t, healthy(target), what)
+		}
 	case sum(oldBytes):
 		require.Error(t, reported, "%s: success was reported", what)
 		require.Equal(t, string(w.before), string(backup), what)
@@ -186,6 +196,50 @@ func recoverAs(t *testing.T, target string, aside bool, stop int) (done bool, er
 	}
 	err = s.Close()
 	return done, err
+}
+
+// Names are forced out before the journal says that they are there, or gone.
+func TestRecoverOrder(t *testing.T) {
+	for name, tc := range map[string]struct {
+		stop string // the world stops once this has its name
+		want []string
+	}{
+		"finished": {"tool", []string{"sync directory", "sync write", "rename journal.json"}},
+		"undone":   {"tool.backup", []string{"sync directory", "remove tool.backup", "sync directory", "sync write", "rename journal.json"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := newTarget(t)
+			require.NoError(t, os.WriteFile(target, goodBytes, 0o755))
+			update(t, target, oldBytes)
+			require.NoError(t, os.Remove(target+".backup"))
+			dead := false
+			f := &faulty{before: func(string, string) error {
+				if dead {
+					return errFault
+				}
+				return nil
+			}, after: func(op, name string) error {
+				dead = dead || op == "rename" && name == tc.stop
+				return nil
+			}}
+			require.Error(t, f.run(target, false))
+
+			var order []string
+			log := &faulty{after: func(op, name string) error {
+				kind, _, _ := strings.Cut(filepath.Base(name), "-")
+				if filepath.Clean(name) == filepath.Dir(target) {
+					kind = "directory"
+				}
+				if op == "sync" || op == "rename" || op == "remove" {
+					order = append(order, op+" "+kind)
+				}
+				return nil
+			}}
+			_, err := recoverTarget(t.Context(), target, log.open, time.Now)
+			require.NoError(t, err)
+			require.Equal(t, tc.want, order[:len(tc.want)])
+		})
+	}
 }
 
 func TestRecoverCountsStarts(t *testing.T) {
@@ -256,6 +310,46 @@ func TestProbationEndsWithAnotherFile(t *testing.T) {
 	requireFile(t, target+".backup", goodBytes)
 }
 
+// Nor is it given up for what was there before it.
+func TestUpdateOfAnotherFileWhileOnProbation(t *testing.T) {
+	target := newTarget(t)
+	onProbation(t, target)
+	require.NoError(t, os.Remove(target))
+	require.NoError(t, os.WriteFile(target, []byte("from a package"), 0o755))
+	update(t, target, newBytes)
+	requireFile(t, target+".backup", []byte("from a package"))
+}
+
+// The update is on disk, and what Recover makes of it is what was reported.
+func TestLastJournalFails(t *testing.T) {
+	for name, checked := range map[string]bool{"no check": false, "checked": true} {
+		t.Run(name, func(t *testing.T) {
+			target, writes := newTarget(t), 0
+			f := &faulty{before: func(op, name string) error {
+				if op == "rename" && filepath.Base(name) == journalFile {
+					if writes++; writes == 2 {
+						return errFault
+					}
+				}
+				return nil
+			}}
+			s, err := begin(t.Context(), target, false, f.open)
+			require.NoError(t, err)
+			plan, want := Plan{}, newBytes
+			if checked {
+				plan.Check, want = func() error { return nil }, oldBytes
+			}
+			_, err = s.Commit(stage(t, s, newBytes), plan)
+			require.Equal(t, checked, err != nil)
+			require.NoError(t, s.Close())
+			requireFile(t, target, want)
+			_, err = Recover(t.Context(), target)
+			require.NoError(t, err)
+			requireFile(t, target, want)
+		})
+	}
+}
+
 // A version that has to go and cannot stays, and that is said once.
 func TestProbationWithoutBackup(t *testing.T) {
 	for name, spoil := range map[string]func(path string) error{
@@ -306,6 +400,37 @@ func TestHealthCheckPutsTheOldFileBack(t *testing.T) {
 			require.Equal(t, before, snapshot(t, filepath.Dir(target)))
 		})
 	}
+}
+
+// An update whose check is owed and that cannot be undone stays. That is said
+// once, and stands in nobody's way.
+func TestCheckIsOwedAndBackupDamaged(t *testing.T) {
+	target := newTarget(t)
+	s, err := Begin(t.Context(), target)
+	require.NoError(t, err)
+	stop := errors.New("stop")
+	require.PanicsWithError(t, "stop", func() {
+		_, _ = s.Commit(stage(t, s, newBytes), Plan{Check: func() error { panic(stop) }})
+	})
+	require.NoError(t, s.lock.Release())
+	require.NoError(t, os.WriteFile(target+".backup", []byte("something else"), 0o755))
+	_, err = Recover(t.Context(), target)
+	require.ErrorIs(t, err, ErrNoBackup)
+	requireFile(t, target, newBytes)
+	_, err = Recover(t.Context(), target)
+	require.NoError(t, err)
+	update(t, target, goodBytes)
+}
+
+func TestFailuresAreBounded(t *testing.T) {
+	var r record
+	for i := range 2 * maxFailed {
+		r.New = content{Version: fmt.Sprint(i), Hash: fmt.Sprint(i)}
+		r = r.fail(time.Now()).fail(time.Now())
+	}
+	require.Len(t, r.Failed, maxFailed)
+	require.Equal(t, fmt.Sprint(2*maxFailed-1), r.Failed[maxFailed-1].Version)
+	require.Equal(t, fmt.Sprint(maxFailed), r.Failed[0].Version, "the oldest go, and none is there twice")
 }
 
 // A journal that is damaged is told, and stands in nobody's way.

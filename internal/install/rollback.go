@@ -5,23 +5,18 @@
 package install
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 )
 
-// Rollback puts the backup of target back in its place; the backup is used up.
-// An error leaves both as they were, or is a *RollbackFailure.
-func Rollback(ctx context.Context, target string) error { return rollback(ctx, target, openRoot) }
-
-func rollback(ctx context.Context, target string, open func(dir string) (fsys, error)) (err error) {
-	s, err := begin(ctx, target, false, open)
-	if err != nil {
-		return err
+// Rollback puts the backup back in the target's place; the backup is used up. An
+// error leaves both as they were, or is a *RollbackFailure.
+func (s *Session) Rollback() error {
+	if s.closed {
+		return errClosed
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
 	return s.rollback()
 }
 

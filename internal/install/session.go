@@ -282,6 +282,9 @@ func (s *Session) in(name string) string { return filepath.Join(s.work, name) }
 
 func (s *Session) backup() string { return s.base + ".backup" }
 
+// Recovered is what Begin found to be interrupted, and ended.
+func (s *Session) Recovered() Recovery { return s.recovered }
+
 // Target is the path of the file that is replaced, without symlinks.
 func (s *Session) Target() string { return filepath.Join(s.dir, s.base) }
 

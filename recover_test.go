@@ -1,0 +1,197 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package updater_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/internal/install"
+)
+
+// The whole life of a bad release: it starts three times and is never confirmed.
+func TestProbationGivesAReleaseUp(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	require.NoError(t, updater.Apply(w.options(updater.Probation(2))...))
+	w.holds(newContent)
+	for start := 1; start <= 2; start++ {
+		r, err := updater.Recover(updater.TargetFile(w.target))
+		require.NoError(t, err)
+		require.Equal(t, &updater.Recovery{Starts: start, Limit: 2}, r)
+		w.holds(newContent)
+	}
+	r, err := updater.Recover(updater.TargetFile(w.target))
+	require.NoError(t, err)
+	require.True(t, r.Restored)
+	require.Equal(t, "1.2.3", r.Failed)
+	w.holds(oldContent)
+
+	before := w.snapshot()
+	require.ErrorIs(t, updater.Apply(w.options()...), updater.ErrFailedBefore)
+	require.ErrorIs(t, updater.Apply(w.options(updater.RetryFailed("1.2.4"))...), updater.ErrFailedBefore)
+	require.Equal(t, before, w.snapshot())
+	require.NoError(t, updater.Apply(w.options(updater.RetryFailed("1.2.3"))...))
+	w.holds(newContent)
+}
+
+// A release of the same version with another binary is not the one that failed.
+func TestRepairedReleaseIsInstalled(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	require.NoError(t, updater.Apply(w.options(updater.Probation(1))...))
+	for range 2 {
+		_, err := updater.Recover(updater.TargetFile(w.target))
+		require.NoError(t, err)
+	}
+	w.holds(oldContent)
+	repaired := newRelease(t, "1.2.3", []byte("repaired"))
+	repaired.doc.Released = now
+	w.publish("1.2.3", repaired)
+	require.NoError(t, updater.Apply(w.options()...))
+	w.holds("repaired")
+}
+
+func TestConfirmEndsProbation(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	u, err := updater.New(w.options(updater.Probation(1))...)
+	require.NoError(t, err)
+	require.NoError(t, u.Confirm(t.Context()), "nothing is on probation yet")
+	_, err = u.Apply(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, u.Confirm(t.Context()))
+	for range 3 {
+		r, err := u.Recover(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, &updater.Recovery{}, r)
+	}
+	w.holds(newContent)
+	require.NoError(t, updater.Confirm(updater.TargetFile(w.target)))
+}
+
+// While a version is on probation the backup is the last one that was not, and
+// the next update does not take it away.
+func TestUpdateWhileOnProbationKeepsTheGoodBackup(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte("bad")))
+	require.NoError(t, updater.Apply(w.options(updater.Probation(5))...))
+	w.publish("1.2.4", newRelease(t, "1.2.4", []byte("bad too")))
+	require.NoError(t, updater.Apply(w.options(updater.Version("1.2.4"), updater.CurrentVersion("1.2.3"), updater.Probation(1))...))
+	w.holds("bad too")
+	for range 2 {
+		_, err := updater.Recover(updater.TargetFile(w.target))
+		require.NoError(t, err)
+	}
+	w.holds(oldContent)
+}
+
+func TestTrials(t *testing.T) {
+	sick := errors.New("it does not answer")
+	fails := updater.Trial{Func: func(context.Context, string) error { return sick }}
+	for name, tc := range map[string]struct {
+		option updater.Option
+		err    error
+	}{
+		"smoke test passes":    {updater.SmokeTest(updater.Trial{Contains: "new program"}), nil},
+		"smoke test fails":     {updater.SmokeTest(updater.Trial{Contains: "another program"}), updater.ErrSmokeTest},
+		"own smoke test fails": {updater.SmokeTest(fails), updater.ErrSmokeTest},
+		"health check passes":  {updater.HealthCheck(updater.Trial{Contains: "new program"}), nil},
+		"health check fails":   {updater.HealthCheck(updater.Trial{Contains: "another program"}), updater.ErrHealth},
+		"own check fails":      {updater.HealthCheck(fails), updater.ErrHealth},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			script := "#!/bin/sh\necho the new program\n"
+			w.publish("1.2.3", newRelease(t, "1.2.3", []byte(script)))
+			before := w.snapshot()
+			err := updater.Apply(w.options(tc.option)...)
+			require.ErrorIs(t, err, tc.err)
+			require.NoError(t, updater.RollbackError(err))
+			if tc.err != nil {
+				require.Equal(t, before, w.snapshot())
+			} else {
+				w.holds(script)
+			}
+		})
+	}
+}
+
+// What is tried out cannot be run by anybody else, and is in its place only when
+// its health is checked.
+func TestWhereTrialsAreRun(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	var order []string
+	smoke := updater.SmokeTest(updater.Trial{Func: func(_ context.Context, path string) error {
+		order = append(order, "smoke")
+		w.holds(oldContent)
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o700), info.Mode())
+		got, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, newContent, string(got))
+		return nil
+	}})
+	health := updater.HealthCheck(updater.Trial{Func: func(_ context.Context, path string) error {
+		order = append(order, "health")
+		require.Equal(t, w.target, path)
+		w.holds(newContent)
+		return nil
+	}})
+	require.NoError(t, updater.Apply(w.options(smoke, health)...))
+	require.Equal(t, []string{"smoke", "health"}, order)
+}
+
+func TestWaitForLock(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	held, err := install.Begin(t.Context(), w.target)
+	require.NoError(t, err)
+	err = updater.Apply(w.options()...)
+	require.ErrorIs(t, err, updater.ErrLocked)
+	var locked *updater.LockedError
+	require.ErrorAs(t, err, &locked)
+	require.Equal(t, os.Getpid(), locked.PID)
+
+	u, err := updater.New(w.options(updater.WaitForLock())...)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err = u.Apply(ctx)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorIs(t, err, updater.ErrLocked)
+
+	done := make(chan error)
+	go func() {
+		_, err := u.Apply(t.Context())
+		done <- err
+	}()
+	require.NoError(t, held.Close())
+	require.NoError(t, <-done)
+	w.holds(newContent)
+}
+
+func TestInstallOptionsAreChecked(t *testing.T) {
+	for name, option := range map[string]updater.Option{
+		"no starts":         updater.Probation(0),
+		"negative starts":   updater.Probation(-1),
+		"retry of a path":   updater.RetryFailed("../x"),
+		"negative time":     updater.SmokeTest(updater.Trial{Timeout: -1}),
+		"negative duration": updater.HealthCheck(updater.Trial{Timeout: -1}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := updater.New(newWorld(t).options(option)...)
+			require.ErrorIs(t, err, updater.ErrConfig)
+		})
+	}
+}
