@@ -163,7 +163,7 @@ func (s system) apk(ctx context.Context, names []string) (*owned, error) {
 			case strings.HasPrefix(line, "P:"):
 				pkg = line[2:]
 			case strings.HasPrefix(line, "F:"):
-				dir = "/" + line[2:] + "/"
+				dir = strings.TrimSuffix("/"+line[2:], "/") + "/"
 			case strings.HasPrefix(line, "R:") && slices.Contains(names, dir+line[2:]):
 				return &owned{"apk", pkg, "apk upgrade"}, nil
 			}

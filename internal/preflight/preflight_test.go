@@ -171,8 +171,8 @@ func TestRoom(t *testing.T) {
 
 // What a person reads, and that a file's name cannot write to the terminal.
 func TestErrorText(t *testing.T) {
-	e := &Error{Reason: ReasonReadOnly, Path: "/a\x1b[31m", Detail: "seen", Advice: "mount it", Err: syscall.EROFS}
-	require.EqualError(t, e, `"/a\x1b[31m": read-only file system: seen: `+syscall.EROFS.Error()+` (mount it)`)
+	e := &Error{Reason: ReasonReadOnly, Path: "/a\x1b[31m", Detail: "seen", Advice: "mount it", Err: syscall.EIO}
+	require.EqualError(t, e, `"/a\x1b[31m": read-only file system: seen: `+syscall.EIO.Error()+` (mount it)`)
 	e.Detail, e.Err = "", nil
 	require.EqualError(t, e, `"/a\x1b[31m": read-only file system (mount it)`)
 }
