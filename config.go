@@ -58,6 +58,7 @@ type Config struct {
 	idle           time.Duration // of internal/fetch, zero for its default
 	collecting     bool          // options are still being applied
 	shown          *Config       // the copy that the downloader has
+	inUse          *bool         // of that copy: an Updater is not done with it
 }
 
 // StdLogger is what the updater logs to. *log.Logger and logrus loggers
@@ -120,12 +121,17 @@ func (c *Config) complete() error {
 	// functions of *Config, so it could apply InsecureAllowUnsigned to ours.
 	shown := *c
 	shown.PublicKey, shown.header = slices.Clone(c.PublicKey), c.header.Clone()
+	shown.inUse = new(true)
 	c.shown = &shown
 	if err := guard("Configure", func() error { return c.Downloader.Configure(&shown) }); err != nil {
+		c.release()
 		return fmt.Errorf("%w: configuring the downloader: %w", ErrConfig, err)
 	}
 	return nil
 }
+
+// release lets go of the downloader, for the next Updater.
+func (c *Config) release() { *c.shown.inUse = false }
 
 // Validate confirms that the configuration meets the minimum requirements,
 // which include sound keys: [ErrNoPublicKey], trust.ErrBadKey and

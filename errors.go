@@ -39,7 +39,7 @@ var (
 	ErrTooLarge = fetch.ErrTooLarge
 
 	// ErrStalled is a repository that sends too little to wait for: less than
-	// 64 bytes a second on average over 30 seconds. Retry later.
+	// 512 bytes a second on average over 30 seconds. Retry later.
 	ErrStalled = fetch.ErrStalled
 
 	// ErrRedirect is a redirect that is not followed: from https to http, to

@@ -36,7 +36,9 @@ import (
 // It never follows a redirect from https to http, sends the option Header to
 // the repository's own origin only, gives up on a server that sends too little
 // to wait for, and stops reading at the signed length. Its methods must not be
-// called concurrently on one value; the core does not.
+// called concurrently on one value; the core does not. One value serves one
+// [Updater]: [New] refuses what another has. Calls of [FetchSpec] and [Apply]
+// may share one, in turn.
 type HTTPDownloader struct {
 	cfg    *Config
 	client *fetch.Client
@@ -44,6 +46,10 @@ type HTTPDownloader struct {
 
 // Configure implements Downloader
 func (h *HTTPDownloader) Configure(c *Config) error {
+	// Else the first Updater would ask where the second does, with its headers.
+	if c.inUse != nil && h.cfg != nil && h.cfg.inUse != nil && *h.cfg.inUse && h.cfg.inUse != c.inUse {
+		return errors.New("this HTTPDownloader is another Updater's, give each its own")
+	}
 	h.cfg, h.client = c, nil
 	if c.SourceRepo == "" {
 		return nil // a caller that configures first and fills in later
@@ -73,7 +79,7 @@ func (h *HTTPDownloader) FetchSpec() (*Spec, error) {
 	if err := h.connect(); err != nil {
 		return nil, err
 	}
-	u, err := h.url("release.json")
+	u, err := h.cfg.url("release.json")
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +93,7 @@ func (h *HTTPDownloader) FetchSpec() (*Spec, error) {
 	}
 	// A path outside the grammar gets no URL; verification says why.
 	if trust.CheckPath(spec.BinaryPath) == nil {
-		spec.BinaryURI, err = h.url(spec.BinaryPath)
+		spec.BinaryURI, err = h.cfg.url(spec.BinaryPath)
 	}
 	return spec, err
 }
@@ -145,7 +151,7 @@ func (h *HTTPDownloader) download(a *trust.Artifact, packed *os.File) error {
 	if a.Size > h.cfg.sizeLimit() {
 		return fmt.Errorf("%w: an artifact of %d bytes, MaxSize() is %d", ErrTooLarge, a.Size, h.cfg.sizeLimit())
 	}
-	u, err := h.url(a.Path)
+	u, err := h.cfg.url(a.Path)
 	if err != nil {
 		return err
 	}
@@ -229,12 +235,12 @@ func (h *HTTPDownloader) report(phase Phase, total int64) func(done int64) {
 
 // url is the address of a file of the release. path has the grammar of
 // trust.CheckPath, and so have the configuration's parts.
-func (h *HTTPDownloader) url(path string) (*url.URL, error) {
-	u, err := repoURL(h.cfg.SourceRepo)
+func (c *Config) url(path string) (*url.URL, error) {
+	u, err := repoURL(c.SourceRepo)
 	if err != nil {
 		return nil, err
 	}
-	full := strings.Join([]string{h.cfg.Version, h.cfg.OperatingSystem, h.cfg.Architecture, path}, "/")
+	full := strings.Join([]string{c.Version, c.OperatingSystem, c.Architecture, path}, "/")
 	// Object stores read a plus sign in a path as a space unless it is escaped.
 	escaped := strings.TrimSuffix(u.EscapedPath(), "/") + "/" + strings.ReplaceAll(full, "+", "%2B")
 	// Of the escaped form, because a path may end in an escaped slash.

@@ -57,6 +57,25 @@ func (s *Spec) UnmarshalJSON(document []byte) error {
 	return nil
 }
 
+// MarshalJSON writes the document that s was read from, so that a Spec that was
+// stored or sent on can be verified where it is read again, and fails when s was
+// changed since: a signature does not cover that. BinaryURI is left out; it is
+// computed anew. A Spec without a document is written as in v0.1.0.
+func (s Spec) MarshalJSON() ([]byte, error) {
+	if s.document == "" {
+		type fields Spec
+		return json.Marshal(fields(s))
+	}
+	read := Spec{}
+	if err := read.UnmarshalJSON([]byte(s.document)); err != nil {
+		return nil, err
+	}
+	if read.BinaryURI = s.BinaryURI; read != s {
+		return nil, errors.New("the Spec is not what its document says")
+	}
+	return []byte(s.document), nil
+}
+
 // verify checks a Spec from a downloader against the configuration and what is
 // remembered: rows 1 to 7 of the order of checks. It trusts nothing in the
 // Spec but the document, and that only once trust.Verify returned.
@@ -102,7 +121,8 @@ func (c *Config) verify(spec *Spec) (*trust.Verified, error) {
 }
 
 // fetchSpec asks the downloader for the document and verifies it. The Spec it
-// returns holds nothing that was not verified.
+// returns is what the verified document says, but for BinaryURI: that is the
+// downloader's own word, for nobody but the downloader.
 func (c *Config) fetchSpec() (*Spec, *trust.Verified, error) {
 	var got *Spec
 	err := guard("FetchSpec", func() (err error) {
@@ -115,17 +135,19 @@ func (c *Config) fetchSpec() (*Spec, *trust.Verified, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("fetching release %s: %w", c.Version, err)
 	}
-	v, err := c.verify(got)
+	own := *got // the downloader keeps its pointer
+	v, err := c.verify(&own)
 	if err != nil {
 		return nil, nil, err
 	}
-	return &Spec{
-		BinaryPath: v.Release.Binary,
-		BinaryURI:  got.BinaryURI,
-		Sha256Hash: v.Release.Hash,
-		Signature:  got.Signature,
-		document:   got.document,
-	}, v, nil
+	spec := &Spec{}
+	if own.document != "" {
+		if spec, err = ParseSpec([]byte(own.document)); err != nil {
+			return nil, nil, err
+		}
+	}
+	spec.BinaryPath, spec.Sha256Hash, spec.BinaryURI = v.Release.Binary, v.Release.Hash, own.BinaryURI
+	return spec, v, nil
 }
 
 // guard turns a panic of a downloader into a refusal: a program that updates

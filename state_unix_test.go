@@ -57,3 +57,21 @@ func TestUnsafeAncestorIsRefused(t *testing.T) {
 	require.NoError(t, os.Chmod(open, os.ModeSticky|0o777))
 	require.NoError(t, updater.Apply(w.options(updater.TargetFile(target))...))
 }
+
+// An update that stands is not reported as failed, but what is wrong is told.
+func TestTidyingUpThatFailsIsLogged(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	d := &directory{dir: w.repo, binary: []byte(newContent)}
+	require.NoError(t, updater.Apply(w.options(updater.DownloadMethod(d))...))
+	require.NotContains(t, w.log.String(), "tidy up")
+
+	w.publish("1.2.4", newRelease(t, "1.2.4", []byte("newer")))
+	d.fetch = func(_ *updater.Spec, target string) error {
+		require.NoError(t, os.Remove(filepath.Join(filepath.Dir(target), "lock")))
+		return os.WriteFile(target, []byte("newer"), 0o600)
+	}
+	require.NoError(t, updater.Apply(w.options(updater.DownloadMethod(d), updater.Version("1.2.4"))...))
+	w.holds("newer")
+	require.Contains(t, w.log.String(), "warning: could not tidy up")
+}

@@ -135,7 +135,11 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing update: %w", err)
 	}
-	defer session.Close()
+	defer func() {
+		if err := session.Close(); err != nil {
+			c.note(slog.LevelWarn, "could not tidy up after the update", "error", err)
+		}
+	}()
 	// Another process may have installed a newer release before we held the
 	// lock: what was verified then is verified again now (T6).
 	v, err := c.verify(spec)
@@ -264,13 +268,21 @@ func (c *Config) rollback(ctx context.Context) error {
 }
 
 // FetchSpec retrieves the update specification matching opts, and verifies it
+//
+// Its BinaryURI is computed from SourceRepo, whatever the downloader said, and
+// nil when that is no http, https or file URL.
 func FetchSpec(opts ...Option) (*Spec, error) {
 	u, err := New(opts...)
 	if err != nil {
 		return nil, err
 	}
-	spec, _, err := u.config.fetchSpec()
-	return spec, err
+	defer u.config.release()
+	spec, v, err := u.config.fetchSpec()
+	if err != nil {
+		return nil, err
+	}
+	spec.BinaryURI, _ = u.config.url(v.Release.Binary)
+	return spec, nil
 }
 
 // Apply applies a specific update: [New] and [Updater.Apply] in one, without a
@@ -280,6 +292,7 @@ func Apply(opts ...Option) error {
 	if err != nil {
 		return err
 	}
+	defer u.config.release()
 	_, err = u.Apply(context.Background())
 	return err
 }

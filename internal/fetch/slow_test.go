@@ -241,10 +241,10 @@ func TestCancelling(t *testing.T) {
 	})
 }
 
-// paced runs a download of size bytes at so many bytes a second, whose headers
+// paced runs a download of size bytes, so many of them each time, whose headers
 // come after a delay, in a bubble where seconds cost nothing, with the default
 // idle time.
-func paced(t *testing.T, delay time.Duration, size, perSecond int, write func()) (err error) {
+func paced(t *testing.T, delay time.Duration, size, piece int, each time.Duration, write func()) (err error) {
 	synctest.Test(t, func(t *testing.T) {
 		var server sync.WaitGroup
 		defer server.Wait()
@@ -258,9 +258,9 @@ func paced(t *testing.T, delay time.Duration, size, perSecond int, write func())
 				if err != nil {
 					return
 				}
-				for left := size; left > 0; left -= perSecond {
-					time.Sleep(time.Second)
-					_, err := far.Write(make([]byte, min(left, perSecond)))
+				for left := size; left > 0; left -= piece {
+					time.Sleep(each)
+					_, err := far.Write(make([]byte, min(left, piece)))
 					if err != nil {
 						return
 					}
@@ -280,19 +280,20 @@ func paced(t *testing.T, delay time.Duration, size, perSecond int, write func())
 
 func TestHonestSlowLink(t *testing.T) {
 	nothing := func() {}
-	require.NoError(t, paced(t, 0, 600_000, 1000, nothing), "1 kB/s for ten minutes")
-	require.NoError(t, paced(t, 0, 6000, 70, nothing))
-	require.NoError(t, paced(t, defaultIdle-time.Second, 6000, 70, nothing), "headers take a window of their own")
-	require.NoError(t, paced(t, 0, 20, 1, nothing), "done before the idle time is")
+	require.NoError(t, paced(t, 0, 600_000, 1000, time.Second, nothing), "1 kB/s for ten minutes")
+	require.NoError(t, paced(t, 0, 600_000, 16<<10, 16400*time.Millisecond, nothing), "the same in whole TLS records")
+	require.NoError(t, paced(t, 0, 60_000, 550, time.Second, nothing))
+	require.NoError(t, paced(t, defaultIdle-time.Second, 60_000, 550, time.Second, nothing), "headers take a window of their own")
+	require.NoError(t, paced(t, 0, 20, 1, time.Second, nothing), "done before the idle time is")
 
-	require.ErrorIs(t, paced(t, defaultIdle+time.Second, 6000, 70, nothing), ErrStalled)
-	require.ErrorIs(t, paced(t, 0, 6000, 50, nothing), ErrStalled)
-	require.ErrorIs(t, paced(t, 0, 6000, 1, nothing), ErrStalled, "one byte a second")
+	require.ErrorIs(t, paced(t, defaultIdle+time.Second, 60_000, 550, time.Second, nothing), ErrStalled)
+	require.ErrorIs(t, paced(t, 0, 60_000, 500, time.Second, nothing), ErrStalled)
+	require.ErrorIs(t, paced(t, 0, 60_000, 1, time.Second, nothing), ErrStalled, "one byte a second")
 }
 
 // A disk or a person that takes an hour is not the server's fault.
 func TestTimeSpentWritingDoesNotCount(t *testing.T) {
-	require.NoError(t, paced(t, 0, 10_000, 1000, func() { time.Sleep(time.Hour) }))
+	require.NoError(t, paced(t, 0, 10_000, 1000, time.Second, func() { time.Sleep(time.Hour) }))
 }
 
 // A timer that had fired already when it was stopped runs late.
@@ -320,7 +321,7 @@ func TestLateBark(t *testing.T) {
 }
 
 func TestLeastBytes(t *testing.T) {
-	require.EqualValues(t, 1920, leastBytes(defaultIdle))
+	require.EqualValues(t, 15360, leastBytes(defaultIdle))
 	require.EqualValues(t, 1, leastBytes(time.Millisecond))
 }
 

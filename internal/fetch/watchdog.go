@@ -12,9 +12,10 @@ import (
 )
 
 // slowest is how many bytes a second an answer brings at least. A modem is
-// faster; someone who wants to keep us waiting for hours on a signed file of
-// many megabytes is not.
-const slowest = 64
+// faster; someone who wants to keep us waiting for days on a signed file of
+// many megabytes is not. It is half of the slowest honest link, 1 kB/s, because
+// TLS hands on records of up to 16 KiB: one in 30 seconds is just enough.
+const slowest = 512
 
 // watchdog cancels a call when a window of waiting passes in which fewer than
 // least bytes came. Only time between wait and arrived counts, so that a slow

@@ -273,6 +273,25 @@ func TestRecoverCountsStarts(t *testing.T) {
 	require.WithinDuration(t, time.Now(), failed.When, time.Minute)
 	_, ok = s.Failed(sum(oldBytes))
 	require.False(t, ok)
+	_, err = s.Commit(stage(t, s, goodBytes), Plan{})
+	require.NoError(t, err)
+	_, ok = s.Failed(sum(newBytes))
+	require.True(t, ok, "another version makes nobody forget it")
+}
+
+func TestRollbackThatFailsForgetsNothing(t *testing.T) {
+	target := newTarget(t)
+	onProbation(t, target)
+	f := &faulty{before: func(op, name string) error {
+		if op == "rename" && name == "tool" {
+			return errFault
+		}
+		return nil
+	}}
+	require.ErrorIs(t, rollback(t.Context(), target, f.open), errFault)
+	r, err := Recover(t.Context(), target)
+	require.NoError(t, err)
+	require.Equal(t, Recovery{Starts: 1, Limit: 3}, r)
 }
 
 func TestConfirmEndsProbation(t *testing.T) {

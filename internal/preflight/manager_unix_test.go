@@ -1,0 +1,277 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package preflight
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// tree makes files, and symlinks for contents that begin with an arrow.
+func tree(t *testing.T, files map[string]string) system {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(root, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		if to, ok := strings.CutPrefix(text, "-> "); ok {
+			require.NoError(t, os.Symlink(to, path))
+			continue
+		}
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o755))
+	}
+	return system{root: root, goos: "linux"}
+}
+
+// requireOwner asks who owns the file with these names; nobody is "".
+func requireOwner(t *testing.T, s system, want string, names ...string) {
+	t.Helper()
+	e, err := s.managed(t.Context(), names...)
+	require.NoError(t, err)
+	if want == "" {
+		require.Nil(t, e, "%s", names)
+		return
+	}
+	require.NotNil(t, e, "%s", names)
+	require.Equal(t, ReasonPackageManager, e.Reason)
+	require.Equal(t, names[0], e.Path)
+	require.Equal(t, want, e.Detail)
+	require.NotEmpty(t, e.Advice)
+	require.NoError(t, e.Err)
+}
+
+func TestDpkg(t *testing.T) {
+	const info = "var/lib/dpkg/info/"
+	s := tree(t, map[string]string{
+		info + "tool:amd64.list": "/.\n/usr\n/usr/bin\n/usr/bin/tool\n/usr/bin/two words\n/opt/tool/bin/tool\n",
+		info + "old.list":        "/bin/old\n/lib/old/helper\n/usr/sbin/admin",
+		info + "old.md5sums":     "/usr/bin/sums\n",
+		info + "divert.list":     "/usr/bin/perf\n/usr/bin/both\n",
+		info + "wrapper.list":    "/usr/bin/perf\n",
+		info + "local.list":      "/usr/bin/local\n",
+		"var/lib/dpkg/diversions": "/usr/bin/perf\n/usr/bin/perf.real\nwrapper\n" +
+			"/usr/bin/local\n/usr/bin/local.distrib\n:\n" +
+			"/usr/bin/both\n/usr/bin/both.real\nabsent\n",
+		"bin": "-> usr/bin", "sbin": "-> /usr/sbin", "lib": "-> usr/lib",
+	})
+	for name, want := range map[string]string{
+		"/usr/bin/tool":          "tool",
+		"/usr/bin/two words":     "tool",
+		"/usr/bin/too":           "",
+		"/usr/bin/tool2":         "",
+		"/usr/local/bin/tool":    "",
+		"/usr/bin/sums":          "",
+		"/usr/bin/old":           "old",
+		"/usr/lib/old/helper":    "old",
+		"/usr/sbin/admin":        "old", // the last line, without its end
+		"/usr/bin/perf":          "wrapper",
+		"/usr/bin/perf.real":     "divert",
+		"/usr/bin/local":         "", // the administrator's own
+		"/usr/bin/local.distrib": "local",
+		"/usr/bin/both":          "",
+		"/usr/bin/both.real":     "divert",
+	} {
+		if want != "" {
+			want = `owned by package "` + want + `" of dpkg`
+		}
+		requireOwner(t, s, want, name)
+	}
+	// /opt leads to another disk.
+	requireOwner(t, s, "", "/data/opt/tool/bin/tool")
+	requireOwner(t, s, `owned by package "tool" of dpkg`, "/data/opt/tool/bin/tool", "/opt/tool/bin/tool")
+}
+
+// The names that Check asks for: behind a symlinked directory the one that was
+// asked for too, behind a symlinked file not.
+func TestNames(t *testing.T) {
+	target := newTarget(t)
+	dir := filepath.Dir(target)
+	require.NoError(t, os.Symlink(dir, filepath.Join(dir, "dir")))
+	require.NoError(t, os.Symlink("tool", filepath.Join(dir, "file")))
+	for asked, want := range map[string][]string{
+		target:                            {target},
+		filepath.Join(dir, "file"):        {target},
+		filepath.Join(dir, "dir", "tool"): {target, filepath.Join(dir, "dir", "tool")},
+		filepath.Join(dir, "dir", "file"): {target},
+	} {
+		p, problem := find(asked)
+		require.Nil(t, problem)
+		require.Equal(t, want, p.names)
+	}
+}
+
+// The real database, and what it takes to ask it.
+func TestDpkgReal(t *testing.T) {
+	out, err := exec.Command("dpkg", "-S", "/usr/bin/openssl").Output()
+	if err != nil {
+		t.Skip("NOT CHECKED, needs Debian's openssl package")
+	}
+	require.Equal(t, "openssl: /usr/bin/openssl\n", string(out))
+	for _, name := range []string{"/usr/bin/openssl", "/bin/openssl"} {
+		r, err := Check(t.Context(), Question{Target: name})
+		require.NoError(t, err)
+		require.Contains(t, reasons(r.Notices), ReasonPackageManager)
+		require.Contains(t, r.Notices[len(r.Notices)-1].Detail, `owned by package "openssl" of dpkg`)
+		require.Equal(t, "/usr/bin/openssl", r.Target)
+	}
+	r, err := Check(t.Context(), Question{Target: newTarget(t)})
+	require.NoError(t, err)
+	require.NotContains(t, reasons(r.Notices), ReasonPackageManager)
+}
+
+func TestPacman(t *testing.T) {
+	s := tree(t, map[string]string{
+		"var/lib/pacman/local/tool-1.2-3/files": "%FILES%\nusr/\nusr/bin/\nusr/bin/tool\n\n",
+	})
+	requireOwner(t, s, `owned by package "tool-1.2-3" of pacman`, "/usr/bin/tool")
+	requireOwner(t, s, "", "/usr/bin/too")
+}
+
+func TestApk(t *testing.T) {
+	const db = "C:Q1\nP:first\nV:1\nF:usr\nF:usr/bin\nR:first\na:0:0:755\n\n" +
+		"C:Q1\nP:tool\nV:1\nF:bin\nR:tool\nF:usr/bin\nR:second\nF:\nR:rooted\n"
+	for _, path := range []string{"lib/apk/db/installed", "usr/lib/apk/db/installed"} {
+		s := tree(t, map[string]string{path: db})
+		for name, pkg := range map[string]string{
+			"/usr/bin/first": "first", "/bin/tool": "tool", "/usr/bin/second": "tool",
+			"/bin/first": "", "/usr/bin/tool": "", "/usr/bin": "", "/rooted": "tool",
+		} {
+			if pkg != "" {
+				pkg = `owned by package "` + pkg + `" of apk`
+			}
+			requireOwner(t, s, pkg, name)
+		}
+	}
+}
+
+const rpmScript = `#!/bin/sh
+[ "$*" = "-qf --queryformat %{NAME}
+ -- /usr/bin/tool" ] && [ "$HOME" = / ] && [ -z "$RPM_CONFIGDIR" ] && { echo tool; echo second; exit 0; }
+echo "file is not owned by any package"; exit 1
+`
+
+func TestRpm(t *testing.T) {
+	t.Setenv("RPM_CONFIGDIR", "/elsewhere")
+	for _, db := range []string{"var/lib/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/Packages.db", "var/lib/rpm/Packages"} {
+		s := tree(t, map[string]string{db: "", "usr/bin/rpm": rpmScript})
+		requireOwner(t, s, `owned by package "tool" of rpm`, "/usr/bin/tool")
+		requireOwner(t, s, "", "/usr/bin/other")
+	}
+	requireOwner(t, tree(t, map[string]string{"usr/bin/rpm": rpmScript}), "", "/usr/bin/tool")
+	requireOwner(t, tree(t, map[string]string{"var/lib/rpm/rpmdb.sqlite": ""}), "", "/usr/bin/tool")
+}
+
+func TestFreeBSD(t *testing.T) {
+	s := tree(t, map[string]string{
+		"var/db/pkg/local.sqlite": "",
+		"usr/local/sbin/pkg":      "#!/bin/sh\n[ \"$*\" = 'which -q -- /usr/local/bin/tool' ] && echo tool-1.2\n",
+	})
+	requireOwner(t, s, `owned by package "tool-1.2" of pkg`, "/usr/local/bin/tool")
+	requireOwner(t, s, "", "/usr/local/bin/other")
+}
+
+// A manager that is there and does not answer is told, as a policy may want to
+// refuse then.
+func TestManagerSilent(t *testing.T) {
+	for name, files := range map[string]map[string]string{
+		"fails":           {"var/lib/rpm/Packages": "", "usr/bin/rpm": "#!/bin/sh\nexit 3\n"},
+		"unreadable":      {"lib/apk/db/installed/directory": ""},
+		"no diversions":   {"var/lib/dpkg/diversions/directory": ""},
+		"list is no file": {"var/lib/dpkg/info/tool.list/directory": ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, err := tree(t, files).managed(t.Context(), "/usr/bin/tool")
+			require.NoError(t, err)
+			require.NotNil(t, e)
+			require.Equal(t, ReasonPackageManager, e.Reason)
+			require.Error(t, e.Err)
+		})
+	}
+}
+
+// The answer is bounded, and waiting for it ends with the context.
+func TestManagerBounded(t *testing.T) {
+	s := tree(t, map[string]string{
+		"var/lib/rpm/Packages": "", "usr/bin/rpm": "#!/bin/sh\nhead -c 10000000 /dev/zero | tr '\\0' x\n",
+	})
+	o, err := s.rpm(t.Context(), []string{"/usr/bin/tool"})
+	require.NoError(t, err)
+	require.Len(t, o.pkg, 256)
+
+	s = tree(t, map[string]string{"var/lib/rpm/Packages": "", "usr/bin/rpm": "#!/bin/sh\nexec sleep 60\n"})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, err = s.managed(ctx, "/usr/bin/tool")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Less(t, time.Since(start), 10*time.Second)
+}
+
+func TestHomes(t *testing.T) {
+	linux := tree(t, map[string]string{
+		"opt/homebrew/Cellar/tool/1.2/INSTALL_RECEIPT.json": "",
+		"opt/homebrew/Caskroom/app/.metadata/x":             "",
+		"srv/Cellar/mine/1.2/bin/tool":                      "",
+	})
+	flatpak := tree(t, map[string]string{".flatpak-info": ""})
+	windows := system{root: linux.root, goos: "windows"}
+	for _, tc := range []struct {
+		s          system
+		path, want string
+	}{
+		{linux, "/opt/homebrew/Cellar/tool/1.2/bin/tool", `owned by package "tool" of brew`},
+		{linux, "/opt/homebrew/Caskroom/app/3/tool", `owned by package "app" of brew`},
+		{linux, "/srv/Cellar/mine/1.2/bin/tool", ""},
+		{linux, "/snap/tool/x1/bin/tool", `owned by package "tool" of snap`},
+		{linux, "/var/lib/snapd/snap/tool/x1/tool", `owned by package "tool" of snap`},
+		{linux, "/home/me/snap/tool/x1/tool", ""},
+		{linux, "/nix/store/abc-tool-1.2/bin/tool", `owned by package "abc-tool-1.2" of nix`},
+		{linux, "/nix/store/tool", "owned by nix"},
+		{linux, "/gnu/store/abc-tool-1.2/bin/tool", `owned by package "abc-tool-1.2" of guix`},
+		{linux, "/home/nix/store/abc/tool", ""},
+		{linux, "/app/bin/tool", ""},
+		{flatpak, "/app/bin/tool", "owned by flatpak"},
+		{windows, `C:\Program Files\WindowsApps\Tool_1.2_x64\tool.exe`, `owned by package "tool_1.2_x64" of the Microsoft Store`},
+		{windows, `C:\Users\me\scoop\apps\tool\1.2\tool.exe`, `owned by package "tool" of Scoop`},
+		{windows, `C:\ProgramData\chocolatey\lib\tool\tools\tool.exe`, `owned by package "tool" of Chocolatey`},
+		{windows, `C:\Users\me\AppData\Local\Microsoft\WinGet\Packages\Tool.Tool\tool.exe`, `owned by package "tool.tool" of WinGet`},
+		{windows, `C:\Program Files\Tool\tool.exe`, ""},
+	} {
+		requireOwner(t, tc.s, tc.want, tc.path)
+	}
+}
+
+func TestBundle(t *testing.T) {
+	const path = "/Applications/Tool.app/Contents/MacOS/tool"
+	e := system{goos: "darwin"}.bundle(path)
+	require.Equal(t, ReasonBundle, e.Reason)
+	require.Equal(t, "/Applications/Tool.app", e.Path)
+	require.Nil(t, system{goos: "darwin"}.bundle("/usr/local/bin/tool"))
+	require.Nil(t, system{goos: "linux"}.bundle(path))
+}
+
+// The whole of it on this machine, database and all. A file that no package owns
+// takes the longest: every list is read to its end.
+func BenchmarkCheck(b *testing.B) {
+	own := filepath.Join(b.TempDir(), "tool")
+	require.NoError(b, os.WriteFile(own, nil, 0o755))
+	for name, target := range map[string]string{"owned": "/usr/bin/env", "own": own} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				_, err := Check(b.Context(), Question{Target: target, Room: 1 << 20})
+				require.NoError(b, err)
+			}
+		})
+	}
+}

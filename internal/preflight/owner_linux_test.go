@@ -1,0 +1,168 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package preflight
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	nobody = 65534
+	dirEnv = "PREFLIGHT_TEST_DIR"
+)
+
+// asNobody runs the calling test again as user and group nobody with these
+// capabilities, and returns false. In that run it returns true, and dir is the
+// directory that prepare made ready.
+func asNobody(t *testing.T, prepare func(dir string), caps ...uintptr) (dir string, child bool) {
+	t.Helper()
+	if dir := os.Getenv(dirEnv); dir != "" {
+		return dir, true
+	}
+	needRoot(t)
+	// Not t.TempDir, which only its owner can enter.
+	top, err := os.MkdirTemp("", "preflight-test-")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(top) })
+	require.NoError(t, os.Chmod(top, 0o755))
+	dir = filepath.Join(top, "bin")
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	prepare(dir)
+
+	self, err := os.ReadFile("/proc/self/exe")
+	require.NoError(t, err)
+	copied := filepath.Join(top, "preflight.test")
+	require.NoError(t, os.WriteFile(copied, self, 0o755))
+	require.NoError(t, os.Chmod(copied, 0o755))
+	cmd := exec.Command(copied, "-test.run", "^"+t.Name()+"$", "-test.v")
+	cmd.Dir = top
+	cmd.Env = append(os.Environ(), dirEnv+"="+dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Credential:  &syscall.Credential{Uid: nobody, Gid: nobody},
+		AmbientCaps: caps,
+	}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), "--- PASS: "+t.Name())
+	return "", false
+}
+
+func give(t *testing.T, path string, uid, gid int) {
+	t.Helper()
+	require.NoError(t, os.Lchown(path, uid, gid))
+}
+
+func TestNotWritable(t *testing.T) {
+	dir, child := asNobody(t, func(dir string) {
+		for name, mode := range map[string]fs.FileMode{"rwx": 0o700, "r-x": 0o500, "-wx": 0o300, "---": 0} {
+			sub := filepath.Join(dir, name)
+			require.NoError(t, os.Mkdir(sub, 0o700))
+			give(t, sub, nobody, nobody)
+			give(t, program(t, sub, "tool"), nobody, nobody)
+			require.NoError(t, os.Chmod(sub, mode))
+		}
+	})
+	if !child {
+		return
+	}
+	check := func(name string) (*Report, string) {
+		r, err := quiet(t).check(t.Context(), Question{Target: filepath.Join(dir, name, "tool")})
+		require.NoError(t, err)
+		return r, filepath.Join(dir, name)
+	}
+	r, _ := check("rwx")
+	require.Empty(t, r.Problems)
+	for _, name := range []string{"r-x", "-wx"} {
+		r, path := check(name)
+		requireOne(t, r, ReasonNotWritable, path, fs.ErrPermission)
+	}
+	r, path := check("---")
+	requireOne(t, r, ReasonNotWritable, filepath.Join(path, "tool"), fs.ErrPermission)
+}
+
+func TestForeignOwner(t *testing.T) {
+	dir, child := asNobody(t, func(dir string) {
+		for _, sub := range []string{dir, filepath.Join(dir, "setgid")} {
+			require.NoError(t, os.MkdirAll(sub, 0o755))
+			give(t, sub, nobody, 1234)
+			give(t, program(t, sub, "ours"), nobody, nobody)
+			give(t, program(t, sub, "user"), 0, nobody)
+			give(t, program(t, sub, "group"), nobody, 1234)
+		}
+		require.NoError(t, os.Chmod(filepath.Join(dir, "setgid"), 0o755|fs.ModeSetgid))
+	})
+	if !child {
+		return
+	}
+	for name, foreign := range map[string]bool{
+		"ours": false, "user": true, "group": true, "setgid/ours": false, "setgid/user": true, "setgid/group": false,
+	} {
+		path := filepath.Join(dir, name)
+		r := look(t, quiet(t), Question{Target: path})
+		if foreign {
+			requireOne(t, r, ReasonForeignOwner, path, fs.ErrPermission)
+		} else {
+			require.Empty(t, r.Problems, name)
+		}
+	}
+}
+
+// Root's rights come one by one: a group needs the first only.
+func TestForeignOwnerCapabilities(t *testing.T) {
+	dir, child := asNobody(t, func(dir string) {
+		give(t, dir, nobody, nobody)
+		give(t, program(t, dir, "user"), 1234, nobody)
+		give(t, program(t, dir, "group"), nobody, 1234)
+	}, unix.CAP_CHOWN)
+	if !child {
+		return
+	}
+	require.Empty(t, look(t, quiet(t), Question{Target: filepath.Join(dir, "group")}).Problems)
+	path := filepath.Join(dir, "user")
+	requireOne(t, look(t, quiet(t), Question{Target: path}), ReasonForeignOwner, path, fs.ErrPermission)
+}
+
+func TestForeignOwnerPrivileged(t *testing.T) {
+	dir, child := asNobody(t, func(dir string) {
+		require.NoError(t, os.Chmod(dir, 0o777|fs.ModeSticky))
+		give(t, program(t, dir, "tool"), 1234, 1234)
+	}, unix.CAP_CHOWN, unix.CAP_FOWNER)
+	if child {
+		require.Empty(t, look(t, quiet(t), Question{Target: filepath.Join(dir, "tool")}).Problems)
+	}
+}
+
+func TestSticky(t *testing.T) {
+	dir, child := asNobody(t, func(dir string) {
+		require.NoError(t, os.Chmod(dir, 0o777|fs.ModeSticky))
+		give(t, program(t, dir, "tool"), nobody, nobody)
+		give(t, program(t, dir, "tool.backup"), 1234, nobody)
+		own := filepath.Join(dir, "own")
+		require.NoError(t, os.Mkdir(own, 0o755))
+		give(t, own, nobody, nobody)
+		require.NoError(t, os.Chmod(own, 0o777|fs.ModeSticky))
+		give(t, program(t, own, "tool"), nobody, nobody)
+		give(t, program(t, own, "tool.backup"), 1234, nobody)
+	})
+	if !child {
+		return
+	}
+	tool, backup := filepath.Join(dir, "tool"), filepath.Join(dir, "tool.backup")
+	require.Empty(t, look(t, quiet(t), Question{Target: tool}).Problems)
+	requireOne(t, look(t, quiet(t), Question{Target: tool, Beside: []string{backup}}), ReasonSticky, backup, fs.ErrPermission)
+	r := look(t, quiet(t), Question{Target: backup})
+	require.Equal(t, []Reason{ReasonForeignOwner, ReasonSticky}, reasons(r.Problems))
+
+	own := filepath.Join(dir, "own", "tool")
+	require.Empty(t, look(t, quiet(t), Question{Target: own, Beside: []string{own + ".backup"}}).Problems)
+}

@@ -1,0 +1,183 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package updater_test
+
+import (
+	"encoding/json"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/trust"
+)
+
+// A downloader, or a cache between it and the repository, may pass a Spec on as
+// JSON: what the signature covers must survive that, and only that counts.
+func TestSpecSurvivesJSON(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		change func(s *updater.Spec)
+		ok     bool
+	}{
+		{"as it was read", func(*updater.Spec) {}, true},
+		{"with an address", func(s *updater.Spec) { s.BinaryURI = &url.URL{Scheme: "https", Host: "elsewhere.example.net"} }, true},
+		{"with another path", func(s *updater.Spec) { s.BinaryPath += "x" }, false},
+		{"with another hash", func(s *updater.Spec) { s.Sha256Hash = sum([]byte("another program")) }, false},
+		{"with another signature", func(s *updater.Spec) { s.Signature = "" }, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t)
+			r := newRelease(t, "1.2.3", []byte(newContent))
+			r.fields = func(f map[string]any) { f["note"] = "what encoding/json escapes: <&>\u2028" }
+			w.publish("1.2.3", r)
+			d := &directory{dir: w.repo, binary: []byte(newContent)}
+			d.fetchSpec = func() (*updater.Spec, error) {
+				d.fetchSpec = nil
+				spec, err := d.FetchSpec()
+				require.NoError(t, err)
+				tc.change(spec)
+				cached, err := json.Marshal(map[string]any{"spec": *spec})
+				if err != nil {
+					return nil, err
+				}
+				require.NotContains(t, string(cached), "elsewhere")
+				var read struct {
+					Spec *updater.Spec `json:"spec"`
+				}
+				return read.Spec, json.Unmarshal(cached, &read)
+			}
+			err := updater.Apply(w.options(updater.DownloadMethod(d))...)
+			if tc.ok {
+				require.NoError(t, err)
+				w.holds(newContent)
+				return
+			}
+			require.ErrorContains(t, err, "not what its document says")
+			w.holds(oldContent)
+		})
+	}
+}
+
+// Without a document, a Spec is written as v0.1.0 wrote it, and means as little.
+func TestHandMadeSpecIsNothingSignedAfterJSON(t *testing.T) {
+	w := newWorld(t)
+	binary := []byte(newContent)
+	r := newRelease(t, "1.2.3", binary)
+	w.publish("1.2.3", r)
+	uri := &url.URL{Scheme: "https", Host: "elsewhere.example.net", User: url.UserPassword("user", "hunter2")}
+	raw, err := json.Marshal(&updater.Spec{BinaryPath: r.doc.Binary, BinaryURI: uri, Sha256Hash: sum(binary), Signature: "eA=="})
+	require.NoError(t, err)
+	require.NotContains(t, string(raw), "hunter2")
+	var fields struct {
+		Binary, Hash, Signature string
+		URI                     *url.URL
+	}
+	require.NoError(t, json.Unmarshal(raw, &fields))
+	require.Equal(t, []string{r.doc.Binary, sum(binary), "eA=="}, []string{fields.Binary, fields.Hash, fields.Signature})
+	require.Equal(t, uri.Host, fields.URI.Host)
+
+	d := &directory{binary: binary}
+	d.fetchSpec = func() (*updater.Spec, error) { return updater.ParseSpec(raw) }
+	w.refuses(trust.ErrSignature, updater.DownloadMethod(d))
+	spec, err := updater.FetchSpec(w.options(updater.DownloadMethod(d), updater.PublicKey(nil), updater.InsecureAllowUnsigned())...)
+	require.NoError(t, err)
+	require.Equal(t, w.server.URL+"/1.2.3/linux/amd64/"+r.doc.Binary, spec.BinaryURI.String())
+}
+
+// What a caller of FetchSpec gets is computed from what was verified. The
+// downloader gets its own address back, which may be of a kind that only it
+// understands.
+func TestSpecOfADownloaderIsComputedAnew(t *testing.T) {
+	w := newWorld(t)
+	r := newRelease(t, "1.2.3", []byte(newContent))
+	w.publish("1.2.3", r)
+	own := &url.URL{Scheme: "s3", Host: "bucket", Path: "/x"}
+	var handed *updater.Spec
+	lying := func() updater.Option {
+		d := &directory{dir: w.repo}
+		d.fetchSpec = func() (*updater.Spec, error) {
+			d.fetchSpec = nil
+			spec, err := d.FetchSpec()
+			require.NoError(t, err)
+			spec.BinaryPath, spec.BinaryURI, spec.Sha256Hash, spec.Signature = "x", own, "x", "x"
+			return spec, nil
+		}
+		d.fetch = func(spec *updater.Spec, target string) error {
+			handed = spec
+			d.fetch, d.binary = nil, []byte(newContent)
+			return d.FetchBinary(spec, target)
+		}
+		return updater.DownloadMethod(d)
+	}
+	var signed struct{ Signature string }
+	require.NoError(t, json.Unmarshal(r.bytes(t), &signed))
+	for repo, uri := range map[string]string{
+		w.server.URL:                       w.server.URL + "/1.2.3/linux/amd64/" + r.doc.Binary,
+		"https://repo.example.net/a":       "https://repo.example.net/a/1.2.3/linux/amd64/" + r.doc.Binary,
+		"file:///srv/repo":                 "file:///srv/repo/1.2.3/linux/amd64/" + r.doc.Binary,
+		"s3://bucket/what only it can use": "",
+	} {
+		t.Run(repo, func(t *testing.T) {
+			spec, err := updater.FetchSpec(w.options(updater.SourceRepo(repo), lying())...)
+			require.NoError(t, err)
+			require.Equal(t, r.doc.Binary, spec.BinaryPath)
+			require.Equal(t, r.doc.Hash, spec.Sha256Hash)
+			require.Equal(t, signed.Signature, spec.Signature)
+			if uri == "" {
+				require.Nil(t, spec.BinaryURI)
+				return
+			}
+			require.Equal(t, uri, spec.BinaryURI.String())
+		})
+	}
+	require.NoError(t, updater.Apply(w.options(lying())...))
+	w.holds(newContent)
+	require.Equal(t, signed.Signature, handed.Signature)
+	require.Equal(t, r.doc.Hash, handed.Sha256Hash)
+	require.Same(t, own, handed.BinaryURI)
+}
+
+func TestHTTPDownloaderServesOneUpdater(t *testing.T) {
+	w, other := newWorld(t), newWorld(t)
+	for _, world := range []*world{w, other} {
+		world.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	}
+	for name, d := range map[string]updater.Downloader{"itself": &updater.HTTPDownloader{}, "embedded": &spy{}} {
+		t.Run(name, func(t *testing.T) {
+			shared := updater.DownloadMethod(d)
+			_, err := updater.New(w.options(shared, updater.SourceRepo("ftp://example.net"))...)
+			require.ErrorIs(t, err, updater.ErrConfig)
+			require.NotContains(t, err.Error(), "another Updater")
+
+			// v0.1.0's functions were given the same options in turn.
+			for _, repo := range []string{w.server.URL, other.server.URL} {
+				spec, err := updater.FetchSpec(w.options(shared, updater.SourceRepo(repo))...)
+				require.NoError(t, err, "a New that failed has no downloader, and a call that is over neither")
+				require.Contains(t, spec.BinaryURI.String(), repo)
+				require.ErrorIs(t, updater.Apply(w.options(shared, updater.PublicKey(public(testKey(9))))...), trust.ErrSignature)
+			}
+
+			first, err := updater.New(w.options(shared)...)
+			require.NoError(t, err)
+			_, err = updater.New(other.options(shared)...)
+			require.ErrorIs(t, err, updater.ErrConfig)
+			require.ErrorContains(t, err, "another Updater")
+			asked := other.requests.Load()
+			_, err = first.Check(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, asked, other.requests.Load(), "the first goes on where it was")
+		})
+	}
+
+	d := &updater.HTTPDownloader{}
+	for _, world := range []*world{w, other} { // by hand, as v0.1.0 let a program do
+		require.NoError(t, d.Configure(&updater.Config{SourceRepo: world.server.URL, Version: "1.2.3", OperatingSystem: "linux", Architecture: "amd64"}))
+		spec, err := d.FetchSpec()
+		require.NoError(t, err)
+		require.Contains(t, spec.BinaryURI.String(), world.server.URL)
+	}
+}
