@@ -120,7 +120,7 @@ func (c *Config) complete() error {
 	// A copy: a downloader is not trusted with whom to trust. Options are
 	// functions of *Config, so it could apply InsecureAllowUnsigned to ours.
 	shown := *c
-	shown.PublicKey, shown.header = slices.Clone(c.PublicKey), c.header.Clone()
+	shown.PublicKey = slices.Clone(c.PublicKey)
 	shown.inUse = new(true)
 	c.shown = &shown
 	if err := guard("Configure", func() error { return c.Downloader.Configure(&shown) }); err != nil {

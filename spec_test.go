@@ -83,9 +83,19 @@ func TestHandMadeSpecIsNothingSignedAfterJSON(t *testing.T) {
 	d := &directory{binary: binary}
 	d.fetchSpec = func() (*updater.Spec, error) { return updater.ParseSpec(raw) }
 	w.refuses(trust.ErrSignature, updater.DownloadMethod(d))
-	spec, err := updater.FetchSpec(w.options(updater.DownloadMethod(d), updater.PublicKey(nil), updater.InsecureAllowUnsigned())...)
+	unsigned := w.options(updater.DownloadMethod(d), updater.PublicKey(nil), updater.InsecureAllowUnsigned())
+	spec, err := updater.FetchSpec(unsigned...)
 	require.NoError(t, err)
 	require.Equal(t, w.server.URL+"/1.2.3/linux/amd64/"+r.doc.Binary, spec.BinaryURI.String())
+
+	d.fetchSpec = func() (*updater.Spec, error) {
+		return &updater.Spec{BinaryPath: r.doc.Binary, Sha256Hash: sum(binary), Signature: "nobody looked at it"}, nil
+	}
+	spec, err = updater.FetchSpec(unsigned...)
+	require.NoError(t, err)
+	require.Equal(t, r.doc.Binary, spec.BinaryPath)
+	require.Equal(t, sum(binary), spec.Sha256Hash)
+	require.Empty(t, spec.Signature)
 }
 
 // What a caller of FetchSpec gets is computed from what was verified. The
@@ -170,6 +180,9 @@ func TestHTTPDownloaderServesOneUpdater(t *testing.T) {
 			_, err = first.Check(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, asked, other.requests.Load(), "the first goes on where it was")
+
+			// A downloader that embeds ours may point it to a mirror.
+			require.NoError(t, d.Configure(&updater.Config{SourceRepo: other.server.URL}))
 		})
 	}
 

@@ -62,7 +62,7 @@ func TestDpkg(t *testing.T) {
 		info + "local.list":      "/usr/bin/local\n",
 		"var/lib/dpkg/diversions": "/usr/bin/perf\n/usr/bin/perf.real\nwrapper\n" +
 			"/usr/bin/local\n/usr/bin/local.distrib\n:\n" +
-			"/usr/bin/both\n/usr/bin/both.real\nabsent\n",
+			"/usr/bin/both\n/usr/bin/both.real\ntool\n",
 		"bin": "-> usr/bin", "sbin": "-> /usr/sbin", "lib": "-> usr/lib",
 	})
 	for name, want := range map[string]string{
@@ -179,6 +179,10 @@ func TestFreeBSD(t *testing.T) {
 	})
 	requireOwner(t, s, `owned by package "tool-1.2" of pkg`, "/usr/local/bin/tool")
 	requireOwner(t, s, "", "/usr/local/bin/other")
+
+	// Without its database it offers to install itself.
+	require.NoError(t, os.Remove(filepath.Join(s.root, "var/db/pkg/local.sqlite")))
+	requireOwner(t, s, "", "/usr/local/bin/tool")
 }
 
 // A manager that is there and does not answer is told, as a policy may want to
@@ -259,6 +263,12 @@ func TestBundle(t *testing.T) {
 	require.Equal(t, "/Applications/Tool.app", e.Path)
 	require.Nil(t, system{goos: "darwin"}.bundle("/usr/local/bin/tool"))
 	require.Nil(t, system{goos: "linux"}.bundle(path))
+
+	dir := filepath.Join(filepath.Dir(newTarget(t)), "Tool.app", "Contents", "MacOS")
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	r := look(t, system{root: t.TempDir(), goos: "darwin"}, Question{Target: program(t, dir, "tool")})
+	require.Empty(t, r.Problems)
+	require.Equal(t, []Reason{ReasonBundle}, reasons(r.Notices))
 }
 
 // The whole of it on this machine, database and all. A file that no package owns

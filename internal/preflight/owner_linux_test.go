@@ -5,10 +5,12 @@
 package preflight
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 
@@ -18,6 +20,7 @@ import (
 
 const (
 	nobody = 65534
+	second = 4444 // a group that nobody is in here, besides its own
 	dirEnv = "PREFLIGHT_TEST_DIR"
 )
 
@@ -48,7 +51,7 @@ func asNobody(t *testing.T, prepare func(dir string), caps ...uintptr) (dir stri
 	cmd.Dir = top
 	cmd.Env = append(os.Environ(), dirEnv+"="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Credential:  &syscall.Credential{Uid: nobody, Gid: nobody},
+		Credential:  &syscall.Credential{Uid: nobody, Gid: nobody, Groups: []uint32{second}},
 		AmbientCaps: caps,
 	}
 	out, err := cmd.CombinedOutput()
@@ -90,6 +93,33 @@ func TestNotWritable(t *testing.T) {
 	requireOne(t, r, ReasonNotWritable, filepath.Join(path, "tool"), fs.ErrPermission)
 }
 
+// What a setuid program may do is what its effective user may.
+func TestNotWritableEffective(t *testing.T) {
+	needRoot(t)
+	dir := filepath.Dir(newTarget(t))
+	require.NoError(t, os.Chmod(dir, 0o700))
+	result := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends here
+		_, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, nobody, 0, 0)
+		result <- errors.Join(errnoError(errno), mayChange(dir))
+	}()
+	require.NoError(t, <-result)
+	go func() {
+		runtime.LockOSThread()
+		_, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, 0, nobody, 0)
+		result <- errors.Join(errnoError(errno), mayChange(dir))
+	}()
+	require.ErrorIs(t, <-result, syscall.EACCES)
+}
+
+func errnoError(errno syscall.Errno) error {
+	if errno == 0 {
+		return nil
+	}
+	return errno
+}
+
 func TestForeignOwner(t *testing.T) {
 	dir, child := asNobody(t, func(dir string) {
 		for _, sub := range []string{dir, filepath.Join(dir, "setgid")} {
@@ -98,6 +128,7 @@ func TestForeignOwner(t *testing.T) {
 			give(t, program(t, sub, "ours"), nobody, nobody)
 			give(t, program(t, sub, "user"), 0, nobody)
 			give(t, program(t, sub, "group"), nobody, 1234)
+			give(t, program(t, sub, "member"), nobody, second)
 		}
 		require.NoError(t, os.Chmod(filepath.Join(dir, "setgid"), 0o755|fs.ModeSetgid))
 	})
@@ -105,7 +136,8 @@ func TestForeignOwner(t *testing.T) {
 		return
 	}
 	for name, foreign := range map[string]bool{
-		"ours": false, "user": true, "group": true, "setgid/ours": false, "setgid/user": true, "setgid/group": false,
+		"ours": false, "member": false, "user": true, "group": true,
+		"setgid/ours": false, "setgid/user": true, "setgid/group": false,
 	} {
 		path := filepath.Join(dir, name)
 		r := look(t, quiet(t), Question{Target: path})
@@ -153,6 +185,12 @@ func TestSticky(t *testing.T) {
 		require.NoError(t, os.Chmod(own, 0o777|fs.ModeSticky))
 		give(t, program(t, own, "tool"), nobody, nobody)
 		give(t, program(t, own, "tool.backup"), 1234, nobody)
+		group := filepath.Join(dir, "group")
+		require.NoError(t, os.Mkdir(group, 0o755))
+		give(t, group, 0, nobody)
+		require.NoError(t, os.Chmod(group, 0o775))
+		give(t, program(t, group, "tool"), nobody, nobody)
+		give(t, program(t, group, "tool.backup"), 1234, nobody)
 	})
 	if !child {
 		return
@@ -163,6 +201,8 @@ func TestSticky(t *testing.T) {
 	r := look(t, quiet(t), Question{Target: backup})
 	require.Equal(t, []Reason{ReasonForeignOwner, ReasonSticky}, reasons(r.Problems))
 
-	own := filepath.Join(dir, "own", "tool")
-	require.Empty(t, look(t, quiet(t), Question{Target: own, Beside: []string{own + ".backup"}}).Problems)
+	for _, sub := range []string{"own", "group"} {
+		path := filepath.Join(dir, sub, "tool")
+		require.Empty(t, look(t, quiet(t), Question{Target: path, Beside: []string{path + ".backup"}}).Problems, sub)
+	}
 }

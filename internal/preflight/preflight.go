@@ -153,9 +153,6 @@ type system struct {
 }
 
 func (s system) check(ctx context.Context, q Question) (*Report, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	p, problem := find(q.Target)
 	r := &Report{Target: p.target}
 	if problem != nil {

@@ -101,6 +101,16 @@ func TestImmutable(t *testing.T) {
 	}
 }
 
+// A symlink beside the target is replaced itself; what it leads to is not ours.
+func TestImmutableElsewhere(t *testing.T) {
+	needRoot(t)
+	target, other := newTarget(t), newTarget(t)
+	backup := target + ".backup"
+	require.NoError(t, os.Symlink(other, backup))
+	setFlag(t, other, unix.STATX_ATTR_IMMUTABLE)
+	require.Empty(t, look(t, quiet(t), Question{Target: target, Beside: []string{backup}}).Problems)
+}
+
 // setFlag sets an inode flag until unset, or the end of the test.
 func setFlag(t *testing.T, path string, flag int) (unset func()) {
 	t.Helper()
