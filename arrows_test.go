@@ -42,8 +42,7 @@ var arrows = map[string]arrow{
 		other: []string{"golang.org/x/mod/semver", "golang.org/x/sys"},
 	},
 	"trust":              {},
-	"internal/install":   {own: []string{"internal/attrs", "internal/lock"}, other: []string{"golang.org/x/sys"}},
-	"internal/attrs":     {other: []string{"golang.org/x/sys"}},
+	"internal/install":   {own: []string{"internal/lock"}, other: []string{"golang.org/x/sys"}},
 	"internal/fetch":     {other: []string{"golang.org/x/sys"}},
 	"internal/codec":     {},
 	"internal/lock":      {other: []string{"golang.org/x/sys"}},
@@ -80,7 +79,7 @@ var free = []string{"cmd/", "examples/", "bench/"}
 
 // embedded is the half of the map that a program links with the updater.
 var embedded = []string{
-	"", "trust", "internal/attrs", "internal/codec", "internal/fetch", "internal/install", "internal/lock",
+	"", "trust", "internal/codec", "internal/fetch", "internal/install", "internal/lock",
 	"internal/preflight", "internal/trial",
 }
 

@@ -53,8 +53,9 @@ type Config struct {
 	smokeTest      *Trial
 	healthCheck    *Trial
 	probation      int
-	retry          string        // a failed version that may be installed again
-	wait           bool          // for the lock
+	retry          string // a failed version that may be installed again
+	wait           bool   // for the lock
+	refuseManaged  bool
 	idle           time.Duration // of internal/fetch, zero for its default
 	collecting     bool          // options are still being applied
 	shown          *Config       // the copy that the downloader has

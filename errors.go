@@ -64,6 +64,11 @@ var (
 	// machine. Publish another one, or see RetryFailed.
 	ErrFailedBefore = errors.New("this release failed here before")
 
+	// ErrDisabled is what Apply and Rollback return in a program that was built
+	// with the tag noselfupdate: a distribution updates it. Recover and Confirm
+	// do nothing there.
+	ErrDisabled = errors.New("this build does not update itself, whoever packaged it does")
+
 	// ErrJournal is a damaged record of the last update. See Recover.
 	ErrJournal = install.ErrJournal
 

@@ -17,8 +17,8 @@ import (
 type Trial = trial.Trial
 
 // SmokeTest tries the new binary out after it was verified and before it is
-// installed. A failure is [ErrSmokeTest], with the end of what the binary
-// printed, and changes nothing.
+// installed. A failure is [ErrSmokeTest], with what the binary printed,
+// and changes nothing.
 func SmokeTest(t Trial) Option {
 	return func(c *Config) error {
 		c.smokeTest = &t
@@ -64,6 +64,16 @@ func RetryFailed(version string) Option {
 func WaitForLock() Option {
 	return func(c *Config) error {
 		c.wait = true
+		return nil
+	}
+}
+
+// RefuseManaged makes Apply refuse what [Updater.Preflight] otherwise only
+// notes: a target that a package manager owns, or that is part of a container's
+// image or of an application bundle.
+func RefuseManaged() Option {
+	return func(c *Config) error {
+		c.refuseManaged = true
 		return nil
 	}
 }

@@ -48,6 +48,9 @@ func Recover(opts ...Option) (*Recovery, error) {
 }
 
 func (c *Config) recover(ctx context.Context) (*Recovery, error) {
+	if disabled {
+		return &Recovery{}, nil
+	}
 	r, err := install.Recover(ctx, c.TargetFile)
 	c.noteRecovery(r)
 	if err != nil {
@@ -94,6 +97,9 @@ func Confirm(opts ...Option) error {
 }
 
 func (c *Config) confirm(ctx context.Context) error {
+	if disabled {
+		return nil
+	}
 	if err := install.Confirm(ctx, c.TargetFile); err != nil {
 		return fmt.Errorf("confirming %s: %w", c.TargetFile, err)
 	}

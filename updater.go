@@ -113,6 +113,9 @@ func (u *Updater) Check(ctx context.Context) (*Status, error) {
 // non-nil. Cancelling ctx stops the download; once the verified binary is being
 // swapped in, the swap is finished.
 func (u *Updater) Apply(ctx context.Context) (*Result, error) {
+	if disabled {
+		return nil, ErrDisabled
+	}
 	end, err := u.begin(ctx)
 	if err != nil {
 		return nil, err
@@ -126,11 +129,14 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 	}
 	c.note(slog.LevelInfo, "starting update", "version", c.Version, "current", c.CurrentVersion, "repo", redacted(c.SourceRepo))
 
-	spec, _, err := c.fetchSpec()
+	spec, v, err := c.fetchSpec()
 	if err != nil {
 		return nil, err
 	}
 	c.warn()
+	if err := c.preflight(ctx, v); err != nil {
+		return nil, err
+	}
 	session, err := c.session(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("preparing update: %w", err)
@@ -142,8 +148,7 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 	}()
 	// Another process may have installed a newer release before we held the
 	// lock: what was verified then is verified again now (T6).
-	v, err := c.verify(spec)
-	if err != nil {
+	if v, err = c.verify(spec); err != nil {
 		return nil, err
 	}
 	result.Target, result.Signers = session.Target(), v.Signers
@@ -256,6 +261,9 @@ func (u *Updater) Rollback(ctx context.Context) error {
 }
 
 func (c *Config) rollback(ctx context.Context) error {
+	if disabled {
+		return ErrDisabled
+	}
 	session, err := c.session(ctx)
 	if err != nil {
 		return fmt.Errorf("rolling back %s: %w", c.TargetFile, err)

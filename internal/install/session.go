@@ -29,6 +29,48 @@ func WorkDir(target string) string {
 	return filepath.Join(filepath.Dir(target), workName(filepath.Base(target)))
 }
 
+// Beside returns the other paths that an update of target works with.
+func Beside(target string) []string {
+	path, err := resolve(target)
+	if err != nil {
+		return nil
+	}
+	return []string{WorkDir(path), path + ".backup"}
+}
+
+// Room is how many bytes an update of target takes besides the new file: a
+// journal, and a copy of the old file where a link will not do.
+func Room(target string) int64 {
+	info, err := os.Stat(target)
+	if err != nil || !info.Mode().IsRegular() || !renamesAside && links(info) == 1 {
+		return maxJournal
+	}
+	return maxJournal + info.Size()
+}
+
+// Busy returns a *LockedError while an update of target runs, and changes nothing.
+func Busy(target string) error {
+	path, err := resolve(target)
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(WorkDir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	var held *lock.HeldError
+	if err := lock.Probe(root, lockFile); errors.As(err, &held) {
+		return &LockedError{Target: path, PID: held.PID}
+	} else if errors.Is(err, lock.ErrHeld) {
+		return &LockedError{Target: path}
+	}
+	return nil
+}
+
 func workName(base string) string { return "." + base + ".update" }
 
 // Session is one update of one target, which nobody else can update meanwhile.

@@ -83,6 +83,30 @@ func Acquire(dir Dir, name string) (*Lock, error) {
 	return nil, fmt.Errorf("locking %q: %w", name, ErrHeld)
 }
 
+// Probe returns ErrHeld while somebody holds the lock of the file called name. It
+// makes nothing; for a moment it may hold a free lock itself.
+func Probe(dir Dir, name string) error {
+	info, err := dir.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return ErrNotRegular
+	}
+	file, err := dir.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if err := tryLock(file); err != nil {
+		return holder(file, err)
+	}
+	return unlock(file)
+}
+
 // Release gives the lock up. Calling it again does nothing.
 func (l *Lock) Release() error {
 	if l.file == nil {

@@ -1,0 +1,37 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package updater_test
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	updater "github.com/choria-io/go-updater"
+)
+
+const disabledEnv = "UPDATER_TEST_DISABLED"
+
+// What a distribution builds refuses, and starts all the same.
+func TestNoSelfUpdate(t *testing.T) {
+	if os.Getenv(disabledEnv) == "" {
+		cmd := exec.CommandContext(t.Context(), "go", "test", "-tags", "noselfupdate", "-run", "^TestNoSelfUpdate$", ".")
+		cmd.Env = append(os.Environ(), disabledEnv+"=1")
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		return
+	}
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	w.refuses(updater.ErrDisabled)
+	require.Zero(t, w.requests.Load())
+	require.ErrorIs(t, updater.Rollback(updater.TargetFile(w.target)), updater.ErrDisabled)
+	recovery, err := updater.Recover(updater.TargetFile(w.target))
+	require.NoError(t, err)
+	require.Zero(t, *recovery)
+	require.NoError(t, updater.Confirm(updater.TargetFile(w.target)))
+}
