@@ -1,0 +1,178 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package faults
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// FileSystem is what a Disk is formatted with.
+type FileSystem struct {
+	name, size, options string
+}
+
+var (
+	// Ext4 makes no efforts for programs that do not fsync, which is the
+	// kernel's choice and not a promise.
+	Ext4 = FileSystem{"ext4", "32M", "noauto_da_alloc"}
+	XFS  = FileSystem{"xfs", "300M", "defaults"}
+)
+
+// String is the name that mount knows.
+func (f FileSystem) String() string { return f.name }
+
+// From linux/ext4.h and xfs_fs.h: the same number, the same flags.
+const (
+	ioctlShutdown = 0x8004587d
+	logFlush      = 1
+	noLogFlush    = 2
+)
+
+// Disk is a file system in a file, mounted at Dir. Nothing may be open in it
+// when Remount, Save or Restore are called, and no working directory.
+type Disk struct {
+	Dir string
+
+	tb           testing.TB
+	fs           FileSystem
+	image, saved string
+	mounted      bool
+}
+
+// NewDisk makes a file system and mounts it until the test ends, however it
+// ends. It skips the test where that is not possible.
+func NewDisk(tb testing.TB, fs FileSystem) *Disk {
+	tb.Helper()
+	if os.Geteuid() != 0 {
+		tb.Skipf("NOT PROVEN: a power cut on %s needs root to mount", fs)
+	}
+	mkfs, err := exec.LookPath("mkfs." + fs.name)
+	if err != nil {
+		tb.Skipf("NOT PROVEN: a power cut on %s needs mkfs.%[1]s: %v", fs, err)
+	}
+	base := tb.TempDir()
+	d := &Disk{
+		Dir: filepath.Join(base, "disk"), tb: tb, fs: fs,
+		image: filepath.Join(base, "image"), saved: filepath.Join(base, "saved"),
+	}
+	if err := os.Mkdir(d.Dir, 0o755); err != nil {
+		tb.Fatal(err)
+	}
+	d.command("truncate", "-s", fs.size, d.image)
+	d.command(mkfs, "-q", d.image)
+	if out, err := d.tryMount(); err != nil {
+		tb.Skipf("NOT PROVEN: a power cut on %s needs to mount: %v: %s", fs, err, out)
+	}
+	d.guard()
+	tb.Cleanup(func() { d.unmount() })
+	return d
+}
+
+// Cut is the power cut: what is written from now on is lost, and so is what is
+// in memory only. With flushed, the log gets to the disk first, which gives
+// other outcomes: names that are newer than the data they lead to. Programs go
+// on and get EIO.
+func (d *Disk) Cut(flushed bool) {
+	d.tb.Helper()
+	flag := noLogFlush
+	if flushed {
+		flag = logFlush
+	}
+	dir, err := os.Open(d.Dir)
+	if err != nil {
+		d.tb.Fatal(err)
+	}
+	defer dir.Close()
+	if err := unix.IoctlSetPointerInt(int(dir.Fd()), ioctlShutdown, flag); err != nil {
+		d.tb.Fatalf("cutting the power of %s: %v", d.fs, err)
+	}
+}
+
+// Remount mounts what is on the disk, as a machine does that starts again.
+func (d *Disk) Remount() {
+	d.tb.Helper()
+	d.unmount()
+	d.mount()
+}
+
+// Save keeps what is on the disk, all of it written, for Restore.
+func (d *Disk) Save() {
+	d.tb.Helper()
+	d.unmount()
+	d.command("cp", "--sparse=always", "--reflink=auto", d.image, d.saved)
+	d.mount()
+}
+
+// Restore brings back what Save kept.
+func (d *Disk) Restore() {
+	d.tb.Helper()
+	d.unmount()
+	d.command("cp", "--sparse=always", "--reflink=auto", d.saved, d.image)
+	d.mount()
+}
+
+// guard starts a process that unmounts the disk when this one is gone without
+// having run its cleanup: a test that runs out of time panics outside of it.
+func (d *Disk) guard() {
+	d.tb.Helper()
+	cmd := exec.Command("sh", "-c", `cat; umount -l "$1"`, "sh", d.Dir)
+	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
+	alive, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		d.unmount()
+		d.tb.Fatal(err)
+	}
+	d.tb.Cleanup(func() {
+		alive.(io.Closer).Close()
+		_ = cmd.Wait() // the disk is gone already, umount says so
+	})
+}
+
+// tryMount has the loop device vanish with the mount.
+func (d *Disk) tryMount() ([]byte, error) {
+	out, err := exec.Command("mount", "-t", d.fs.name, "-o", "loop,"+d.fs.options, d.image, d.Dir).CombinedOutput()
+	d.mounted = err == nil
+	return out, err
+}
+
+func (d *Disk) mount() {
+	d.tb.Helper()
+	if out, err := d.tryMount(); err != nil {
+		d.tb.Fatalf("mounting %s: %v: %s", d.fs, err, out)
+	}
+}
+
+func (d *Disk) unmount() {
+	d.tb.Helper()
+	if !d.mounted {
+		return
+	}
+	d.mounted = false
+	err := unix.Unmount(d.Dir, 0)
+	if err == nil {
+		return
+	}
+	_ = unix.Unmount(d.Dir, unix.MNT_DETACH)
+	d.tb.Fatalf("unmounting %s: %v: something is open in it", d.fs, err)
+}
+
+func (d *Disk) command(name string, args ...string) {
+	d.tb.Helper()
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		d.tb.Fatalf("%s %s: %v: %s", name, strings.Join(args, " "), err, out)
+	}
+}

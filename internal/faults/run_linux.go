@@ -1,0 +1,269 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package faults
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// EXITKILL: a test that dies takes what it traces with it.
+const traceOptions = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_EXITKILL | unix.PTRACE_O_TRACEEXEC |
+	unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK
+
+// Run runs cmd, which was not started, and returns when it and everything it
+// started have ended. The end of ctx kills them and is an error. A nil hook only
+// counts; another is called by the goroutine that calls Run, and may end the
+// test. That the command failed is no error: see Result.
+func Run(ctx context.Context, cmd *exec.Cmd, watch Watch, hook Hook) (*Result, error) {
+	dirs, err := watch.dirs()
+	if err != nil {
+		return nil, fmt.Errorf("finding what to watch: %w", err)
+	}
+	var out bytes.Buffer
+	if cmd.Stdout == nil && cmd.Stderr == nil {
+		cmd.Stdout, cmd.Stderr = &out, &out
+	}
+	t := &tracer{dirs: dirs, classes: Changes | watch.Also, threads: map[int]*thread{}}
+	if hook != nil {
+		t.ask, t.answer = make(chan Call), make(chan Action)
+	}
+
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	defer func() { stop(); <-ended }()
+	go func() {
+		defer close(ended)
+		err = onOwnThread(func() error { return t.run(running, cmd) })
+	}()
+	for {
+		select {
+		case call := <-t.ask:
+			t.answer <- hook(call)
+			continue
+		case <-ended:
+		}
+		break
+	}
+	if err == nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w after %d calls", ctx.Err(), len(t.calls))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tracing %q: %w", cmd.Path, err)
+	}
+	t.res.Calls, t.res.Output = t.calls, out.Bytes()
+	return &t.res, nil
+}
+
+// onOwnThread calls f on a thread that has no children: all requests must come
+// from the thread that started the command, and waiting for any of its children
+// must not find a command of another test, which was started there earlier.
+func onOwnThread(f func() error) error {
+	runtime.LockOSThread()
+	const look = unix.WEXITED | unix.WNOWAIT | unix.WNOHANG | unix.WALL | unix.WNOTHREAD
+	if errors.Is(unix.Waitid(unix.P_ALL, 0, nil, look, nil), unix.ECHILD) {
+		err := f()
+		if err == nil {
+			// Otherwise the thread ends with its goroutine, and EXITKILL
+			// takes what is left.
+			runtime.UnlockOSThread()
+		}
+		return err
+	}
+	defer runtime.UnlockOSThread()
+	done := make(chan error)
+	go func() { done <- onOwnThread(f) }()
+	return <-done
+}
+
+type tracer struct {
+	dirs    []string
+	classes Class
+	ask     chan Call // nil when nobody is to be asked
+	answer  chan Action
+	done    <-chan struct{}
+	root    int
+	calls   []Call
+	res     Result
+
+	mu      sync.Mutex // for the goroutine that waits for the end of ctx
+	threads map[int]*thread
+	dying   bool
+}
+
+// thread is what is known about a thread between two of its stops.
+type thread struct {
+	attached bool
+	at       int // the place in calls of the call it is in, or -1
+	fail     syscall.Errno
+	// A call that a signal interrupted is made again by the kernel.
+	again      bool
+	nr         uint64
+	args       [6]uint64
+	restarting int
+}
+
+func (t *tracer) run(ctx context.Context, cmd *exec.Cmd) error {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Ptrace = true
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	t.root = cmd.Process.Pid
+	// What loop has waited for, Wait cannot: it is called for the output.
+	defer cmd.Wait() //nolint:errcheck // always ECHILD
+	t.done = ctx.Done()
+	defer context.AfterFunc(ctx, t.kill)()
+
+	var ws unix.WaitStatus
+	if _, err := wait(t.root, &ws); err != nil {
+		return err
+	}
+	if !ws.Stopped() {
+		return fmt.Errorf("it did not stop when it was executed: %#x", ws)
+	}
+	t.thread(t.root).attached = true
+	if err := unix.PtraceSetOptions(t.root, traceOptions); err != nil {
+		t.kill()
+		return errors.Join(err, t.loop())
+	}
+	t.resume(t.root, 0)
+	return t.loop()
+}
+
+// wait waits for a child of this thread, so that the commands that other tests
+// run meanwhile are not taken away from them.
+func wait(pid int, ws *unix.WaitStatus) (int, error) {
+	for {
+		tid, err := unix.Wait4(pid, ws, unix.WALL|unix.WNOTHREAD, nil)
+		if err != unix.EINTR {
+			return tid, err
+		}
+	}
+}
+
+// loop handles stops until nothing is left to trace.
+func (t *tracer) loop() error {
+	var failed error
+	for {
+		var ws unix.WaitStatus
+		tid, err := wait(-1, &ws)
+		switch {
+		case errors.Is(err, unix.ECHILD):
+			return failed
+		case err != nil:
+			return err
+		case ws.Stopped():
+			sig, err := t.stopped(tid, ws)
+			if err != nil && !errors.Is(err, unix.ESRCH) && failed == nil {
+				failed = err
+				t.kill()
+			}
+			t.resume(tid, sig)
+		default:
+			t.forget(tid, ws)
+		}
+	}
+}
+
+// resume ignores errors: a thread can be killed at any time, and wait says so.
+func (t *tracer) resume(tid int, sig syscall.Signal) { _ = unix.PtraceSyscall(tid, int(sig)) }
+
+// kill kills everything. A child that is not known yet is killed at its first stop.
+func (t *tracer) kill() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.dying = true
+	for tid := range t.threads {
+		_ = unix.Kill(tid, unix.SIGKILL)
+	}
+}
+
+func (t *tracer) thread(tid int) *thread {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	th := t.threads[tid]
+	if th == nil {
+		th = &thread{at: -1}
+		t.threads[tid] = th
+	}
+	if t.dying {
+		_ = unix.Kill(tid, unix.SIGKILL)
+	}
+	return th
+}
+
+func (t *tracer) forget(tid int, ws unix.WaitStatus) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.threads, tid)
+	if tid != t.root {
+		return
+	}
+	t.res.Exit = ws.ExitStatus()
+	if ws.Signaled() {
+		t.res.Signal = ws.Signal()
+	}
+}
+
+// stopped handles a stop and returns the signal to go on with.
+func (t *tracer) stopped(tid int, ws unix.WaitStatus) (syscall.Signal, error) {
+	th := t.thread(tid)
+	sig := ws.StopSignal()
+	switch {
+	case sig == unix.SIGTRAP|0x80:
+		return 0, t.syscallStop(tid, th)
+	case sig == unix.SIGTRAP && ws.TrapCause() > 0:
+		if ws.TrapCause() == unix.PTRACE_EVENT_EXEC {
+			return 0, t.executed(tid)
+		}
+		return 0, nil
+	case sig == unix.SIGSTOP && !th.attached:
+		th.attached = true // every new thread starts with one
+		return 0, nil
+	case groupStop(tid, sig):
+		return 0, nil // nobody would send the SIGCONT
+	}
+	return sig, nil
+}
+
+// executed moves what is known of a thread that called execve to the id of its
+// process, which is its own from now on.
+func (t *tracer) executed(tid int) error {
+	former, err := unix.PtraceGetEventMsg(tid)
+	if err != nil || int(former) == tid {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if th := t.threads[int(former)]; th != nil {
+		t.threads[tid] = th
+		delete(t.threads, int(former))
+	}
+	return nil
+}
+
+// groupStop tells the stop of a whole process from the arrival of the signal
+// that asks for it.
+func groupStop(tid int, sig syscall.Signal) bool {
+	switch sig {
+	case unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
+		var info [128]byte
+		return errors.Is(ptrace(unix.PTRACE_GETSIGINFO, tid, 0, &info[0]), unix.EINVAL)
+	}
+	return false
+}
