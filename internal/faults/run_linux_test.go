@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
@@ -213,19 +214,28 @@ func TestInterruptedCallCountsOnce(t *testing.T) {
 // A failed close closes, or else a program that goes on would run out of
 // descriptors, and hold a lock that it gave back.
 func TestFailedCloseCloses(t *testing.T) {
-	bin := victim(t)
+	bin, dir := victim(t), t.TempDir()
+	res := trace(t, At(1, Fail(unix.EIO)), Watch{[]string{dir}, Closes}, bin, "close", dir)
+	require.Equal(t, fmt.Sprintf("%d %v\n", int(unix.EIO), unix.EIO), string(res.Output))
+	require.Len(t, res.Calls, 1)
+	require.Equal(t, unix.EIO, res.Calls[0].Errno)
+}
+
+func TestSeesEveryKindOfCall(t *testing.T) {
 	dir := t.TempDir()
-	watch := Watch{[]string{dir}, Closes}
-	var closed int
-	res := trace(t, func(c Call) Action {
-		if c.Class == Closes {
-			closed++
-			return Fail(unix.EIO)
+	res := trace(t, nil, in(dir), victim(t), "calls", dir)
+	require.Equal(t, 0, res.Exit, "%s", res.Output)
+	number := regexp.MustCompile(`#\d+`)
+	var seen strings.Builder
+	for _, call := range res.Calls {
+		line := call.Name + " " + call.Path
+		if call.To != "" {
+			line += " " + call.To
 		}
-		return Pass
-	}, watch, bin, "right", dir)
-	require.Equal(t, 2, closed)
-	require.Equal(t, unix.EIO, res.Calls[len(res.Calls)-1].Errno)
+		line = number.ReplaceAllString(strings.ReplaceAll(line, dir, ""), "#")
+		fmt.Fprintln(&seen, line)
+	}
+	require.Equal(t, string(res.Output), seen.String()+"done\n")
 }
 
 func TestHookRunsWhileTheCallWaits(t *testing.T) {

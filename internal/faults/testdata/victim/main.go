@@ -45,6 +45,10 @@ func run(what, dir string, args []string) error {
 		return threads(dir, 4, 5)
 	case "children":
 		return children(dir)
+	case "calls":
+		return calls(dir)
+	case "close":
+		return closed(dir)
 	case "signals":
 		return signals(dir)
 	case "hang":
@@ -144,6 +148,19 @@ func children(dir string) error {
 		return fmt.Errorf("%w: %s", err, out)
 	}
 	return nil
+}
+
+// closed reports what closing a file says, and that it is closed.
+func closed(dir string) error {
+	f, err := unix.Open(dir, unix.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	err = unix.Close(f)
+	if _, still := unix.FcntlInt(uintptr(f), unix.F_GETFD, 0); still != unix.EBADF {
+		return errors.New("still open")
+	}
+	return err
 }
 
 // signals waits for a lock while the runtime's signals arrive.
