@@ -19,17 +19,21 @@ func fd(arg int) operand   { return operand{arg, -1} }
 func path(arg int) operand { return operand{-1, arg} }
 func at(arg int) operand   { return operand{arg, arg + 1} }
 
-// classify tells the class of a call, which may depend on its arguments. 0 does
-// not count.
+// classify tells the class of a call by its arguments. 0 does not count.
 type classify func(tid int, args [6]uint64) Class
 
 type kind struct {
 	name  string
-	class classify
+	class Class    // the classes that it may be of
+	tell  classify // which of them, when there are several
 	files []operand
 }
 
-func always(c Class) classify { return func(int, [6]uint64) Class { return c } }
+func one(name string, class Class, files ...operand) kind { return kind{name, class, nil, files} }
+
+func told(name string, tell classify, files ...operand) kind {
+	return kind{name, Changes | Reads, tell, files}
+}
 
 func openClass(flags int) classify {
 	return func(_ int, args [6]uint64) Class { return byFlags(args[flags]) }
@@ -74,71 +78,75 @@ func kindOf(nr uint64) (kind, bool) {
 	return k, ok
 }
 
+// streams are the calls of which a copy makes many, as many as the weather brings.
+var streams = map[uint64]bool{
+	unix.SYS_READ: true, unix.SYS_PREAD64: true, unix.SYS_WRITE: true, unix.SYS_PWRITE64: true,
+	unix.SYS_SENDFILE: true, unix.SYS_SPLICE: true, unix.SYS_COPY_FILE_RANGE: true,
+}
+
 var calls = map[uint64]kind{
-	unix.SYS_OPENAT:  {"openat", openClass(2), []operand{at(0)}},
-	unix.SYS_OPENAT2: {"openat2", open2Class, []operand{at(0)}},
-	unix.SYS_CLOSE:   {"close", always(Closes), []operand{fd(0)}},
-	unix.SYS_IOCTL:   {"ioctl", ioctlClass, []operand{fd(0)}},
+	unix.SYS_OPENAT:  told("openat", openClass(2), at(0)),
+	unix.SYS_OPENAT2: told("openat2", open2Class, at(0)),
+	unix.SYS_CLOSE:   one("close", Closes, fd(0)),
+	unix.SYS_IOCTL:   told("ioctl", ioctlClass, fd(0)),
 
-	unix.SYS_WRITE:           {"write", always(Changes), []operand{fd(0)}},
-	unix.SYS_WRITEV:          {"writev", always(Changes), []operand{fd(0)}},
-	unix.SYS_PWRITE64:        {"pwrite64", always(Changes), []operand{fd(0)}},
-	unix.SYS_PWRITEV:         {"pwritev", always(Changes), []operand{fd(0)}},
-	unix.SYS_PWRITEV2:        {"pwritev2", always(Changes), []operand{fd(0)}},
-	unix.SYS_SENDFILE:        {"sendfile", always(Changes), []operand{fd(0)}},
-	unix.SYS_SPLICE:          {"splice", always(Changes), []operand{fd(2)}},
-	unix.SYS_COPY_FILE_RANGE: {"copy_file_range", always(Changes), []operand{fd(2)}},
-	unix.SYS_TRUNCATE:        {"truncate", always(Changes), []operand{path(0)}},
-	unix.SYS_FTRUNCATE:       {"ftruncate", always(Changes), []operand{fd(0)}},
-	unix.SYS_FALLOCATE:       {"fallocate", always(Changes), []operand{fd(0)}},
+	unix.SYS_WRITE:           one("write", Changes, fd(0)),
+	unix.SYS_WRITEV:          one("writev", Changes, fd(0)),
+	unix.SYS_PWRITE64:        one("pwrite64", Changes, fd(0)),
+	unix.SYS_PWRITEV:         one("pwritev", Changes, fd(0)),
+	unix.SYS_PWRITEV2:        one("pwritev2", Changes, fd(0)),
+	unix.SYS_SENDFILE:        one("sendfile", Changes, fd(0)),
+	unix.SYS_SPLICE:          one("splice", Changes, fd(2)),
+	unix.SYS_COPY_FILE_RANGE: one("copy_file_range", Changes, fd(2)),
+	unix.SYS_TRUNCATE:        one("truncate", Changes, path(0)),
+	unix.SYS_FTRUNCATE:       one("ftruncate", Changes, fd(0)),
+	unix.SYS_FALLOCATE:       one("fallocate", Changes, fd(0)),
 
-	unix.SYS_FSYNC:           {"fsync", always(Changes), []operand{fd(0)}},
-	unix.SYS_FDATASYNC:       {"fdatasync", always(Changes), []operand{fd(0)}},
-	unix.SYS_SYNCFS:          {"syncfs", always(Changes), []operand{fd(0)}},
-	unix.SYS_SYNC_FILE_RANGE: {"sync_file_range", always(Changes), []operand{fd(0)}},
-	unix.SYS_FLOCK:           {"flock", always(Changes), []operand{fd(0)}},
+	unix.SYS_FSYNC:           one("fsync", Changes, fd(0)),
+	unix.SYS_FDATASYNC:       one("fdatasync", Changes, fd(0)),
+	unix.SYS_SYNCFS:          one("syncfs", Changes, fd(0)),
+	unix.SYS_SYNC_FILE_RANGE: one("sync_file_range", Changes, fd(0)),
+	unix.SYS_FLOCK:           one("flock", Changes, fd(0)),
 
-	unix.SYS_RENAMEAT:  {"renameat", always(Changes), []operand{at(0), at(2)}},
-	unix.SYS_RENAMEAT2: {"renameat2", always(Changes), []operand{at(0), at(2)}},
-	unix.SYS_LINKAT:    {"linkat", always(Changes), []operand{at(0), at(2)}},
-	unix.SYS_SYMLINKAT: {"symlinkat", always(Changes), []operand{at(1)}},
-	unix.SYS_UNLINKAT:  {"unlinkat", always(Changes), []operand{at(0)}},
-	unix.SYS_MKDIRAT:   {"mkdirat", always(Changes), []operand{at(0)}},
-	unix.SYS_MKNODAT:   {"mknodat", always(Changes), []operand{at(0)}},
+	unix.SYS_RENAMEAT:  one("renameat", Changes, at(0), at(2)),
+	unix.SYS_RENAMEAT2: one("renameat2", Changes, at(0), at(2)),
+	unix.SYS_LINKAT:    one("linkat", Changes, at(0), at(2)),
+	unix.SYS_SYMLINKAT: one("symlinkat", Changes, at(1)),
+	unix.SYS_UNLINKAT:  one("unlinkat", Changes, at(0)),
+	unix.SYS_MKDIRAT:   one("mkdirat", Changes, at(0)),
+	unix.SYS_MKNODAT:   one("mknodat", Changes, at(0)),
 
-	unix.SYS_FCHMOD:        {"fchmod", always(Changes), []operand{fd(0)}},
-	unix.SYS_FCHMODAT:      {"fchmodat", always(Changes), []operand{at(0)}},
-	unix.SYS_FCHMODAT2:     {"fchmodat2", always(Changes), []operand{at(0)}},
-	unix.SYS_FCHOWN:        {"fchown", always(Changes), []operand{fd(0)}},
-	unix.SYS_FCHOWNAT:      {"fchownat", always(Changes), []operand{at(0)}},
-	unix.SYS_UTIMENSAT:     {"utimensat", always(Changes), []operand{at(0)}},
-	unix.SYS_SETXATTR:      {"setxattr", always(Changes), []operand{path(0)}},
-	unix.SYS_LSETXATTR:     {"lsetxattr", always(Changes), []operand{path(0)}},
-	unix.SYS_FSETXATTR:     {"fsetxattr", always(Changes), []operand{fd(0)}},
-	unix.SYS_SETXATTRAT:    {"setxattrat", always(Changes), []operand{at(0)}},
-	unix.SYS_REMOVEXATTR:   {"removexattr", always(Changes), []operand{path(0)}},
-	unix.SYS_LREMOVEXATTR:  {"lremovexattr", always(Changes), []operand{path(0)}},
-	unix.SYS_FREMOVEXATTR:  {"fremovexattr", always(Changes), []operand{fd(0)}},
-	unix.SYS_REMOVEXATTRAT: {"removexattrat", always(Changes), []operand{at(0)}},
-	unix.SYS_FILE_SETATTR:  {"file_setattr", always(Changes), []operand{at(0)}},
+	unix.SYS_FCHMOD:        one("fchmod", Changes, fd(0)),
+	unix.SYS_FCHMODAT:      one("fchmodat", Changes, at(0)),
+	unix.SYS_FCHMODAT2:     one("fchmodat2", Changes, at(0)),
+	unix.SYS_FCHOWN:        one("fchown", Changes, fd(0)),
+	unix.SYS_FCHOWNAT:      one("fchownat", Changes, at(0)),
+	unix.SYS_UTIMENSAT:     one("utimensat", Changes, at(0)),
+	unix.SYS_SETXATTR:      one("setxattr", Changes, path(0)),
+	unix.SYS_LSETXATTR:     one("lsetxattr", Changes, path(0)),
+	unix.SYS_FSETXATTR:     one("fsetxattr", Changes, fd(0)),
+	unix.SYS_SETXATTRAT:    one("setxattrat", Changes, at(0)),
+	unix.SYS_REMOVEXATTR:   one("removexattr", Changes, path(0)),
+	unix.SYS_LREMOVEXATTR:  one("lremovexattr", Changes, path(0)),
+	unix.SYS_FREMOVEXATTR:  one("fremovexattr", Changes, fd(0)),
+	unix.SYS_REMOVEXATTRAT: one("removexattrat", Changes, at(0)),
+	unix.SYS_FILE_SETATTR:  one("file_setattr", Changes, at(0)),
 
-	unix.SYS_READ:       {"read", always(Reads), []operand{fd(0)}},
-	unix.SYS_PREAD64:    {"pread64", always(Reads), []operand{fd(0)}},
-	unix.SYS_FSTAT:      {"fstat", always(Reads), []operand{fd(0)}},
-	unix.SYS_NEWFSTATAT: {"newfstatat", always(Reads), []operand{at(0)}},
-	unix.SYS_STATX:      {"statx", always(Reads), []operand{at(0)}},
-	unix.SYS_STATFS:     {"statfs", always(Reads), []operand{path(0)}},
-	unix.SYS_FSTATFS:    {"fstatfs", always(Reads), []operand{fd(0)}},
-	unix.SYS_FACCESSAT:  {"faccessat", always(Reads), []operand{at(0)}},
-	unix.SYS_FACCESSAT2: {"faccessat2", always(Reads), []operand{at(0)}},
-	unix.SYS_READLINKAT: {"readlinkat", always(Reads), []operand{at(0)}},
-	unix.SYS_GETDENTS64: {"getdents64", always(Reads), []operand{fd(0)}},
-	unix.SYS_GETXATTR:   {"getxattr", always(Reads), []operand{path(0)}},
-	unix.SYS_LGETXATTR:  {"lgetxattr", always(Reads), []operand{path(0)}},
-	unix.SYS_FGETXATTR:  {"fgetxattr", always(Reads), []operand{fd(0)}},
-	unix.SYS_LISTXATTR:  {"listxattr", always(Reads), []operand{path(0)}},
-	unix.SYS_LLISTXATTR: {"llistxattr", always(Reads), []operand{path(0)}},
-	unix.SYS_FLISTXATTR: {"flistxattr", always(Reads), []operand{fd(0)}},
-	unix.SYS_EXECVE:     {"execve", always(Reads), []operand{path(0)}},
-	unix.SYS_EXECVEAT:   {"execveat", always(Reads), []operand{at(0)}},
+	unix.SYS_READ:       one("read", Reads, fd(0)),
+	unix.SYS_PREAD64:    one("pread64", Reads, fd(0)),
+	unix.SYS_FSTAT:      one("fstat", Reads, fd(0)),
+	unix.SYS_NEWFSTATAT: one("newfstatat", Reads, at(0)),
+	unix.SYS_STATX:      one("statx", Reads, at(0)),
+	unix.SYS_STATFS:     one("statfs", Reads, path(0)),
+	unix.SYS_FSTATFS:    one("fstatfs", Reads, fd(0)),
+	unix.SYS_FACCESSAT:  one("faccessat", Reads, at(0)),
+	unix.SYS_FACCESSAT2: one("faccessat2", Reads, at(0)),
+	unix.SYS_READLINKAT: one("readlinkat", Reads, at(0)),
+	unix.SYS_GETDENTS64: one("getdents64", Reads, fd(0)),
+	unix.SYS_GETXATTR:   one("getxattr", Reads, path(0)),
+	unix.SYS_LGETXATTR:  one("lgetxattr", Reads, path(0)),
+	unix.SYS_FGETXATTR:  one("fgetxattr", Reads, fd(0)),
+	unix.SYS_LISTXATTR:  one("listxattr", Reads, path(0)),
+	unix.SYS_LLISTXATTR: one("llistxattr", Reads, path(0)),
+	unix.SYS_FLISTXATTR: one("flistxattr", Reads, fd(0)),
 }

@@ -48,7 +48,7 @@ const (
 	// Changes alter a file or a directory, make that last, or lock it.
 	// Opening a file for writing is one.
 	Changes Class = 1 << iota
-	// Reads look at something, or execute it.
+	// Reads look at something.
 	Reads
 	// Closes close a descriptor, whatever it was opened for.
 	Closes
@@ -60,6 +60,10 @@ type Watch struct {
 	Dirs []string
 	// Also are the classes that count besides Changes.
 	Also Class
+	// Fold numbers only the first two reads and the first two writes of a file,
+	// until something else is done. The number of a call then does not depend
+	// on how many pieces a download came in.
+	Fold bool
 }
 
 // Call is a counted call.

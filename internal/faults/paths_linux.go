@@ -40,7 +40,10 @@ func (t *tracer) describe(tid int, nr uint64, args [6]uint64) (Call, bool) {
 	if !ok {
 		return Call{}, false
 	}
-	class := k.class(tid, args)
+	class := k.class
+	if k.tell != nil {
+		class = k.tell(tid, args)
+	}
 	if class&t.classes == 0 {
 		return Call{}, false
 	}

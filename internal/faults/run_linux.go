@@ -21,13 +21,19 @@ import (
 
 // EXITKILL: a test that dies takes what it traces with it.
 const traceOptions = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_EXITKILL | unix.PTRACE_O_TRACEEXEC |
-	unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK
+	unix.PTRACE_O_TRACESECCOMP | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK
 
 // Run runs cmd, which was not started, and returns when it and everything it
 // started have ended. The end of ctx kills them and is an error. A nil hook only
 // counts; another is called by the goroutine that calls Run, and may end the
 // test. That the command failed is no error: see Result.
 func Run(ctx context.Context, cmd *exec.Cmd, watch Watch, hook Hook) (*Result, error) {
+	return run(ctx, cmd, watch, hook, installFilter)
+}
+
+// run uses a filter, if it is to be had, so that calls of other kinds do not
+// stop: they are most of what Go's scheduler does.
+func run(ctx context.Context, cmd *exec.Cmd, watch Watch, hook Hook, filter filterInstaller) (*Result, error) {
 	dirs, err := watch.dirs()
 	if err != nil {
 		return nil, fmt.Errorf("finding what to watch: %w", err)
@@ -36,7 +42,10 @@ func Run(ctx context.Context, cmd *exec.Cmd, watch Watch, hook Hook) (*Result, e
 	if cmd.Stdout == nil && cmd.Stderr == nil {
 		cmd.Stdout, cmd.Stderr = &out, &out
 	}
-	t := &tracer{dirs: dirs, classes: Changes | watch.Also, threads: map[int]*thread{}}
+	t := &tracer{
+		dirs: dirs, classes: Changes | watch.Also, fold: watch.Fold, repeats: map[string]int{},
+		threads: map[int]*thread{}, res: Result{Exit: -1},
+	}
 	if hook != nil {
 		t.ask, t.answer = make(chan Call), make(chan Action)
 	}
@@ -46,7 +55,7 @@ func Run(ctx context.Context, cmd *exec.Cmd, watch Watch, hook Hook) (*Result, e
 	defer func() { stop(); <-ended }()
 	go func() {
 		defer close(ended)
-		err = onOwnThread(func() error { return t.run(running, cmd) })
+		err = onOwnThread(func() error { return t.run(running, cmd, filter) })
 	}()
 	for {
 		select {
@@ -91,12 +100,16 @@ func onOwnThread(f func() error) error {
 type tracer struct {
 	dirs    []string
 	classes Class
+	fold    bool
+	repeats map[string]int
 	ask     chan Call // nil when nobody is to be asked
 	answer  chan Action
 	done    <-chan struct{}
-	root    int
-	calls   []Call
-	res     Result
+
+	filtered bool
+	root     int
+	calls    []Call
+	res      Result
 
 	mu      sync.Mutex // for the goroutine that waits for the end of ctx
 	threads map[int]*thread
@@ -115,7 +128,7 @@ type thread struct {
 	restarting int
 }
 
-func (t *tracer) run(ctx context.Context, cmd *exec.Cmd) error {
+func (t *tracer) run(ctx context.Context, cmd *exec.Cmd, filter filterInstaller) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
@@ -141,6 +154,7 @@ func (t *tracer) run(ctx context.Context, cmd *exec.Cmd) error {
 		t.kill()
 		return errors.Join(err, t.loop())
 	}
+	t.filtered = filter(t.root, t.numbers()) == nil
 	t.resume(t.root, 0)
 	return t.loop()
 }
@@ -180,8 +194,15 @@ func (t *tracer) loop() error {
 	}
 }
 
-// resume ignores errors: a thread can be killed at any time, and wait says so.
-func (t *tracer) resume(tid int, sig syscall.Signal) { _ = unix.PtraceSyscall(tid, int(sig)) }
+// resume lets a thread run to its next stop. The end of a call that counts is
+// one. A thread can be killed at any time, which is no error: wait says so.
+func (t *tracer) resume(tid int, sig syscall.Signal) {
+	if t.filtered && t.thread(tid).at < 0 {
+		_ = unix.PtraceCont(tid, int(sig))
+		return
+	}
+	_ = unix.PtraceSyscall(tid, int(sig))
+}
 
 // kill kills everything. A child that is not known yet is killed at its first stop.
 func (t *tracer) kill() {
@@ -228,8 +249,11 @@ func (t *tracer) stopped(tid int, ws unix.WaitStatus) (syscall.Signal, error) {
 	case sig == unix.SIGTRAP|0x80:
 		return 0, t.syscallStop(tid, th)
 	case sig == unix.SIGTRAP && ws.TrapCause() > 0:
-		if ws.TrapCause() == unix.PTRACE_EVENT_EXEC {
+		switch ws.TrapCause() {
+		case unix.PTRACE_EVENT_EXEC:
 			return 0, t.executed(tid)
+		case unix.PTRACE_EVENT_SECCOMP:
+			return 0, t.syscallStop(tid, th)
 		}
 		return 0, nil
 	case sig == unix.SIGSTOP && !th.attached:

@@ -54,7 +54,7 @@ func (t *tracer) syscallStop(tid int, th *thread) error {
 		return err
 	}
 	switch {
-	case info.op == unix.PTRACE_SYSCALL_INFO_ENTRY && info.arch == nativeArch:
+	case info.op != unix.PTRACE_SYSCALL_INFO_EXIT && info.arch == nativeArch:
 		return t.enter(tid, th, &info)
 	case info.op == unix.PTRACE_SYSCALL_INFO_EXIT:
 		return t.leave(tid, th, &info)
@@ -70,7 +70,7 @@ func (t *tracer) enter(tid int, th *thread, info *syscallInfo) error {
 		return nil
 	}
 	call, ok := t.describe(tid, info.nr(), info.args())
-	if !ok {
+	if !ok || t.fold && t.repeated(info.nr(), call) {
 		return nil
 	}
 	call.N = len(t.calls) + 1
@@ -88,6 +88,17 @@ func (t *tracer) enter(tid int, th *thread, info *syscallInfo) error {
 		return skipCall(tid)
 	}
 	return nil
+}
+
+// repeated says whether a call goes on with what two before it did.
+func (t *tracer) repeated(nr uint64, call Call) bool {
+	if !streams[nr] {
+		clear(t.repeats)
+		return false
+	}
+	what := call.Name + " " + call.Path
+	t.repeats[what]++
+	return t.repeats[what] > 2
 }
 
 // decide asks the hook. Once everything was killed other threads may still get

@@ -49,6 +49,9 @@ func run(what, dir string, args []string) error {
 		return calls(dir)
 	case "close":
 		return closed(dir)
+	case "copy":
+		count, err := strconv.Atoi(args[0])
+		return errors.Join(err, pieces(dir, count))
 	case "signals":
 		return signals(dir)
 	case "hang":
@@ -146,6 +149,35 @@ func children(dir string) error {
 	out, err := exec.Command("sh", "-c", `"$0" steps "$1" 2; exit $?`, os.Args[0], dir).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+}
+
+// pieces copies from one file to another, piece by piece.
+func pieces(dir string, count int) error {
+	var files [2]int
+	for i, name := range []string{"a", "b"} {
+		var err error
+		if files[i], err = unix.Openat(unix.AT_FDCWD, filepath.Join(dir, name), unix.O_CREAT|unix.O_RDWR, 0o600); err != nil {
+			return err
+		}
+	}
+	piece := []byte("piece")
+	for range count {
+		_, err1 := unix.Pwrite(files[0], piece, 0)
+		_, err2 := unix.Pread(files[0], piece, 0)
+		_, err3 := unix.Pwrite(files[1], piece, 0)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			return err
+		}
+	}
+	if err := unix.Fsync(files[1]); err != nil {
+		return err
+	}
+	for range count {
+		if _, err := unix.Pwrite(files[0], piece, 0); err != nil {
+			return err
+		}
 	}
 	return nil
 }
