@@ -7,7 +7,6 @@
 package faults
 
 import (
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,7 +74,6 @@ func NewDisk(tb testing.TB, fs FileSystem) *Disk {
 		tb.Skipf("NOT PROVEN: a power cut on %s needs to mount: %v: %s", fs, err, out)
 	}
 	d.guard()
-	tb.Cleanup(func() { d.unmount() })
 	return d
 }
 
@@ -122,8 +120,9 @@ func (d *Disk) Restore() {
 	d.mount()
 }
 
-// guard starts a process that unmounts the disk when this one is gone without
-// having run its cleanup: a test that runs out of time panics outside of it.
+// guard sees to it that the disk is unmounted. It starts a process that does it
+// when this one is gone without having run its cleanup, as when a test runs out
+// of time.
 func (d *Disk) guard() {
 	d.tb.Helper()
 	cmd := exec.Command("sh", "-c", `cat; umount -l "$1"`, "sh", d.Dir)
@@ -137,8 +136,9 @@ func (d *Disk) guard() {
 		d.tb.Fatal(err)
 	}
 	d.tb.Cleanup(func() {
-		alive.(io.Closer).Close()
-		_ = cmd.Wait() // the disk is gone already, umount says so
+		defer cmd.Wait() //nolint:errcheck // the disk is gone already, it says
+		defer alive.Close()
+		d.unmount()
 	})
 }
 

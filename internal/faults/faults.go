@@ -11,9 +11,10 @@
 // is made and lets it pass, fails it, or kills the command. A sweep over all
 // places is a loop that ends when there is no call n any more:
 //
+//	watch := faults.Watch{Dirs: []string{dir}, Fold: true}
 //	for n := 1; ; n++ {
 //		// put the directory in its first state
-//		res, err := faults.Run(ctx, exec.Command(program), faults.Watch{Dirs: []string{dir}}, faults.At(n, faults.Kill))
+//		res, err := faults.Run(ctx, exec.Command(program), watch, faults.At(n, faults.Kill))
 //		// look at the directory
 //		if len(res.Calls) < n {
 //			break

@@ -7,13 +7,9 @@
 package faults
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"maps"
 	"slices"
-
-	"golang.org/x/sys/unix"
 )
 
 // filterInstaller makes only the calls of these numbers stop. After an error all
@@ -33,29 +29,4 @@ func (t *tracer) numbers() []uint64 {
 		}
 	}
 	return numbers
-}
-
-// filter is the program that the kernel asks about each call, as in
-// linux/seccomp.h: the number is at 0, the machine at 4.
-func filter(numbers []uint64) []byte {
-	const (
-		load  = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
-		equal = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
-		ret   = unix.BPF_RET | unix.BPF_K
-	)
-	program := []unix.SockFilter{
-		{Code: load, K: 4},
-		{Code: equal, Jt: 1, K: nativeArch},
-		{Code: ret, K: unix.SECCOMP_RET_ALLOW},
-		{Code: load, K: 0},
-	}
-	for _, nr := range numbers {
-		program = append(program,
-			unix.SockFilter{Code: equal, Jf: 1, K: uint32(nr)},
-			unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_TRACE})
-	}
-	program = append(program, unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ALLOW})
-	var b bytes.Buffer
-	_ = binary.Write(&b, binary.NativeEndian, program) // a Buffer takes everything
-	return b.Bytes()
 }

@@ -5,6 +5,7 @@
 package faults
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -68,4 +69,29 @@ func callOnce(tid int, regs *unix.PtraceRegs) (int64, error) {
 	var after unix.PtraceRegs
 	err := unix.PtraceGetRegs(tid, &after)
 	return int64(after.Rax), err
+}
+
+// filter is the program that the kernel asks about each call, as in
+// linux/seccomp.h: the number is at 0, the machine at 4.
+func filter(numbers []uint64) []byte {
+	const (
+		load  = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
+		equal = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
+		ret   = unix.BPF_RET | unix.BPF_K
+	)
+	program := []unix.SockFilter{
+		{Code: load, K: 4},
+		{Code: equal, Jt: 1, K: nativeArch},
+		{Code: ret, K: unix.SECCOMP_RET_ALLOW},
+		{Code: load, K: 0},
+	}
+	for _, nr := range numbers {
+		program = append(program,
+			unix.SockFilter{Code: equal, Jf: 1, K: uint32(nr)},
+			unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_TRACE})
+	}
+	program = append(program, unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ALLOW})
+	var b bytes.Buffer
+	_ = binary.Write(&b, binary.NativeEndian, program) // a Buffer takes everything
+	return b.Bytes()
 }

@@ -16,8 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dirs are the absolute names of the directories, and those behind symlinks,
-// because /proc has only the latter.
+// dirs are the names of the directories behind symlinks, as /proc has them.
 func (w Watch) dirs() ([]string, error) {
 	var dirs []string
 	for _, dir := range w.Dirs {
@@ -29,7 +28,7 @@ func (w Watch) dirs() ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		dirs = append(dirs, abs, real)
+		dirs = append(dirs, real)
 	}
 	return dirs, nil
 }

@@ -259,9 +259,8 @@ func (t *tracer) stopped(tid int, ws unix.WaitStatus) (syscall.Signal, error) {
 	case sig == unix.SIGSTOP && !th.attached:
 		th.attached = true // every new thread starts with one
 		return 0, nil
-	case groupStop(tid, sig):
-		return 0, nil // nobody would send the SIGCONT
 	}
+	// The stop that follows a SIGSTOP ends at once: nobody would send a SIGCONT.
 	return sig, nil
 }
 
@@ -279,15 +278,4 @@ func (t *tracer) executed(tid int) error {
 		delete(t.threads, int(former))
 	}
 	return nil
-}
-
-// groupStop tells the stop of a whole process from the arrival of the signal
-// that asks for it.
-func groupStop(tid int, sig syscall.Signal) bool {
-	switch sig {
-	case unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
-		var info [128]byte
-		return errors.Is(ptrace(unix.PTRACE_GETSIGINFO, tid, 0, &info[0]), unix.EINVAL)
-	}
-	return false
 }

@@ -271,6 +271,11 @@ func TestInterruptedCallCountsOnce(t *testing.T) {
 	}
 }
 
+func TestSignalsArrive(t *testing.T) {
+	res := trace(t, nil, in(t.TempDir()), victim(t), "signalled", t.TempDir())
+	require.Equal(t, "done\n", string(res.Output))
+}
+
 // A failed close closes, or else a program that goes on would run out of
 // descriptors, and hold a lock that it gave back.
 func TestFailedCloseCloses(t *testing.T) {
@@ -308,10 +313,12 @@ func TestHookRunsWhileTheCallWaits(t *testing.T) {
 
 func TestHookMayEndTheTest(t *testing.T) {
 	bin, dir := victim(t), t.TempDir()
+	cmd := exec.Command(bin, "steps", dir, "99")
+	cmd.Dir = dir
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = Run(t.Context(), exec.Command(bin, "steps", dir, "99"), in(dir), func(c Call) Action {
+		_, _ = Run(t.Context(), cmd, in(dir), func(c Call) Action {
 			if c.N == 3 {
 				runtime.Goexit() // as FailNow does
 			}
@@ -319,6 +326,13 @@ func TestHookMayEndTheTest(t *testing.T) {
 		})
 	}()
 	<-ended
+	// It is gone by then, and would not keep a disk from being unmounted.
+	running, err := filepath.Glob("/proc/[0-9]*/cwd")
+	require.NoError(t, err)
+	for _, cwd := range running {
+		at, _ := os.Readlink(cwd)
+		require.NotEqual(t, dir, at, cwd)
+	}
 	require.Equal(t, []string{" drwxr-xr-x", "/d drwxr-xr-x", `/d/f -rw-r--r-- ""`}, tree(t, dir))
 }
 

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -52,6 +53,8 @@ func run(what, dir string, args []string) error {
 	case "copy":
 		count, err := strconv.Atoi(args[0])
 		return errors.Join(err, pieces(dir, count))
+	case "signalled":
+		return signalled()
 	case "signals":
 		return signals(dir)
 	case "hang":
@@ -193,6 +196,23 @@ func closed(dir string) error {
 		return errors.New("still open")
 	}
 	return err
+}
+
+// signalled goes on after it stopped itself, and gets a signal that it waits for.
+func signalled() error {
+	arrived := make(chan os.Signal, 1)
+	signal.Notify(arrived, unix.SIGUSR1)
+	for _, sig := range []unix.Signal{unix.SIGSTOP, unix.SIGUSR1} {
+		if err := unix.Kill(os.Getpid(), sig); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-arrived:
+		return nil
+	case <-time.After(10 * time.Second):
+		return errors.New("the signal did not arrive")
+	}
 }
 
 // signals waits for a lock while the runtime's signals arrive.
