@@ -6,10 +6,20 @@
 
 package trial
 
-import "os/exec"
+import "os"
 
-// startGroup starts cmd; its children are not known here.
-func startGroup(cmd *exec.Cmd) (release func(), err error) {
-	cmd.Cancel = func() error { return cmd.Process.Kill() }
-	return func() {}, cmd.Start()
+// group is a process; its children are not known here.
+type group struct{ process *os.Process }
+
+func startGroup(path string, argv []string, attr *os.ProcAttr) (*group, error) {
+	p, err := os.StartProcess(path, argv, attr)
+	return &group{p}, err
 }
+
+func (g *group) kill() { _ = g.process.Kill() }
+
+func (g *group) wait() (*os.ProcessState, error) { return g.process.Wait() }
+
+func busy(error) bool { return false }
+
+func wrongFormat(error) bool { return false }

@@ -6,47 +6,124 @@ package trial
 
 import (
 	"errors"
-	"os/exec"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
 
-// startGroup starts cmd and puts it into a job, which Cancel ends whole. What it
-// starts in the moment before is not in it.
-func startGroup(cmd *exec.Cmd) (release func(), err error) {
-	job, err := windows.CreateJobObject(nil, nil)
+// group is a process in a job, which holds all that it starts.
+type group struct {
+	process *os.Process
+	mu      sync.Mutex
+	job     windows.Handle // 0 once it is closed
+}
+
+// startGroup starts the process suspended, so that it can neither start another
+// one nor end before it is in the job.
+func startGroup(path string, argv []string, attr *os.ProcAttr) (*group, error) {
+	job, err := newJob()
 	if err != nil {
+		return nil, fmt.Errorf("making a job: %w", err)
+	}
+	attr.Sys = &syscall.SysProcAttr{CreationFlags: windows.CREATE_SUSPENDED}
+	p, err := os.StartProcess(path, argv, attr)
+	if err != nil {
+		_ = windows.CloseHandle(job)
 		return nil, err
 	}
-	release = func() { _ = windows.CloseHandle(job) }
-	cmd.Cancel = func() error { return windows.TerminateJobObject(job, 1) }
+	g := &group{process: p, job: job}
+	if err := g.release(); err != nil {
+		_ = p.Kill()
+		_, _ = g.wait()
+		return nil, err
+	}
+	return g, nil
+}
+
+// newJob makes a job that ends with its last handle, and so with this process.
+func newJob() (windows.Handle, error) {
+	job, err := windows.CreateJobObject(nil, nil)
+	if err != nil {
+		return 0, err
+	}
 	limits := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{
 		BasicLimitInformation: windows.JOBOBJECT_BASIC_LIMIT_INFORMATION{LimitFlags: windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE},
 	}
 	_, err = windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation,
 		uintptr(unsafe.Pointer(&limits)), uint32(unsafe.Sizeof(limits)))
-	if err == nil {
-		err = cmd.Start()
-	}
 	if err != nil {
-		release()
-		return nil, err
+		_ = windows.CloseHandle(job)
+		return 0, err
 	}
-	if err := assign(job, cmd); err != nil {
-		err = errors.Join(err, cmd.Process.Kill())
-		_ = cmd.Wait()
-		release()
-		return nil, err
-	}
-	return release, nil
+	return job, nil
 }
 
-func assign(job windows.Handle, cmd *exec.Cmd) error {
-	process, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, uint32(cmd.Process.Pid))
+// release puts the process into the job and lets it run.
+func (g *group) release() error {
+	var err error
+	handleErr := g.process.WithHandle(func(process uintptr) {
+		err = windows.AssignProcessToJobObject(g.job, windows.Handle(process))
+	})
+	if err := errors.Join(handleErr, err); err != nil {
+		return fmt.Errorf("putting it into a job: %w", err)
+	}
+	if err := resume(uint32(g.process.Pid)); err != nil {
+		return fmt.Errorf("letting it run: %w", err)
+	}
+	return nil
+}
+
+// resume finds the only thread of a suspended process: os.StartProcess has closed
+// its handle.
+func resume(pid uint32) error {
+	snapshot, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPTHREAD, 0)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = windows.CloseHandle(process) }()
-	return windows.AssignProcessToJobObject(job, process)
+	defer func() { _ = windows.CloseHandle(snapshot) }()
+	var entry windows.ThreadEntry32
+	entry.Size = uint32(unsafe.Sizeof(entry))
+	for err = windows.Thread32First(snapshot, &entry); err == nil; err = windows.Thread32Next(snapshot, &entry) {
+		if entry.OwnerProcessID != pid {
+			continue
+		}
+		thread, err := windows.OpenThread(windows.THREAD_SUSPEND_RESUME, false, entry.ThreadID)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = windows.CloseHandle(thread) }()
+		_, err = windows.ResumeThread(thread)
+		return err
+	}
+	return err
+}
+
+func (g *group) kill() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.job != 0 {
+		_ = windows.TerminateJobObject(g.job, 1)
+	}
+}
+
+// wait waits for the process, and kills what it leaves in the job.
+func (g *group) wait() (*os.ProcessState, error) {
+	state, err := g.process.Wait()
+	g.kill()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_ = windows.CloseHandle(g.job)
+	g.job = 0
+	return state, err
+}
+
+// busy is also what a virus scanner does to a new file.
+func busy(err error) bool { return errors.Is(err, windows.ERROR_SHARING_VIOLATION) }
+
+func wrongFormat(err error) bool {
+	return errors.Is(err, windows.ERROR_BAD_EXE_FORMAT) || errors.Is(err, windows.ERROR_EXE_MACHINE_TYPE_MISMATCH)
 }

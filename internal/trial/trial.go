@@ -6,24 +6,26 @@
 //
 // What runs is verified, but may be broken in any way: it may never end, print
 // without end, or leave children behind. So it gets a time limit, its output is
-// read to the end and little of it kept, and it is killed with its process
-// group (on Windows: its job). What leaves the group on purpose (setsid) is not
-// found; that is a failure if it holds on to the output, and not noticed if it
-// does not.
+// read to the end and little of it kept, and with it ends what it has started:
+// its process group (on Windows: its job) is killed when it ends, passed or not.
+// On Linux it dies, alone, when this process does.
 //
-// The child has the environment of this process, no input, and the root of the
-// file system as its directory.
+// What leaves the group on purpose (setsid, a daemon) is not found; that is a
+// failure if it holds on to the output, and not noticed if it does not. What may
+// not be killed, as a setuid program that became another user, is left behind
+// when the time is over, with an error.
+//
+// The child runs as the user of this process, with its environment, so that it
+// finds what it will find later; it has no input, no file that this process has
+// opened, and the root of the file system as its directory, so that it finds
+// nothing by chance.
 package trial
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 )
 
@@ -36,6 +38,10 @@ const (
 
 	// grace is how long output is waited for once the process has ended.
 	grace = time.Second
+
+	// patience is how long a Func, or a process that was killed, has to come to
+	// its end once the time is over. It is more than grace.
+	patience = 2 * time.Second
 )
 
 // ErrTimeout means that the binary did not come to an end in time. It was killed.
@@ -49,15 +55,15 @@ type Trial struct {
 	Contains string        // in standard output and standard error together
 
 	// Func is called with the path of the binary instead of running it. Its
-	// context ends with the time limit; a Func that goes on all the same is not
-	// waited for.
+	// context ends with the time limit; a Func that goes on all the same is left
+	// behind after a moment.
 	Func func(ctx context.Context, path string) error
 }
 
 // Error is a binary that was run and did not pass.
 type Error struct {
 	Err    error  // how it ended: *exec.ExitError, ErrTimeout, …
-	Output string // what it printed; when that is more than 2 KiB its beginning and its end
+	Output string // what it printed, raw; when that is more than 2 KiB its beginning and its end
 }
 
 // The output is quoted: what it does to a terminal is not ours to pass on.
@@ -82,8 +88,16 @@ func (t *Trial) Validate() error {
 	return nil
 }
 
-// Run tries the binary at path out.
+// Run tries the binary at path out. It returns soon after ctx is done.
 func (t *Trial) Run(ctx context.Context, path string) error {
+	if ctx.Err() != nil {
+		return over(ctx)
+	}
+	// The child has another directory, in which a relative path names another file.
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return fmt.Errorf("finding %q: %w", path, err)
+	}
 	limit := t.Timeout
 	if limit == 0 {
 		limit = DefaultTimeout
@@ -91,85 +105,55 @@ func (t *Trial) Run(ctx context.Context, path string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w: %v", ErrTimeout, limit))
 	defer cancel()
 	if t.Func != nil {
-		return call(ctx, t.Func, path)
-	}
-	return t.run(ctx, path)
-}
-
-func call(ctx context.Context, f func(context.Context, string) error, path string) error {
-	done := make(chan error, 1)
-	go func() {
-		defer func() {
-			if p := recover(); p != nil {
-				done <- fmt.Errorf("panic: %v", p)
-			}
-		}()
-		done <- f(ctx, path)
-	}()
-	select {
-	case err := <-done:
+		_, err = await(ctx, func() error { return t.Func(ctx, path) })
 		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
-}
-
-func (t *Trial) run(ctx context.Context, path string) error {
 	out := &output{want: t.Contains}
-	cmd, release, err := start(ctx, path, t.Args, out)
-	if err != nil {
-		return inWords(path, err)
-	}
-	defer release()
-	err = cmd.Wait()
-	switch {
-	case ctx.Err() != nil:
-		err = context.Cause(ctx)
-	case errors.Is(err, exec.ErrWaitDelay):
-		// What holds on to the output may be in the group still.
-		_ = cmd.Cancel()
-		err = errors.New("left a process behind that holds on to its output")
-	case err == nil && !out.found():
-		err = fmt.Errorf("did not print %q", t.Contains)
-	}
-	if err != nil {
+	inTime, err := await(ctx, func() error { return run(ctx, path, t.Args, out) })
+	if !inTime {
 		return &Error{Err: err, Output: out.String()}
 	}
-	return nil
+	return err
 }
 
-// start retries while another goroutine of this program, or a child that it is
-// just forking, has the file open for writing still.
-func start(ctx context.Context, path string, args []string, out *output) (cmd *exec.Cmd, release func(), err error) {
-	for pause := time.Millisecond; ; pause *= 2 {
-		cmd = exec.CommandContext(ctx, path, args...)
-		cmd.Dir = filepath.VolumeName(path) + string(filepath.Separator)
-		cmd.Stdout, cmd.Stderr = out, out
-		cmd.WaitDelay = grace
-		release, err = startGroup(cmd)
-		if !errors.Is(err, syscall.ETXTBSY) || pause > time.Second {
-			return cmd, release, err
-		}
+// await returns what f does, if it comes to an end before ctx is done. If not,
+// err says why; what f returns within patience is part of it.
+func await(ctx context.Context, f func() error) (inTime bool, err error) {
+	done := make(chan error, 1)
+	go func() {
+		err := errors.New("it called runtime.Goexit")
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("panic: %v", p)
+			}
+			done <- err
+		}()
+		err = f()
+	}()
+	select {
+	case err = <-done:
+	case <-ctx.Done():
 		select {
-		case <-ctx.Done():
-			return nil, nil, context.Cause(ctx)
-		case <-time.After(pause):
+		case err = <-done:
+		case <-time.After(patience):
+			return false, fmt.Errorf("%w, and could not be stopped", over(ctx))
 		}
 	}
+	switch {
+	case ctx.Err() == nil:
+		return true, err
+	case err == nil || errors.Is(err, ctx.Err()):
+		return false, over(ctx)
+	}
+	return false, fmt.Errorf("%w: %w", over(ctx), err)
 }
 
-// inWords says what the system's error for a program that cannot be started
-// usually means.
-func inWords(path string, err error) error {
-	switch {
-	case errors.Is(err, syscall.ENOEXEC):
-		return fmt.Errorf("it is no program for this system and architecture: %w", err)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("it may not be executed, is the file system mounted noexec? %w", err)
-	case errors.Is(err, fs.ErrNotExist):
-		if _, statErr := os.Lstat(path); statErr == nil {
-			return fmt.Errorf("the loader or interpreter that it names is missing: %w", err)
-		}
+// over says why ctx is done: that the time is over, or what the caller's context
+// says, with the cause that he gave.
+func over(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, ErrTimeout) || errors.Is(cause, err) {
+		return cause
 	}
-	return fmt.Errorf("it cannot be started: %w", err)
+	return fmt.Errorf("%w: %w", err, cause)
 }

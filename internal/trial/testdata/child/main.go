@@ -7,6 +7,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -25,28 +26,46 @@ func main() {
 	case "hang": // with a child that hangs too; neither cares for signals
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
 		if len(os.Args) == 2 {
-			_ = spawn("hang", "deeper")
+			spawn(os.Stdout)
 		}
 		time.Sleep(time.Minute)
 	case "leave": // a child that holds on to the output
-		_ = spawn("hang", "deeper")
+		spawn(os.Stdout)
+	case "leave-quiet":
+		spawn(nil)
 	case "flood":
 		for range 200 {
 			fmt.Print(strings.Repeat("x", 64<<10))
 		}
 		fmt.Println("the end")
+	case "endless":
+		for {
+			fmt.Print(strings.Repeat("x", 64<<10))
+		}
 	case "crash":
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		self, _ := os.FindProcess(os.Getpid())
+		_ = self.Kill()
+		time.Sleep(time.Minute)
+	case "world":
+		dir, err := os.Getwd()
+		fmt.Printf("dir %q %v\n", dir, err)
+		input, err := io.ReadAll(os.Stdin)
+		fmt.Printf("input %q %v\n", input, err)
+		fmt.Printf("variable %q\n", os.Getenv("TRIAL_VARIABLE"))
+	case "touch":
+		_ = os.WriteFile(os.Args[2], []byte(fmt.Sprintln(os.Getpid())), 0o600)
+		time.Sleep(time.Minute)
+	case "root":
+		fmt.Println("setuid:", becomeRoot())
+		fmt.Println("pid", os.Getpid())
 		time.Sleep(time.Minute)
 	}
 }
 
-func spawn(args ...string) error {
-	cmd := exec.Command(os.Args[0], args...)
-	cmd.Stdout = os.Stdout
-	if err := cmd.Start(); err != nil {
-		return err
+func spawn(stdout io.Writer) {
+	cmd := exec.Command(os.Args[0], "hang", "deeper")
+	cmd.Stdout = stdout
+	if err := cmd.Start(); err == nil {
+		fmt.Println("pid", cmd.Process.Pid)
 	}
-	fmt.Println("pid", cmd.Process.Pid)
-	return nil
 }

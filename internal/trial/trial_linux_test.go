@@ -1,0 +1,153 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package trial
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+func TestNoexecMount(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("mounting needs root: the noexec case is NOT tested")
+	}
+	dir := t.TempDir()
+	require.NoError(t, unix.Mount("tmpfs", dir, "tmpfs", unix.MS_NOEXEC, "size=16m"))
+	t.Cleanup(func() { require.NoError(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+	content, err := os.ReadFile(child)
+	require.NoError(t, err)
+	path := filepath.Join(dir, "program")
+	require.NoError(t, os.WriteFile(path, content, 0o755))
+
+	err = (&Trial{Args: []string{"version"}}).Run(t.Context(), path)
+	require.ErrorContains(t, err, "is the file system mounted noexec?")
+	require.ErrorIs(t, err, syscall.EACCES)
+	require.NoError(t, unix.Mount("tmpfs", dir, "", unix.MS_REMOUNT, "size=16m"))
+	require.NoError(t, (&Trial{Args: []string{"version"}}).Run(t.Context(), path))
+}
+
+// dynamic is the smallest program of this machine that asks for a loader.
+func dynamic(t *testing.T, loader string) []byte {
+	t.Helper()
+	self, err := elf.Open(child)
+	require.NoError(t, err)
+	defer func() { _ = self.Close() }()
+	if self.Class != elf.ELFCLASS64 {
+		t.Skip("written for 64 bits: the missing ELF loader is NOT tested")
+	}
+	const header, entry = 64, 56
+	name := append([]byte(loader), 0)
+	h := elf.Header64{
+		Type: uint16(elf.ET_DYN), Machine: uint16(self.Machine), Version: uint32(elf.EV_CURRENT),
+		Phoff: header, Ehsize: header, Phentsize: entry, Phnum: 1,
+	}
+	copy(h.Ident[:], elf.ELFMAG)
+	h.Ident[elf.EI_CLASS], h.Ident[elf.EI_DATA], h.Ident[elf.EI_VERSION] = byte(self.Class), byte(self.Data), byte(self.Version)
+	p := elf.Prog64{Type: uint32(elf.PT_INTERP), Off: header + entry, Filesz: uint64(len(name)), Memsz: uint64(len(name))}
+	var b bytes.Buffer
+	for _, part := range []any{h, p, name} {
+		require.NoError(t, binary.Write(&b, self.ByteOrder, part))
+	}
+	return b.Bytes()
+}
+
+func TestMissingLoader(t *testing.T) {
+	err := (&Trial{}).Run(t.Context(), program(t, dynamic(t, "/nonexistent/ld.so"), 0o755))
+	require.ErrorContains(t, err, "the loader or interpreter that it names is missing")
+	require.ErrorIs(t, err, syscall.ENOENT)
+
+	// It is the loader that is missed: one that is there is only not one.
+	err = (&Trial{}).Run(t.Context(), program(t, dynamic(t, "/etc/passwd"), 0o755))
+	require.Error(t, err)
+	require.NotErrorIs(t, err, syscall.ENOENT)
+}
+
+// One that left the group cannot be found; it must not keep Run waiting.
+func TestDaemonThatHoldsTheOutput(t *testing.T) {
+	t.Parallel()
+	setsid, err := exec.LookPath("setsid")
+	if err != nil {
+		t.Skip("no setsid command: a child outside the group is NOT tested")
+	}
+	script := fmt.Sprintf("#!/bin/sh\n%s sh -c 'echo pid $$; exec sleep 60' &\nsleep 0.5\n", setsid)
+	begin := time.Now()
+	err = (&Trial{}).Run(t.Context(), program(t, []byte(script), 0o755))
+	require.ErrorContains(t, err, "left a process behind that holds on to its output")
+	require.Less(t, time.Since(begin), 10*time.Second)
+	require.NoError(t, syscall.Kill(spawnedBy(t, err), syscall.SIGKILL))
+}
+
+// tries is a process that tries path, as this package does.
+func tries(t *testing.T, self, path string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), self)
+	cmd.Env = append(os.Environ(), "TRIAL_OF="+path, "TRIAL_ARGS="+strings.Join(args, " "))
+	cmd.Dir = filepath.Dir(path)
+	return cmd
+}
+
+// An updater that is killed leaves no binary behind that nobody waits for.
+func TestChildDiesWithTheUpdater(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	note := filepath.Join(t.TempDir(), "note")
+	updater := tries(t, self, child, "touch", note)
+	require.NoError(t, updater.Start())
+	var pid int
+	require.Eventually(t, func() bool {
+		text, _ := os.ReadFile(note)
+		pid, _ = strconv.Atoi(strings.TrimSpace(string(text)))
+		return pid != 0
+	}, enough, time.Millisecond)
+	require.NoError(t, syscall.Kill(pid, 0))
+	require.NoError(t, updater.Process.Kill())
+	_ = updater.Wait()
+	gone(t, pid)
+}
+
+// A setuid program may be out of reach for the user who tries it.
+func TestChildThatMayNotBeKilled(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("making a setuid program needs root: one that may not be killed is NOT tested")
+	}
+	path := copied(t)
+	require.NoError(t, os.Chmod(path, 0o755|os.ModeSetuid))
+	for _, dir := range []string{filepath.Dir(path), filepath.Dir(filepath.Dir(path))} {
+		require.NoError(t, os.Chmod(dir, 0o755))
+	}
+	test, err := os.ReadFile("/proc/self/exe")
+	require.NoError(t, err)
+	self := filepath.Join(filepath.Dir(path), "test")
+	require.NoError(t, os.WriteFile(self, test, 0o755))
+
+	updater := tries(t, self, path, "root")
+	updater.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	begin := time.Now()
+	out, err := updater.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	if strings.Contains(string(out), "not permitted") {
+		t.Skipf("mounted nosuid: one that may not be killed is NOT tested: %s", out)
+	}
+	require.Contains(t, string(out), "did not end in time: 2s, and could not be stopped")
+	require.Less(t, time.Since(begin), 10*time.Second)
+	text, err := strconv.Unquote(string(out[bytes.IndexByte(out, '"') : bytes.LastIndexByte(out, '"')+1]))
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(spawned(t, text), syscall.SIGKILL))
+}
