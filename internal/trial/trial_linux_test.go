@@ -151,3 +151,24 @@ func TestChildThatMayNotBeKilled(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, syscall.Kill(spawned(t, text), syscall.SIGKILL))
 }
+
+// The number of a process that was waited for may be another's.
+func TestNumberIsNotUsedAfterTheProcess(t *testing.T) {
+	g, err := startGroup(child, []string{child, "version"}, &os.ProcAttr{})
+	require.NoError(t, err)
+	require.True(t, awaitExit(g.process.Pid))
+	require.NoError(t, syscall.Kill(g.process.Pid, 0), "it can be waited for still")
+	_, err = g.wait()
+	require.NoError(t, err)
+	require.True(t, g.over)
+
+	other, err := startGroup(child, []string{child, "hang", "deeper"}, &os.ProcAttr{})
+	require.NoError(t, err)
+	g.process = other.process
+	g.kill()
+	time.AfterFunc(200*time.Millisecond, other.kill)
+	begin := time.Now()
+	_, err = other.wait()
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, time.Since(begin), 100*time.Millisecond)
+}

@@ -224,7 +224,14 @@ func TestValidate(t *testing.T) {
 // The child must not come upon anything by the place where the updater stands.
 func TestWorldOfTheChild(t *testing.T) {
 	t.Setenv("TRIAL_VARIABLE", "as it is")
-	err := (&Trial{Args: []string{"world"}, Contains: "what it does not print"}).Run(t.Context(), child)
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	_, err = w.WriteString("meant for the updater")
+	require.NoError(t, errors.Join(err, w.Close()))
+	stdin := os.Stdin
+	t.Cleanup(func() { os.Stdin = stdin; _ = r.Close() })
+	os.Stdin = r
+	err = (&Trial{Args: []string{"world"}, Contains: "what it does not print"}).Run(t.Context(), child)
 	var failed *Error
 	require.ErrorAs(t, err, &failed)
 	root := filepath.VolumeName(child) + string(filepath.Separator)
@@ -296,6 +303,7 @@ func TestFileThatStaysBusy(t *testing.T) {
 	err = (&Trial{Args: []string{"version"}}).Run(t.Context(), path)
 	require.ErrorContains(t, err, "another process has it open for writing")
 	require.True(t, busy(err))
+	require.NotErrorIs(t, err, ErrTimeout)
 	err = (&Trial{Args: []string{"version"}, Timeout: 100 * time.Millisecond}).Run(t.Context(), path)
 	require.ErrorIs(t, err, ErrTimeout)
 	require.True(t, busy(err))
