@@ -42,7 +42,8 @@ var arrows = map[string]arrow{
 		other: []string{"golang.org/x/mod/semver", "golang.org/x/sys"},
 	},
 	"trust":              {},
-	"internal/install":   {own: []string{"internal/lock"}, other: []string{"golang.org/x/sys"}},
+	"internal/install":   {own: []string{"internal/attrs", "internal/lock"}, other: []string{"golang.org/x/sys"}},
+	"internal/attrs":     {other: []string{"golang.org/x/sys"}},
 	"internal/fetch":     {other: []string{"golang.org/x/sys"}},
 	"internal/codec":     {},
 	"internal/lock":      {other: []string{"golang.org/x/sys"}},
@@ -60,7 +61,7 @@ var arrows = map[string]arrow{
 		},
 	},
 	"repository": {
-		own: []string{"signing", "trust", "internal/codec", "internal/codec/bz2", "internal/fetch", "internal/lock"},
+		own: []string{"signing", "trust", "internal/attrs", "internal/codec", "internal/codec/bz2", "internal/fetch", "internal/lock"},
 		other: []string{
 			"github.com/sigstore/sigstore/pkg/signature", "golang.org/x/mod/semver", "golang.org/x/sys",
 		},
@@ -79,7 +80,7 @@ var free = []string{"cmd/", "examples/", "bench/"}
 
 // embedded is the half of the map that a program links with the updater.
 var embedded = []string{
-	"", "trust", "internal/codec", "internal/fetch", "internal/install", "internal/lock",
+	"", "trust", "internal/attrs", "internal/codec", "internal/fetch", "internal/install", "internal/lock",
 	"internal/preflight", "internal/trial",
 }
 

@@ -72,6 +72,10 @@ var (
 	// ErrJournal is a damaged record of the last update. See Recover.
 	ErrJournal = install.ErrJournal
 
+	// ErrOwner is a new file that cannot have owner, mode, ACL or capabilities of
+	// the old one. Update as its owner, or as root.
+	ErrOwner = install.ErrOwner
+
 	// ErrUnsafeDirectory is a target in a directory where other users could
 	// exchange files. Fix its permissions.
 	ErrUnsafeDirectory = install.ErrUnsafeDirectory

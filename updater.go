@@ -200,6 +200,9 @@ func (c *Config) install(session *install.Session, spec *Spec, v *trust.Verified
 	if backup, err = session.Commit(staged, plan); err != nil {
 		return "", fmt.Errorf("replacing %s: %w", session.Target(), err)
 	}
+	if lost := session.Lost(); len(lost) > 0 {
+		c.note(slog.LevelWarn, "the new file does not have these extended attributes of the old", "attributes", lost)
+	}
 	return backup, nil
 }
 

@@ -7,11 +7,13 @@
 package faults
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -162,9 +164,16 @@ func (d *Disk) unmount() {
 		return
 	}
 	d.mounted = false
-	err := unix.Unmount(d.Dir, 0)
-	if err == nil {
-		return
+	var err error
+	// Whatever this process has open, a child that another test is forking has
+	// too, until it becomes another program.
+	for range 500 {
+		if err = unix.Unmount(d.Dir, 0); err == nil {
+			return
+		} else if !errors.Is(err, unix.EBUSY) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 	_ = unix.Unmount(d.Dir, unix.MNT_DETACH)
 	d.tb.Fatalf("unmounting %s: %v: something is open in it", d.fs, err)

@@ -174,7 +174,7 @@ func (s *Session) undoCommit(next record, cause error) error {
 	return cause
 }
 
-// dress gives a verified file the target's owner and mode. Owner first: a
+// dress gives a verified file the target's owner, mode and attributes. Owner first: a
 // change of owner clears setuid. What was asked for is then looked at, because
 // the kernel drops setgid in silence if we are not in the group.
 func (s *Session) dress(f *os.File) (fs.FileInfo, error) {
@@ -191,6 +191,9 @@ func (s *Session) dress(f *os.File) (fs.FileInfo, error) {
 	if err := s.fsys.Chmod(f, s.old.Mode()); err != nil {
 		return nil, fmt.Errorf("%w: mode %v: %w", ErrOwner, s.old.Mode(), err)
 	}
+	if err := s.carry(f); err != nil {
+		return nil, err
+	}
 	if info, err = f.Stat(); err != nil {
 		return nil, err
 	}
@@ -201,6 +204,25 @@ func (s *Session) dress(f *os.File) (fs.FileInfo, error) {
 		return nil, fmt.Errorf("forcing out: %w", err)
 	}
 	return info, nil
+}
+
+// carry gives f the attributes of the target; an ACL among them is part of its
+// mode.
+func (s *Session) carry(f *os.File) error {
+	src, info, err := openRegular(s.fsys, s.base, os.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	if !same(info, s.old) {
+		return fmt.Errorf("target: %w", ErrChanged)
+	}
+	lost, err := s.fsys.Carry(f, src)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrOwner, err)
+	}
+	s.lost = append(s.lost, lost...)
+	return nil
 }
 
 // olderBackup is a name for whatever is at the backup's name, if there is

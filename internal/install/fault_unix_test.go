@@ -118,6 +118,11 @@ func (f *faulty) Sync(file *os.File) error {
 	return f.do("sync", file.Name(), func() error { return f.fsys.Sync(file) })
 }
 
+func (f *faulty) Carry(dst, src *os.File) (lost []string, err error) {
+	err = f.do("carry", dst.Name(), func() error { lost, err = f.fsys.Carry(dst, src); return err })
+	return lost, err
+}
+
 func (f *faulty) Copy(dst, src *os.File) (n int64, err error) {
 	err = f.do("copy", dst.Name(), func() error { n, err = f.fsys.Copy(dst, src); return err })
 	return n, err

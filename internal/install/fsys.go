@@ -12,6 +12,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/choria-io/go-updater/internal/attrs"
 )
 
 // fsys is every operation on the file system that changes something or decides
@@ -28,6 +30,7 @@ type fsys interface {
 
 	Chown(f *os.File, uid, gid int) error
 	Chmod(f *os.File, mode fs.FileMode) error
+	Carry(dst, src *os.File) (lost []string, err error)
 	Sync(f *os.File) error
 	Copy(dst, src *os.File) (int64, error)
 	Names(dir string) ([]string, error)
@@ -45,10 +48,11 @@ func openRoot(dir string) (fsys, error) {
 	return rootFS{root}, nil
 }
 
-func (rootFS) Chown(f *os.File, uid, gid int) error     { return f.Chown(uid, gid) }
-func (rootFS) Chmod(f *os.File, mode fs.FileMode) error { return f.Chmod(mode) }
-func (rootFS) Sync(f *os.File) error                    { return f.Sync() }
-func (rootFS) Copy(dst, src *os.File) (int64, error)    { return io.Copy(dst, src) }
+func (rootFS) Chown(f *os.File, uid, gid int) error      { return f.Chown(uid, gid) }
+func (rootFS) Chmod(f *os.File, mode fs.FileMode) error  { return f.Chmod(mode) }
+func (rootFS) Carry(dst, src *os.File) ([]string, error) { return attrs.Copy(dst, src) }
+func (rootFS) Sync(f *os.File) error                     { return f.Sync() }
+func (rootFS) Copy(dst, src *os.File) (int64, error)     { return io.Copy(dst, src) }
 
 func (r rootFS) Names(dir string) ([]string, error) {
 	d, err := r.Open(dir)

@@ -5,6 +5,7 @@
 package install
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -40,7 +41,27 @@ func (s *Session) Try(st *Staged, run func(path string) error) error {
 	if err := s.fsys.Chmod(st.file, 0o700); err != nil {
 		return fmt.Errorf("making the staged file executable: %w", err)
 	}
-	return run(filepath.Join(s.dir, st.name))
+	if s.aside {
+		// Windows: a file that is open for writing cannot be run.
+		st.close()
+	}
+	err := run(filepath.Join(s.dir, st.name))
+	if s.aside {
+		err = errors.Join(err, s.reopen(st))
+	}
+	return err
+}
+
+func (s *Session) reopen(st *Staged) error {
+	f, info, err := openRegular(s.fsys, st.name, sealFlag)
+	if err != nil {
+		return err
+	}
+	st.file = f
+	if !sameContent(info, st.info) {
+		return fmt.Errorf("staged file: %w", ErrChanged)
+	}
+	return nil
 }
 
 // Seal takes the file that was made at a StagePath. What lies in it must have the

@@ -90,6 +90,7 @@ type Session struct {
 	journal   record
 	damaged   error // why the journal on disk is not believed
 	recovered Recovery
+	lost      []string
 }
 
 // Begin prepares the update of target: it takes the lock, and ends what an
@@ -326,6 +327,9 @@ func (s *Session) backup() string { return s.base + ".backup" }
 
 // Recovered is what Begin found to be interrupted, and ended.
 func (s *Session) Recovered() Recovery { return s.recovered }
+
+// Lost are the extended attributes that the new file could not have.
+func (s *Session) Lost() []string { return s.lost }
 
 // Target is the path of the file that is replaced, without symlinks.
 func (s *Session) Target() string { return filepath.Join(s.dir, s.base) }

@@ -1,0 +1,186 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/faults"
+)
+
+// sweep calls point for every counted call of the program, until one goes by
+// without stopping it.
+func sweep(t *testing.T, least int, point func(t *testing.T, n int) (calls int)) {
+	t.Helper()
+	for n := 1; ; n++ {
+		calls := point(t, n)
+		require.Less(t, n, 1000, "it ends")
+		if calls < n {
+			require.Greater(t, n, least, "calls were counted")
+			t.Logf("%d points", n)
+			return
+		}
+	}
+}
+
+// The process is killed before every file-system call of a whole update, smoke
+// test, restart and confirmation of the new version included.
+func TestKillUpdate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	sweep(t, 40, func(t *testing.T, n int) int {
+		target := w.install(t, t.TempDir())
+		res := w.trace(t, faults.At(n, faults.Kill), target, "update", "2.0.0")
+		what := fmt.Sprint("killed before ", last(res))
+		now := w.requireWhole(t, target, what)
+		if res.Exit == 0 {
+			require.Equal(t, "2.0.0", now, what)
+		}
+		w.recovers(t, target, now, what)
+		if n%8 == 0 {
+			start(t, target, "update", "2.0.0")
+			require.Equal(t, "2.0.0", w.requireWhole(t, target, what), what)
+			w.requireClean(t, target, what)
+		}
+		return len(res.Calls)
+	})
+}
+
+// recovers starts what is there, as the machine would: whatever it was, it stays.
+func (w *world) recovers(t *testing.T, target, version, what string) {
+	t.Helper()
+	said := start(t, target)
+	require.Contains(t, said, "selfupdate "+version+" for", what)
+	require.Equal(t, version, w.requireWhole(t, target, what), what)
+	w.requireClean(t, target, what)
+}
+
+// The same for the way back, which needs no network.
+func TestKillRollback(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	sweep(t, 15, func(t *testing.T, n int) int {
+		target := w.install(t, t.TempDir())
+		start(t, target, "update", "2.0.0")
+		res := w.trace(t, faults.At(n, faults.Kill), target, "rollback")
+		what := fmt.Sprint("killed before ", last(res))
+		now := w.requireWhole(t, target, what)
+		if res.Exit == 0 {
+			require.Equal(t, "1.0.0", now, what)
+		}
+		w.recovers(t, target, now, what)
+		return len(res.Calls)
+	})
+}
+
+// An update is killed in the middle of the swap, and every recovery from that.
+func TestKillRecover(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, before := range map[string]string{"to be undone": "1.0.0", "to be finished": "2.0.0"} {
+		t.Run(name, func(t *testing.T) {
+			sweep(t, 5, func(t *testing.T, n int) int {
+				target := w.install(t, t.TempDir())
+				w.trace(t, func(c faults.Call) faults.Action {
+					swap := strings.HasPrefix(c.Name, "rename") && c.To == target
+					if swap && before == "1.0.0" || !swap && w.swapped(c, target) {
+						return faults.Kill
+					}
+					return faults.Pass
+				}, target, "update", "2.0.0")
+				require.Equal(t, before, w.requireWhole(t, target, name))
+				res := w.trace(t, faults.At(n, faults.Kill), target)
+				what := fmt.Sprint("recovery killed before ", last(res))
+				w.recovers(t, target, w.requireWhole(t, target, what), what)
+				require.Equal(t, before, w.requireWhole(t, target, what), what)
+				return len(res.Calls)
+			})
+		})
+	}
+}
+
+// swapped says that c is the first call after the swap: the directory is forced
+// out.
+func (w *world) swapped(c faults.Call, target string) bool {
+	if c.Name != "fsync" {
+		return false
+	}
+	return w.isNew(target)
+}
+
+// Every call fails once, with one of the errors that disks and kernels have.
+func TestFailUpdate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	errnos := []syscall.Errno{syscall.EIO, syscall.ENOSPC, syscall.EACCES, syscall.EROFS, syscall.EXDEV, syscall.EMFILE, syscall.EIO, syscall.EDQUOT}
+	sweep(t, 40, func(t *testing.T, n int) int {
+		target := w.install(t, t.TempDir())
+		errno := errnos[n%len(errnos)]
+		res := w.trace(t, faults.At(n, faults.Fail(errno)), target, "update", "2.0.0")
+		what := fmt.Sprintf("%v of call %d\n%s", errno, n, res.Output)
+		now := w.requireWhole(t, target, what)
+		require.NotContains(t, string(res.Output), "a person is needed", what)
+		if res.Exit != 0 && !strings.Contains(string(res.Output), "selfupdate 2.0.0 for") {
+			require.Equal(t, "1.0.0", now, what)
+			require.Contains(t, string(res.Output), "selfupdate: not updated, nothing was changed: ", what)
+			require.Contains(t, string(res.Output), errno.Error(), what)
+		}
+		w.recovers(t, target, now, what)
+		return len(res.Calls)
+	})
+}
+
+// The power is cut before every call. What was reported as done is done, and the
+// target is whole, as is its backup.
+func TestPowerCut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, tc := range map[string]struct {
+		fs      faults.FileSystem
+		flushed bool
+	}{"ext4": {faults.Ext4, false}, "xfs": {faults.XFS, false}, "ext4, log flushed": {faults.Ext4, true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := faults.NewDisk(t, tc.fs)
+			target := w.install(t, d.Dir)
+			d.Save()
+			sweep(t, 40, func(t *testing.T, n int) int {
+				d.Restore()
+				cut := false
+				res := w.trace(t, func(c faults.Call) faults.Action {
+					if c.N < n {
+						return faults.Pass
+					}
+					cut = true
+					d.Cut(tc.flushed)
+					return faults.Kill
+				}, target, "update", "2.0.0")
+				if !cut {
+					d.Cut(tc.flushed)
+				}
+				d.Remount()
+				what := fmt.Sprint("cut before ", last(res))
+				now := w.requireWhole(t, target, what)
+				if strings.Contains(string(res.Output), "updater: updated") {
+					require.Equal(t, "2.0.0", now, "%s: success was reported", what)
+				}
+				w.recovers(t, target, now, what)
+				return len(res.Calls)
+			})
+		})
+	}
+}
+
+func last(res *faults.Result) string {
+	if len(res.Calls) == 0 {
+		return "the first call"
+	}
+	return res.Calls[len(res.Calls)-1].String()
+}

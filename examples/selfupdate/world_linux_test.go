@@ -1,0 +1,154 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/faults"
+	"github.com/choria-io/go-updater/keys"
+	"github.com/choria-io/go-updater/repository"
+)
+
+// world is two versions of this program, the second of which is published.
+type world struct {
+	old, new string // where they lie
+	sums     map[[sha256.Size]byte]string
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("sweeps take a minute")
+	}
+	dir := t.TempDir()
+	private, err := keys.Generate(rand.Reader)
+	require.NoError(t, err)
+	signer, err := private.Signer()
+	require.NoError(t, err)
+	repo := filepath.Join(dir, "repo")
+	require.NoError(t, os.Mkdir(repo, 0o755))
+	server := httptest.NewServer(http.FileServer(http.Dir(repo)))
+	t.Cleanup(server.Close)
+
+	w := &world{old: filepath.Join(dir, "1.0.0"), new: filepath.Join(dir, "2.0.0"), sums: map[[sha256.Size]byte]string{}}
+	for version, bin := range map[string]string{"1.0.0": w.old, "2.0.0": w.new} {
+		flags := "-s -w -X main.version=" + version + " -X main.repo=" + server.URL + " -X main.releaseKey=" + private.Public().String()
+		cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", flags, "-o", bin, ".")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		content, err := os.ReadFile(bin)
+		require.NoError(t, err)
+		w.sums[sha256.Sum256(content)] = version
+	}
+	r, err := repository.Open(repo)
+	require.NoError(t, err)
+	now := time.Now()
+	_, err = r.Add(t.Context(), repository.AddRequest{
+		Name: "selfupdate", Version: "2.0.0", Signer: signer, Now: now, Expires: now.AddDate(0, 0, 1),
+		Files: []repository.File{{Path: w.new, OS: runtime.GOOS, Arch: runtime.GOARCH}},
+	})
+	require.NoError(t, errors.Join(err, r.Close()))
+	return w
+}
+
+// install puts the old version into dir, forced out as an installer would.
+func (w *world) install(t *testing.T, dir string) (target string) {
+	t.Helper()
+	target = filepath.Join(dir, "selfupdate")
+	in, err := os.Open(w.old)
+	require.NoError(t, err)
+	defer in.Close()
+	out, err := os.OpenFile(target, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
+	require.NoError(t, err)
+	_, err = io.Copy(out, in)
+	require.NoError(t, errors.Join(err, out.Sync(), out.Close()))
+	d, err := os.Open(dir)
+	require.NoError(t, err)
+	require.NoError(t, errors.Join(d.Sync(), d.Close()))
+	return target
+}
+
+// trace runs the program below the tracer.
+func (w *world) trace(t *testing.T, hook faults.Hook, target string, args ...string) *faults.Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	res, err := faults.Run(ctx, exec.Command(target, args...), faults.Watch{Dirs: []string{filepath.Dir(target)}, Fold: true}, hook)
+	if errors.Is(err, faults.ErrUnsupported) {
+		t.Skip("NOT PROVEN: ", err)
+	}
+	require.NoError(t, err)
+	return res
+}
+
+// start runs it as it is.
+func start(t *testing.T, target string, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), target, args...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return string(out)
+}
+
+// version is the one whose bytes the file has, to the last.
+func (w *world) version(t *testing.T, path, what string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err, what)
+	version, known := w.sums[sha256.Sum256(content)]
+	require.True(t, known, "%s: %s has %d bytes that are no version", what, path, len(content))
+	return version
+}
+
+// requireWhole is what must be true at every instant.
+func (w *world) requireWhole(t *testing.T, target, what string) (version string) {
+	t.Helper()
+	info, err := os.Lstat(target)
+	require.NoError(t, err, what)
+	require.Equal(t, os.FileMode(0o755), info.Mode(), what)
+	if _, err := os.Lstat(target + ".backup"); err == nil {
+		w.version(t, target+".backup", what)
+	}
+	return w.version(t, target, what)
+}
+
+// requireClean is what must be true once Recover has run.
+func (w *world) requireClean(t *testing.T, target, what string) {
+	t.Helper()
+	allowed := map[string]bool{"selfupdate": true, "selfupdate.backup": true, ".selfupdate.update": true, "lost+found": true}
+	entries, err := os.ReadDir(filepath.Dir(target))
+	require.NoError(t, err, what)
+	for _, e := range entries {
+		require.True(t, allowed[e.Name()], "%s: stray %s", what, e.Name())
+	}
+	entries, err = os.ReadDir(filepath.Join(filepath.Dir(target), ".selfupdate.update"))
+	if !errors.Is(err, os.ErrNotExist) {
+		require.NoError(t, err, what)
+	}
+	for _, e := range entries {
+		require.Contains(t, "journal.json trust.json", e.Name(), what)
+	}
+}
+
+// isNew tells it without an assertion: the swap may be under way.
+func (w *world) isNew(target string) bool {
+	content, err := os.ReadFile(target)
+	return err == nil && w.sums[sha256.Sum256(content)] == "2.0.0"
+}

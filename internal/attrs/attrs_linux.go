@@ -1,0 +1,117 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package attrs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// capability goes last: whatever else changes a file drops it.
+const capability = "security.capability"
+
+// Copy makes dst, which nobody else can open yet, carry what src carries, and
+// nothing else. What cannot be had is lost if it is somebody's note (user.*), and
+// an ErrLost if it decides about rights. Attributes that sign the content
+// (security.ima, security.evm) are those of the old content, and left out.
+func Copy(dst, src *os.File) (lost []string, err error) {
+	want, err := read(src)
+	if err != nil {
+		return nil, fmt.Errorf("reading extended attributes: %w", err)
+	}
+	has, err := read(dst)
+	if err != nil {
+		return nil, fmt.Errorf("reading extended attributes: %w", err)
+	}
+	for _, name := range sorted(has) {
+		if _, keep := want[name]; keep {
+			continue
+		}
+		// A label is what the policy gives to new files here, not ours to take.
+		if err := unix.Fremovexattr(int(dst.Fd()), name); err != nil && name != "security.selinux" {
+			return nil, fmt.Errorf("%w: removing %s, which the old file has not: %w", ErrLost, name, err)
+		}
+	}
+	for _, name := range sorted(want) {
+		if old, ok := has[name]; ok && bytes.Equal(old, want[name]) && name != capability {
+			continue
+		}
+		err := unix.Fsetxattr(int(dst.Fd()), name, want[name], 0)
+		switch {
+		case err == nil:
+		case strings.HasPrefix(name, "user."):
+			lost = append(lost, name)
+		default:
+			return nil, fmt.Errorf("%w: %s: %w", ErrLost, name, err)
+		}
+	}
+	return lost, check(dst, want)
+}
+
+// check looks at what came of it: a file system may take a value and store
+// another one.
+func check(dst *os.File, want map[string][]byte) error {
+	got, err := read(dst)
+	if err != nil {
+		return fmt.Errorf("reading extended attributes: %w", err)
+	}
+	for name, value := range want {
+		if !strings.HasPrefix(name, "user.") && !bytes.Equal(got[name], value) {
+			return fmt.Errorf("%w: %s became another", ErrLost, name)
+		}
+	}
+	return nil
+}
+
+// sorted is the order in which attributes are set.
+func sorted(set map[string][]byte) (names []string) {
+	for name := range set {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if (a == capability) != (b == capability) {
+			if a == capability {
+				return 1
+			}
+			return -1
+		}
+		return strings.Compare(a, b)
+	})
+	return names
+}
+
+func read(f *os.File) (map[string][]byte, error) {
+	list := make([]byte, 64<<10) // XATTR_LIST_MAX
+	n, err := unix.Flistxattr(int(f.Fd()), list)
+	if errors.Is(err, unix.ENOTSUP) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	set := map[string][]byte{}
+	value := make([]byte, 64<<10) // XATTR_SIZE_MAX
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(list[:n]), "\x00"), "\x00") {
+		switch name {
+		case "", "security.ima", "security.evm":
+			continue
+		}
+		n, err := unix.Fgetxattr(int(f.Fd()), name, value)
+		switch {
+		case errors.Is(err, unix.ENODATA), errors.Is(err, unix.ENOTSUP):
+		case err != nil:
+			return nil, fmt.Errorf("%s: %w", name, err)
+		default:
+			set[name] = bytes.Clone(value[:n])
+		}
+	}
+	return set, nil
+}

@@ -1,0 +1,149 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package attrs
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// pair makes two programs in a directory of their own and opens both.
+func pair(t *testing.T) (dst, src *os.File, dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	return create(t, dir, "new"), create(t, dir, "old"), dir
+}
+
+func create(t *testing.T, dir, name string) *os.File {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o755)
+	require.NoError(t, err)
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func command(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skip("NOT PROVEN: no ", name)
+	}
+	out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return string(out)
+}
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("NOT PROVEN: needs root")
+	}
+}
+
+func TestCapabilitiesAreKept(t *testing.T) {
+	needRoot(t)
+	dst, src, _ := pair(t)
+	command(t, "setcap", "cap_net_bind_service=+ep", src.Name())
+	lost, err := Copy(dst, src)
+	require.NoError(t, err)
+	require.Empty(t, lost)
+	require.Contains(t, command(t, "getcap", dst.Name()), "cap_net_bind_service=ep")
+}
+
+func TestACLIsKeptAndNoOtherInherited(t *testing.T) {
+	dst, src, dir := pair(t)
+	command(t, "setfacl", "-m", "u:4242:r-x,m:r-x", src.Name())
+	_, err := Copy(dst, src)
+	require.NoError(t, err)
+	require.Contains(t, command(t, "getfacl", "-cn", dst.Name()), "user:4242:r-x")
+
+	command(t, "setfacl", "-d", "-m", "u:666:rwx", dir)
+	heir := create(t, dir, "heir")
+	require.Contains(t, command(t, "getfacl", "-cn", heir.Name()), "user:666:rwx")
+	plain := create(t, t.TempDir(), "plain")
+	_, err = Copy(heir, plain)
+	require.NoError(t, err)
+	require.NotContains(t, command(t, "getfacl", "-cn", heir.Name()), "user:666")
+}
+
+func TestNotesAreKept(t *testing.T) {
+	dst, src, _ := pair(t)
+	require.NoError(t, unix.Fsetxattr(int(src.Fd()), "user.note", []byte("from ops"), 0))
+	require.NoError(t, unix.Fsetxattr(int(dst.Fd()), "user.stray", []byte("x"), 0))
+	lost, err := Copy(dst, src)
+	require.NoError(t, err)
+	require.Empty(t, lost)
+	got, err := read(dst)
+	require.NoError(t, err)
+	require.Equal(t, map[string][]byte{"user.note": []byte("from ops")}, got)
+}
+
+func TestSignaturesOfTheOldContentAreNot(t *testing.T) {
+	needRoot(t)
+	dst, src, _ := pair(t)
+	if err := unix.Fsetxattr(int(src.Fd()), "security.ima", []byte{1, 2, 3}, 0); err != nil {
+		t.Skip("NOT PROVEN: no security.ima here: ", err)
+	}
+	_, err := Copy(dst, src)
+	require.NoError(t, err)
+	_, err = unix.Fgetxattr(int(dst.Fd()), "security.ima", nil)
+	require.ErrorIs(t, err, unix.ENODATA)
+}
+
+const asUserEnv = "ATTRS_TEST_AS_USER"
+
+// Without the privilege a capability cannot be given, and that is no success.
+func TestCapabilitiesThatCannotBeKept(t *testing.T) {
+	if dir := os.Getenv(asUserEnv); dir != "" {
+		src, err := os.Open(filepath.Join(dir, "old"))
+		require.NoError(t, err)
+		dst := create(t, dir, "mine")
+		_, err = Copy(dst, src)
+		require.ErrorIs(t, err, ErrLost)
+		require.ErrorIs(t, err, os.ErrPermission)
+		return
+	}
+	needRoot(t)
+	dir, err := os.MkdirTemp("", "attrs-*")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	require.NoError(t, os.Chown(dir, 65534, 65534))
+	src := create(t, dir, "old")
+	command(t, "setcap", "cap_net_bind_service=+ep", src.Name())
+	self, err := os.ReadFile("/proc/self/exe")
+	require.NoError(t, err)
+	bin := filepath.Join(dir, "test")
+	require.NoError(t, os.WriteFile(bin, self, 0o755))
+	cmd := exec.CommandContext(t.Context(), "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+		bin, "-test.run=^TestCapabilitiesThatCannotBeKept$", "-test.v")
+	cmd.Env = append(os.Environ(), asUserEnv+"="+dir)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), "--- PASS")
+}
+
+func TestFileSystemWithoutAttributes(t *testing.T) {
+	needRoot(t)
+	dir := t.TempDir()
+	if err := unix.Mount("ramfs", dir, "ramfs", 0, ""); err != nil {
+		t.Skip("NOT PROVEN: no ramfs: ", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	lost, err := Copy(create(t, dir, "new"), create(t, dir, "old"))
+	require.NoError(t, err)
+	require.Empty(t, lost)
+
+	noted := create(t, t.TempDir(), "noted")
+	require.NoError(t, unix.Fsetxattr(int(noted.Fd()), "user.note", []byte("x"), 0))
+	lost, err = Copy(create(t, dir, "third"), noted)
+	require.NoError(t, err)
+	require.Equal(t, []string{"user.note"}, lost)
+}
