@@ -9,7 +9,7 @@ import (
 	"unsafe"
 )
 
-// deleteLikeNTFS is laid over the standard library in tests that run under Wine
+// deleteLikeNTFS is added to the standard library for tests that run under Wine
 // 8, which does not know FileDispositionInformationEx: a file that was deleted
 // keeps its name until the last handle is closed, so that its directory cannot
 // be removed. NTFS moves such a file out of the way, into \$Extend\$Deleted; this
