@@ -66,9 +66,10 @@ func (w *world) recovers(t *testing.T, target, version, what string) {
 func TestKillRollback(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	updated := w.install(t, t.TempDir())
+	start(t, updated, "update", "2.0.0")
 	sweep(t, 15, func(t *testing.T, n int) int {
-		target := w.install(t, t.TempDir())
-		start(t, target, "update", "2.0.0")
+		target := copyOf(t, updated)
 		res := w.trace(t, faults.At(n, faults.Kill), target, "rollback")
 		what := fmt.Sprint("killed before ", last(res))
 		now := w.requireWhole(t, target, what)
@@ -86,16 +87,17 @@ func TestKillRecover(t *testing.T) {
 	w := newWorld(t)
 	for name, before := range map[string]string{"to be undone": "1.0.0", "to be finished": "2.0.0"} {
 		t.Run(name, func(t *testing.T) {
+			stopped := w.install(t, t.TempDir())
+			w.trace(t, func(c faults.Call) faults.Action {
+				swap := strings.HasPrefix(c.Name, "rename") && c.To == stopped
+				if swap && before == "1.0.0" || !swap && w.swapped(c, stopped) {
+					return faults.Kill
+				}
+				return faults.Pass
+			}, stopped, "update", "2.0.0")
+			require.Equal(t, before, w.requireWhole(t, stopped, name))
 			sweep(t, 5, func(t *testing.T, n int) int {
-				target := w.install(t, t.TempDir())
-				w.trace(t, func(c faults.Call) faults.Action {
-					swap := strings.HasPrefix(c.Name, "rename") && c.To == target
-					if swap && before == "1.0.0" || !swap && w.swapped(c, target) {
-						return faults.Kill
-					}
-					return faults.Pass
-				}, target, "update", "2.0.0")
-				require.Equal(t, before, w.requireWhole(t, target, name))
+				target := copyOf(t, stopped)
 				res := w.trace(t, faults.At(n, faults.Kill), target)
 				what := fmt.Sprint("recovery killed before ", last(res))
 				w.recovers(t, target, w.requireWhole(t, target, what), what)

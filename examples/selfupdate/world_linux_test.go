@@ -9,7 +9,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -69,21 +68,29 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// install puts the old version into dir, forced out as an installer would.
+// install puts the old version into dir, forced out as an installer would. This
+// process never has it open for writing: a child that another test is forking
+// would have too, and the program could not be started.
 func (w *world) install(t *testing.T, dir string) (target string) {
 	t.Helper()
 	target = filepath.Join(dir, "selfupdate")
-	in, err := os.Open(w.old)
-	require.NoError(t, err)
-	defer in.Close()
-	out, err := os.OpenFile(target, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
-	require.NoError(t, err)
-	_, err = io.Copy(out, in)
-	require.NoError(t, errors.Join(err, out.Sync(), out.Close()))
-	d, err := os.Open(dir)
-	require.NoError(t, err)
-	require.NoError(t, errors.Join(d.Sync(), d.Close()))
+	out, err := exec.CommandContext(t.Context(), "cp", w.old, target).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	for _, path := range []string{target, dir} {
+		f, err := os.Open(path)
+		require.NoError(t, err)
+		require.NoError(t, errors.Join(f.Sync(), f.Close()))
+	}
 	return target
+}
+
+// copyOf copies all that lies around target, links and times included.
+func copyOf(t *testing.T, target string) string {
+	t.Helper()
+	dir := t.TempDir()
+	out, err := exec.CommandContext(t.Context(), "cp", "-a", filepath.Dir(target)+"/.", dir).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return filepath.Join(dir, filepath.Base(target))
 }
 
 // trace runs the program below the tracer.

@@ -66,8 +66,9 @@ func run(ctx context.Context, cmd *exec.Cmd, watch Watch, hook Hook, filter filt
 		}
 		break
 	}
-	if err == nil && ctx.Err() != nil {
-		err = fmt.Errorf("%w after %d calls", ctx.Err(), len(t.calls))
+	if ended := ctx.Err(); ended != nil {
+		// What else there is to say comes of killing it.
+		err = errors.Join(fmt.Errorf("%w after %d calls", ended, len(t.calls)), err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("tracing %q: %w", cmd.Path, err)
