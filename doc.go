@@ -31,6 +31,14 @@
 // every call fails with [ErrNoPublicKey], unless [InsecureAllowUnsigned] is
 // spelled out.
 //
+// # Releases that do not work
+//
+// [SmokeTest] runs the verified binary before it is installed, [HealthCheck] after.
+// [Probation] is for what only shows later: the program calls [Recover] first of
+// all and [Confirm] once it works, and a version that was started too often in
+// between is replaced by the one before. Recover also ends an update that the
+// machine did not get through.
+//
 // # Choosing options
 //
 // Give [CurrentVersion]: it ends Apply early when there is nothing to do, and

@@ -2,13 +2,14 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-package updater_test
+package repository_test
 
 import (
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,7 +20,7 @@ import (
 )
 
 // A release that a key of another tool signed is installed by a program that has
-// its public half in the form of that tool's, converted.
+// its public half, and by no other.
 func TestKeysOfOtherToolsSignReleases(t *testing.T) {
 	for tool, args := range map[string][]string{
 		"minisign":   {"-G", "-W", "-s", "release.key", "-p", "release.pub"},
@@ -37,20 +38,29 @@ func TestKeysOfOtherToolsSignReleases(t *testing.T) {
 			signer, key, err := keys.Resolve(t.Context(), filepath.Join(dir, "release.key"), keys.Options{})
 			require.NoError(t, err)
 
-			w := newWorld(t)
-			binary := filepath.Join(dir, "app")
-			require.NoError(t, os.WriteFile(binary, []byte(newContent), 0o755))
-			repo, err := repository.Create(w.repo)
+			target, binary, root := filepath.Join(dir, "app"), filepath.Join(dir, "built"), filepath.Join(dir, "repo")
+			require.NoError(t, os.WriteFile(target, []byte("old"), 0o755))
+			require.NoError(t, os.WriteFile(binary, []byte("new"), 0o755))
+			repo, err := repository.Create(root)
 			require.NoError(t, err)
+			now := time.Now()
 			_, err = repo.Add(t.Context(), repository.AddRequest{
 				Name: "app", Version: "1.2.3", Signer: signer, Now: now, Expires: now.AddDate(1, 0, 0),
 				Files: []repository.File{{OS: "linux", Arch: "amd64", Path: binary}},
 			})
 			require.NoError(t, err)
 			require.NoError(t, repo.Close())
-			w.refuses(trust.ErrSignature)
-			require.NoError(t, updater.Apply(w.options(updater.PublicKey(key.PEM()))...))
-			w.holds(newContent)
+
+			apply := func(trusted []byte) error {
+				return updater.Apply(updater.SourceRepo("file://"+filepath.ToSlash(root)), updater.Version("1.2.3"),
+					updater.OS("linux"), updater.Arch("amd64"), updater.TargetFile(target), updater.PublicKey(trusted))
+			}
+			// The first key of RFC 8032 §7.1 stands for any other.
+			require.ErrorIs(t, apply([]byte("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=")), trust.ErrSignature)
+			require.NoError(t, apply(key.PEM()))
+			content, err := os.ReadFile(target)
+			require.NoError(t, err)
+			require.Equal(t, "new", string(content))
 		})
 	}
 }
