@@ -51,6 +51,10 @@ func (s *Session) Commit(st *Staged, p Plan) (backup string, err error) {
 	if !sameContent(st.info, sealed) {
 		return "", fmt.Errorf("staged file: %w", ErrChanged)
 	}
+	if s.aside {
+		// Windows: what is open for writing cannot be run, nor renamed over.
+		st.close()
+	}
 	next, made, err := s.prepare(st, p)
 	if err != nil {
 		return "", fmt.Errorf("making backup: %w", err)

@@ -128,7 +128,13 @@ func (s *Session) putBack(keep spare, cause error) error {
 	if err == nil && os.SameFile(at, s.old) {
 		return cause
 	}
-	if err = s.expect(keep.name, keep.info); err == nil {
+	present := err == nil
+	err = s.expect(keep.name, keep.info)
+	if err == nil && s.aside && present {
+		// It may be running already, and cannot be renamed over then.
+		err = s.fsys.Rename(s.base, s.in(random("aside")))
+	}
+	if err == nil {
 		err = s.fsys.Rename(keep.name, s.base)
 	}
 	if err != nil {
