@@ -7,9 +7,10 @@ package updater_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -163,12 +164,16 @@ func TestWaitForLock(t *testing.T) {
 	require.ErrorAs(t, err, &locked)
 	require.Equal(t, os.Getpid(), locked.PID)
 
-	u, err := updater.New(w.options(updater.WaitForLock())...)
+	waiting := make(chan struct{}, 1)
+	u, err := updater.New(w.options(updater.WaitForLock(), updater.Slog(slog.New(signals(waiting))))...)
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-waiting
+		cancel()
+	}()
 	_, err = u.Apply(ctx)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, err, updater.ErrLocked)
 
 	done := make(chan error)
@@ -176,9 +181,23 @@ func TestWaitForLock(t *testing.T) {
 		_, err := u.Apply(t.Context())
 		done <- err
 	}()
+	<-waiting
 	require.NoError(t, held.Close())
 	require.NoError(t, <-done)
 	w.holds(newContent)
+}
+
+// signals tells when an update has begun to wait.
+type signals chan struct{}
+
+func (signals) Enabled(context.Context, slog.Level) bool { return true }
+func (s signals) WithAttrs([]slog.Attr) slog.Handler     { return s }
+func (s signals) WithGroup(string) slog.Handler          { return s }
+func (s signals) Handle(_ context.Context, r slog.Record) error {
+	if strings.HasPrefix(r.Message, "waiting") {
+		s <- struct{}{}
+	}
+	return nil
 }
 
 func TestInstallOptionsAreChecked(t *testing.T) {

@@ -220,11 +220,11 @@ func (c *Config) smoke(session *install.Session, staged *install.Staged) error {
 
 // session locks the target, and ends what was interrupted there.
 func (c *Config) session(ctx context.Context) (*install.Session, error) {
-	begin := install.Begin
-	if c.wait {
-		begin = install.BeginWhenFree
+	s, err := install.Begin(ctx, c.TargetFile)
+	if c.wait && errors.Is(err, ErrLocked) {
+		c.note(slog.LevelInfo, "waiting for the other update to end", "error", err)
+		s, err = install.BeginWhenFree(ctx, c.TargetFile)
 	}
-	s, err := begin(ctx, c.TargetFile)
 	if err != nil {
 		return nil, err
 	}

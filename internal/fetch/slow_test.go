@@ -229,7 +229,7 @@ func TestCancelling(t *testing.T) {
 			err := c.Artifact(ctx, u, 5000, io.Discard, nil)
 			require.ErrorIs(t, err, context.Canceled)
 			require.NotErrorIs(t, err, ErrConnection)
-			require.Less(t, time.Since(start), 2*time.Second)
+			require.Less(t, time.Since(start), 15*time.Second)
 		})
 	}
 
