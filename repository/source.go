@@ -49,9 +49,12 @@ type remote struct {
 // at is the URL of a file as a client builds it. Object stores read a plus sign
 // in a path as a space unless it is escaped.
 func (s remote) at(name string) *url.URL {
+	escaped := strings.TrimSuffix(s.base.EscapedPath(), "/") + "/" + strings.ReplaceAll(name, "+", "%2B")
 	u := *s.base
-	u.RawPath = strings.TrimSuffix(u.EscapedPath(), "/") + "/" + strings.ReplaceAll(name, "+", "%2B")
-	u.Path = strings.TrimSuffix(u.Path, "/") + "/" + name
+	u.RawPath = escaped
+	// Of the escaped form, because the base may end in an escaped slash. It can
+	// be unescaped: EscapedPath is valid, and a name has no percent sign.
+	u.Path, _ = url.PathUnescape(escaped)
 
 	return &u
 }
