@@ -211,6 +211,10 @@ func (s *subject) intact(ctx context.Context, r *Repository, verified *trust.Ver
 	return nil
 }
 
+// Whoever may write to the repository may have put an unsigned release there
+// for the next one who signs.
+const firstSigned = "nobody had signed this release, only its hash was checked: be sure that it is yours"
+
 // unsigned brings the document into the form that is to be signed.
 func (s *subject) unsigned(ctx context.Context, r *Repository, req *SignRequest, key trust.Key) error {
 	if _, err := trust.Canonical(s.raw); err != nil {
@@ -242,6 +246,9 @@ func (s *subject) unsigned(ctx context.Context, r *Repository, req *SignRequest,
 	if err != nil && !errors.Is(err, trust.ErrSignature) && !errors.Is(err, trust.ErrUnsigned) {
 		return err
 	}
+	if errors.Is(err, trust.ErrUnsigned) {
+		s.warnings = append(s.warnings, firstSigned)
+	}
 	if !req.Renew {
 		return nil
 	}
@@ -266,6 +273,7 @@ func (s *subject) upgrade(ctx context.Context, r *Repository, req *SignRequest) 
 	if err != nil {
 		return err
 	}
+	s.warnings = append(s.warnings, firstSigned)
 	release.Format = trust.ReleaseFormat
 	release.Version, release.OS, release.Arch = s.at.Version, s.at.OS, s.at.Arch
 	release.Released, release.Expires = req.Released, req.Expires

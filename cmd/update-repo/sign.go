@@ -17,9 +17,10 @@ import (
 const signHelp = `Sign releases that are published: all of them, or those that the flags select.
 
 Before the key is used, every artifact is checked against its document, since
-the signature vouches for both. Documents of version 0.1.0, which hold only a
-hash, become documents of format 1. With --expires the releases get a new term,
-and lose the cosignatures of the old one.`
+the signature vouches for both. A release that nobody had signed is told of: it
+may have been put there for the next one who signs. Documents of version 0.1.0,
+which hold only a hash, become documents of format 1. With --expires the
+releases get a new term, and lose the cosignatures of the old one.`
 
 const signExample = `  update-repo sign --repo repo --key release.key
   update-repo sign --repo repo --version 1.2.3 --key release.key --expires 365d`
