@@ -6,9 +6,13 @@
 // another file: extended attributes, and what Linux keeps in them, which is POSIX
 // ACLs, file capabilities and SELinux labels.
 //
+// On Windows it is the access list, and the attributes hidden, system and not
+// content indexed. Alternate streams are lost, and with them Zone.Identifier,
+// which a verified file is not to have.
+//
 // On other systems nothing is carried over: macOS's and FreeBSD's extended
 // attributes and all ACLs but those that a directory hands down are lost there,
-// and so is com.apple.quarantine, which a verified file is not to have.
+// and so is com.apple.quarantine.
 package attrs
 
 import "errors"

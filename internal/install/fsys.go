@@ -54,6 +54,22 @@ func (rootFS) Carry(dst, src *os.File) ([]string, error) { return attrs.Copy(dst
 func (rootFS) Sync(f *os.File) error                     { return f.Sync() }
 func (rootFS) Copy(dst, src *os.File) (int64, error)     { return io.Copy(dst, src) }
 
+func (r rootFS) OpenFile(name string, flag int, perm fs.FileMode) (f *os.File, err error) {
+	err = patiently(false, func() error {
+		f, err = r.Root.OpenFile(name, flag, perm)
+		return err
+	})
+	return f, err
+}
+
+func (r rootFS) Rename(oldname, newname string) error {
+	return patiently(true, func() error { return r.Root.Rename(oldname, newname) })
+}
+
+func (r rootFS) Remove(name string) error {
+	return patiently(false, func() error { return r.Root.Remove(name) })
+}
+
 func (r rootFS) Names(dir string) ([]string, error) {
 	d, err := r.Open(dir)
 	if err != nil {
@@ -101,10 +117,7 @@ func sameContent(a, b fs.FileInfo) bool {
 
 // syncDir forces out the names in a directory.
 func syncDir(fsys fsys, dir string) error {
-	if !syncsDirs {
-		return nil
-	}
-	d, err := fsys.OpenFile(dir, os.O_RDONLY, 0)
+	d, err := fsys.OpenFile(dir, dirFlag, 0o700)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -23,9 +24,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const holdEnv = "INSTALL_TEST_HOLD"
+const (
+	holdEnv = "INSTALL_TEST_HOLD"
+	runEnv  = "INSTALL_TEST_RUN"
+)
 
-// TestMain lets the test binary be the other updater, which is killed.
+// TestMain lets the test binary be the other updater, which is killed, or a
+// program that runs until its input ends.
 func TestMain(m *testing.M) {
 	if target := os.Getenv(holdEnv); target != "" {
 		if _, err := Begin(context.Background(), target); err != nil {
@@ -34,6 +39,11 @@ func TestMain(m *testing.M) {
 		}
 		fmt.Println("held")
 		time.Sleep(time.Minute)
+	}
+	if os.Getenv(runEnv) != "" {
+		fmt.Println("running")
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }

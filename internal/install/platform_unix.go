@@ -17,7 +17,7 @@ import (
 const (
 	// renamesAside is false: rename replaces a running program's name.
 	renamesAside = false
-	syncsDirs    = true
+	dirFlag      = os.O_RDONLY
 	// sealFlag is enough for fsync and fchmod here. A file open for writing
 	// could not be executed the moment it is in place (ETXTBSY).
 	sealFlag = os.O_RDONLY
@@ -28,7 +28,19 @@ func owner(info fs.FileInfo) (uid, gid int) {
 	return int(st.Uid), int(st.Gid)
 }
 
-func links(info fs.FileInfo) uint64 { return uint64(info.Sys().(*syscall.Stat_t).Nlink) }
+func links(f *os.File) (uint64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return uint64(info.Sys().(*syscall.Stat_t).Nlink), nil
+}
+
+// patiently has nothing to wait for: a file that is open can be renamed and removed.
+func patiently(_ bool, do func() error) error { return do() }
+
+// removeAtBoot is for what cannot be removed at once.
+func removeAtBoot(string) {}
 
 // cannotSync says that a file system has no fsync for directories, as some
 // network and FUSE file systems. EIO is something else.

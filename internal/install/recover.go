@@ -62,6 +62,10 @@ func (s *Session) hasWork() (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("looking for an interrupted update: %w", err)
 	}
+	if len(names) == 0 {
+		// Somebody was stopped before he took the lock.
+		s.removeWork()
+	}
 	for _, name := range names {
 		if name == journalFile || name == lockFile || kindOf(name) != "" {
 			return true, nil

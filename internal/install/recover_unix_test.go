@@ -517,3 +517,14 @@ func TestLockedTellsTheHolder(t *testing.T) {
 	require.NoError(t, s.Close())
 	require.NoError(t, <-got)
 }
+
+// Who is stopped between making the work directory and the lock leaves nothing
+// else to be found.
+func TestRecoverRemovesAnEmptyWorkDirectory(t *testing.T) {
+	target := newTarget(t)
+	require.NoError(t, os.Mkdir(WorkDir(target), 0o700))
+	_, err := Recover(t.Context(), target)
+	require.NoError(t, err)
+	require.NoDirExists(t, WorkDir(target))
+	requireFile(t, target, oldBytes)
+}

@@ -96,8 +96,10 @@ func (s *Session) openBackup() (*os.File, fs.FileInfo, error) {
 	}
 	uid, gid := owner(s.old)
 	u, g := owner(info)
+	n, err := links(f)
 	switch {
-	case links(info) != 1:
+	case err != nil:
+	case n != 1:
 		// The current file itself, or a file that others know of.
 		err = fmt.Errorf("%w: %q has other names", ErrNoBackup, s.backup())
 	case info.Size() == 0:

@@ -5,6 +5,7 @@
 package install
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -87,8 +88,8 @@ func (s *Session) seal(st *Staged, sha256hex string, size int64) (err error) {
 	if st.file, st.info, err = openRegular(s.fsys, st.name, sealFlag); err != nil {
 		return err
 	}
-	if n := links(st.info); n != 1 {
-		return fmt.Errorf("staged file has %d names: %w", n, ErrChanged)
+	if n, err := links(st.file); err != nil || n != 1 {
+		return fmt.Errorf("staged file has %d names: %w", n, cmp.Or(err, ErrChanged))
 	}
 	if err := s.fsys.Chmod(st.file, 0o600); err != nil {
 		return err

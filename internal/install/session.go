@@ -42,10 +42,20 @@ func Beside(target string) []string {
 // journal, and a copy of the old file where a link will not do.
 func Room(target string) int64 {
 	info, err := os.Stat(target)
-	if err != nil || !info.Mode().IsRegular() || !renamesAside && links(info) == 1 {
+	if err != nil || !info.Mode().IsRegular() || !renamesAside && hasOneName(target) {
 		return maxJournal
 	}
 	return maxJournal + info.Size()
+}
+
+func hasOneName(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	n, err := links(f)
+	return err == nil && n == 1
 }
 
 // Busy returns a *LockedError while an update of target runs, and changes nothing.
@@ -91,6 +101,7 @@ type Session struct {
 	damaged   error // why the journal on disk is not believed
 	recovered Recovery
 	lost      []string
+	moved     []string // aside
 }
 
 // Begin prepares the update of target: it takes the lock, and ends what an
@@ -379,6 +390,11 @@ func (s *Session) Close() error {
 		// What the journal still speaks of is left to Recover.
 		if unfinished := s.journal.State == swapping || s.journal.State == restoring; !s.broken && !unfinished {
 			failed = s.clean()
+			for _, name := range s.moved {
+				if _, err := s.fsys.Lstat(name); err == nil {
+					removeAtBoot(filepath.Join(s.dir, name))
+				}
+			}
 		}
 		// Removed while it is held: whoever waits for it notices, and takes
 		// the lock of the next file of that name.

@@ -41,7 +41,11 @@ func (s *Session) spareOf(f *os.File, name, kind string) (spare, error) {
 	if err != nil {
 		return spare{}, err
 	}
-	if !s.aside && links(info) == 1 {
+	n, err := links(f)
+	if err != nil {
+		return spare{}, err
+	}
+	if !s.aside && n == 1 {
 		// An error is no reason to give up: not every file system has links,
 		// and not every kernel permits one to another user's file.
 		to := s.in(random(kind))
@@ -55,12 +59,12 @@ func (s *Session) spareOf(f *os.File, name, kind string) (spare, error) {
 		return spare{}, err
 	}
 	defer dst.Close()
-	n, err := s.fsys.Copy(dst, f)
+	copied, err := s.fsys.Copy(dst, f)
 	if err != nil {
 		return spare{}, err
 	}
-	if n != info.Size() {
-		return spare{}, fmt.Errorf("copied %d bytes of %d: %w", n, info.Size(), ErrChanged)
+	if copied != info.Size() {
+		return spare{}, fmt.Errorf("copied %d bytes of %d: %w", copied, info.Size(), ErrChanged)
 	}
 	if info, err = s.dress(dst); err != nil {
 		return spare{}, err
@@ -92,7 +96,7 @@ func (s *Session) swap(stage string, want fs.FileInfo, keep spare) error {
 		return err
 	}
 	if s.aside {
-		if err := s.fsys.Rename(s.base, keep.name); err != nil {
+		if err := s.moveAside(keep.name); err != nil {
 			return s.putBack(keep, fmt.Errorf("moving the old file aside: %w", err))
 		}
 	}
@@ -107,6 +111,15 @@ func (s *Session) swap(stage string, want fs.FileInfo, keep spare) error {
 	if err != nil {
 		return s.putBack(keep, fmt.Errorf("replacing the file: %w", err))
 	}
+	return nil
+}
+
+// moveAside takes the target's name from a file that may be running.
+func (s *Session) moveAside(to string) error {
+	if err := s.fsys.Rename(s.base, to); err != nil {
+		return err
+	}
+	s.moved = append(s.moved, to)
 	return nil
 }
 
@@ -132,7 +145,7 @@ func (s *Session) putBack(keep spare, cause error) error {
 	err = s.expect(keep.name, keep.info)
 	if err == nil && s.aside && present {
 		// It may be running already, and cannot be renamed over then.
-		err = s.fsys.Rename(s.base, s.in(random("aside")))
+		err = s.moveAside(s.in(random("aside")))
 	}
 	if err == nil {
 		err = s.fsys.Rename(keep.name, s.base)
