@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ func TestApplyInstallsAndRollsBack(t *testing.T) {
 			mode := old.Mode()
 			opts := w.options()
 			if scheme == "file" {
-				opts = w.options(updater.SourceRepo("file://" + filepath.ToSlash(w.repo)))
+				opts = w.options(updater.SourceRepo(fileURL(w.repo)))
 			}
 			u, err := updater.New(opts...)
 			require.NoError(t, err)
@@ -63,11 +64,24 @@ func TestApplyInstallsAndRollsBack(t *testing.T) {
 	}
 }
 
+// fileURL is of RFC 8089: file:///C:/repo on Windows.
+func fileURL(path string) string {
+	return "file:///" + strings.TrimPrefix(filepath.ToSlash(path), "/")
+}
+
+func symlink(t *testing.T, target, link string) {
+	t.Helper()
+	require.NoError(t, os.Symlink(target, link))
+	if _, err := filepath.EvalSymlinks(link); err != nil {
+		t.Skipf("NOT PROVEN: no symbolic links here: %v", err)
+	}
+}
+
 func TestApplyFollowsSymlink(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
 	link := filepath.Join(t.TempDir(), "link")
-	require.NoError(t, os.Symlink(w.target, link))
+	symlink(t, w.target, link)
 	require.NoError(t, updater.Apply(w.options(updater.TargetFile(link))...))
 	w.holds(newContent)
 	got, err := os.Readlink(link)

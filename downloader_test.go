@@ -96,6 +96,9 @@ func TestCustomDownloaderIsNotTrusted(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t)
+			if tc.name == "makes a symbolic link" {
+				symlink(t, w.target, filepath.Join(t.TempDir(), "link"))
+			}
 			w.publish("1.2.3", newRelease(t, "1.2.3", binary))
 			require.NoError(t, os.WriteFile(filepath.Join(w.repo, "elsewhere"), binary, 0o600))
 			d := &directory{dir: w.repo, binary: binary}

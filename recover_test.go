@@ -7,8 +7,10 @@ package updater_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -95,7 +97,26 @@ func TestUpdateWhileOnProbationKeepsTheGoodBackup(t *testing.T) {
 	w.holds(oldContent)
 }
 
+const sayEnv = "UPDATER_TEST_SAY"
+
+// TestMain lets the test binary be a program that says something.
+func TestMain(m *testing.M) {
+	if say := os.Getenv(sayEnv); say != "" {
+		fmt.Println(say)
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
 func TestTrials(t *testing.T) {
+	program := []byte("#!/bin/sh\necho the new program\n")
+	if runtime.GOOS == "windows" {
+		exe, err := os.Executable()
+		require.NoError(t, err)
+		program, err = os.ReadFile(exe)
+		require.NoError(t, err)
+		t.Setenv(sayEnv, "the new program")
+	}
 	sick := errors.New("it does not answer")
 	fails := updater.Trial{Func: func(context.Context, string) error { return sick }}
 	for name, tc := range map[string]struct {
@@ -111,8 +132,7 @@ func TestTrials(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			script := "#!/bin/sh\necho the new program\n"
-			w.publish("1.2.3", newRelease(t, "1.2.3", []byte(script)))
+			w.publish("1.2.3", newRelease(t, "1.2.3", program))
 			before := w.snapshot()
 			err := updater.Apply(w.options(tc.option)...)
 			require.ErrorIs(t, err, tc.err)
@@ -120,7 +140,7 @@ func TestTrials(t *testing.T) {
 			if tc.err != nil {
 				require.Equal(t, before, w.snapshot())
 			} else {
-				w.holds(script)
+				w.holds(string(program))
 			}
 		})
 	}
@@ -137,7 +157,9 @@ func TestWhereTrialsAreRun(t *testing.T) {
 		w.holds(oldContent)
 		info, err := os.Stat(path)
 		require.NoError(t, err)
-		require.Equal(t, os.FileMode(0o700), info.Mode())
+		if runtime.GOOS != "windows" { // where there are access lists instead
+			require.Equal(t, os.FileMode(0o700), info.Mode())
+		}
 		got, err := os.ReadFile(path)
 		require.NoError(t, err)
 		require.Equal(t, newContent, string(got))

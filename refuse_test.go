@@ -168,7 +168,7 @@ func TestApplyRefusesBitFlips(t *testing.T) {
 	honest, err := os.ReadFile(path)
 	require.NoError(t, err)
 	before := w.snapshot()
-	opts := w.options(updater.SourceRepo("file://" + filepath.ToSlash(w.repo)))
+	opts := w.options(updater.SourceRepo(fileURL(w.repo)))
 	for i := range len(honest) * 8 {
 		flipped := bytes.Clone(honest)
 		flipped[i/8] ^= 1 << (i % 8)

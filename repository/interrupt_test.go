@@ -263,7 +263,10 @@ func TestFlushOrder(t *testing.T) {
 	req.Files = req.Files[:1]
 	_, err := r.Add(t.Context(), req)
 	require.NoError(t, err)
-	dirs := []string{"flush 1.2.3/linux/amd64", "flush 1.2.3/linux", "flush 1.2.3", "flush ."}
+	var dirs []string
+	if runtime.GOOS != "windows" { // where os cannot flush them
+		dirs = []string{"flush 1.2.3/linux/amd64", "flush 1.2.3/linux", "flush 1.2.3", "flush ."}
+	}
 	require.Equal(t, slices.Concat(
 		[]string{"flush work.bz2", "flush work.json", "rename .bz2"}, dirs, []string{"rename .json"}, dirs,
 	), order)

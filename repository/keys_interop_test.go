@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,7 +53,7 @@ func TestKeysOfOtherToolsSignReleases(t *testing.T) {
 			require.NoError(t, repo.Close())
 
 			apply := func(trusted []byte) error {
-				return updater.Apply(updater.SourceRepo("file://"+filepath.ToSlash(root)), updater.Version("1.2.3"),
+				return updater.Apply(updater.SourceRepo("file:///"+strings.TrimPrefix(filepath.ToSlash(root), "/")), updater.Version("1.2.3"),
 					updater.OS("linux"), updater.Arch("amd64"), updater.TargetFile(target), updater.PublicKey(trusted))
 			}
 			// The first key of RFC 8032 §7.1 stands for any other.

@@ -81,6 +81,9 @@
 // target → aside-*, whose name the journal has, and staged file → target. If the
 // second fails, the first is undone; if the world stops between them there is no
 // target until Recover is run, by another program, and renames aside-* back.
+// aside-* is removed by the next update or Recover that finds it not running, or
+// at boot where Windows permits. A file that somebody else has open, as virus
+// scanners do for a moment, is tried again for three seconds.
 //
 // # Who is kept out
 //
@@ -98,7 +101,7 @@
 // # What is not covered
 //
 //   - On Windows other users are kept out by the rights that the directory's
-//     children inherit only, and directories are not forced out.
+//     children inherit only.
 //   - The backup of a setuid program is a setuid program.
 //   - A backup of v0.1.0, or one whose journal is lost, is put back if it is a
 //     regular file of the target's owner: nobody wrote down its hash.

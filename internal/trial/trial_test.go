@@ -40,13 +40,10 @@ func withChild(run func() int) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	child = os.Getenv("TRIAL_CHILD") // where there is no go command, as under Wine
-	if child == "" {
-		child = filepath.Join(dir, "child") // without ending, on Windows too
-		if out, err := exec.Command("go", "build", "-o", child, "./testdata/child").CombinedOutput(); err != nil {
-			fmt.Printf("%v: %s", err, out)
-			return 1
-		}
+	child = filepath.Join(dir, "child") // without ending, on Windows too
+	if out, err := exec.Command("go", "build", "-o", child, "./testdata/child").CombinedOutput(); err != nil {
+		fmt.Printf("%v: %s", err, out)
+		return 1
 	}
 	return run()
 }

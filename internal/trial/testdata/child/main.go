@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -62,10 +61,11 @@ func main() {
 	}
 }
 
-func spawn(stdout io.Writer) {
-	cmd := exec.Command(os.Args[0], "hang", "deeper")
-	cmd.Stdout = stdout
-	if err := cmd.Start(); err == nil {
-		fmt.Println("pid", cmd.Process.Pid)
+// spawn does without os/exec, which wants names that end in .exe on Windows.
+func spawn(stdout *os.File) {
+	p, err := os.StartProcess(os.Args[0], []string{os.Args[0], "hang", "deeper"},
+		&os.ProcAttr{Files: []*os.File{nil, stdout, nil}})
+	if err == nil {
+		fmt.Println("pid", p.Pid)
 	}
 }
