@@ -29,8 +29,8 @@ const (
 	runEnv  = "INSTALL_TEST_RUN"
 )
 
-// TestMain lets the test binary be the other updater, which is killed, or a
-// program that runs until its input ends.
+// TestMain lets the test binary be the other updater, which is killed, one of
+// a crowd, or a program that runs until its input ends.
 func TestMain(m *testing.M) {
 	if target := os.Getenv(holdEnv); target != "" {
 		if _, err := Begin(context.Background(), target); err != nil {
@@ -39,6 +39,10 @@ func TestMain(m *testing.M) {
 		}
 		fmt.Println("held")
 		time.Sleep(time.Minute)
+	}
+	if target := os.Getenv(crowdEnv); target != "" {
+		crowdMember(target, os.Stdin)
+		os.Exit(0)
 	}
 	if os.Getenv(runEnv) != "" {
 		fmt.Println("running")
