@@ -123,6 +123,19 @@ func TestUnusualPlaces(t *testing.T) {
 			require.Contains(t, command(t, "getcap", target), "cap_net_bind_service=ep")
 			require.Contains(t, command(t, "getfacl", "-cnp", target), "user:4242:r-x")
 		}},
+		"a directory of FUSE": {place: func(t *testing.T, dir string) string {
+			at := filepath.Join(dir, "at")
+			require.NoError(t, os.MkdirAll(filepath.Join(dir, "below"), 0o755))
+			require.NoError(t, os.Mkdir(at, 0o755))
+			if out, err := exec.CommandContext(t.Context(), "bindfs", filepath.Join(dir, "below"), at).CombinedOutput(); err != nil {
+				t.Skipf("NOT PROVEN, needs root and bindfs: %v: %s", err, out)
+			}
+			t.Cleanup(func() { require.NoError(t, unix.Unmount(at, unix.MNT_DETACH)) })
+			return filepath.Join(at, "selfupdate")
+		}},
+		"the upper layer of an overlay": {place: func(t *testing.T, dir string) string {
+			return filepath.Join(overlay(t, dir), "selfupdate")
+		}},
 		"a program of another user": {place: func(_ *testing.T, dir string) string {
 			return filepath.Join(dir, "selfupdate")
 		}, check: func(t *testing.T, target string) {
@@ -132,7 +145,7 @@ func TestUnusualPlaces(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			target := tc.place(t, dir)
-			require.NoError(t, os.Rename(w.install(t, dir), target))
+			require.NoError(t, os.Rename(w.install(t, filepath.Dir(target)), target))
 			switch name {
 			case "capabilities and an access list":
 				needRoot(t)
@@ -176,4 +189,35 @@ func longPath(t *testing.T, dir string) string {
 		require.NoError(t, root.Close())
 	})
 	return filepath.Join(dir, name, "selfupdate")
+}
+
+// overlay puts a layer over a directory of its own.
+func overlay(t *testing.T, dir string, lower ...func(dir string)) (merged string) {
+	t.Helper()
+	// Not on the layer itself, which may be an overlay already.
+	mount(t, "tmpfs", dir, "tmpfs", 0, "mode=755")
+	for _, name := range []string{"lower", "upper", "work", "merged"} {
+		require.NoError(t, os.Mkdir(filepath.Join(dir, name), 0o755))
+	}
+	for _, fill := range lower {
+		fill(filepath.Join(dir, "lower"))
+	}
+	merged = filepath.Join(dir, "merged")
+	mount(t, "overlay", merged, "overlay", 0, fmt.Sprintf("lowerdir=%[1]s/lower,upperdir=%[1]s/upper,workdir=%[1]s/work", dir))
+	return merged
+}
+
+// A program that came with the lower layer is replaced in the upper one, and a
+// restart, here a new mount of the same layers, sees that.
+func TestLowerLayer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir := t.TempDir()
+	target := filepath.Join(overlay(t, dir, func(lower string) { w.install(t, lower) }), "selfupdate")
+	require.Contains(t, start(t, target, "update", "2.0.0"), "selfupdate 2.0.0")
+	require.Equal(t, "2.0.0", w.version(t, target, "after the update"))
+	require.Equal(t, "1.0.0", w.version(t, filepath.Join(dir, "lower", "selfupdate"), "the layer below"))
+	require.Equal(t, "2.0.0", w.version(t, filepath.Join(dir, "upper", "selfupdate"), "the layer above"))
+	start(t, target, "rollback")
+	require.Equal(t, "1.0.0", w.version(t, target, "after the rollback"))
 }

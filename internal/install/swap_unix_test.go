@@ -203,3 +203,33 @@ func TestOrder(t *testing.T) {
 		"sync write", "rename journal.json", "sync .tool.update", "sync directory",
 	}, order)
 }
+
+// However large the programs are, replacing one by another copies neither: the
+// backup is a link. Only a file with several names is copied.
+func TestSwapCopiesNothing(t *testing.T) {
+	for name, tc := range map[string]struct {
+		names, copies int
+	}{"one name": {1, 0}, "two names": {2, 1}} {
+		t.Run(name, func(t *testing.T) {
+			target := newTarget(t)
+			if tc.names == 2 {
+				require.NoError(t, os.Link(target, target+".other"))
+			}
+			copies := 0
+			f := &faulty{before: func(op, _ string) error {
+				if op == "copy" {
+					copies++
+				}
+				return nil
+			}}
+			s, err := begin(context.Background(), target, false, f.open)
+			require.NoError(t, err)
+			_, err = s.Commit(stage(t, s, newBytes), Plan{})
+			require.NoError(t, err)
+			require.NoError(t, s.Close())
+			require.Equal(t, tc.copies, copies)
+			requireFile(t, target, newBytes)
+			requireFile(t, target+".backup", oldBytes)
+		})
+	}
+}

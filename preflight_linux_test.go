@@ -1,0 +1,51 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package updater_test
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	updater "github.com/choria-io/go-updater"
+)
+
+// Mounts on which nothing can be installed are found before anything but the
+// document is asked for.
+func TestPreflightFindsUnfitMounts(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("NOT PROVEN: mounting needs root")
+	}
+	for name, tc := range map[string]struct {
+		flags  uintptr
+		reason string
+	}{
+		"noexec":    {syscall.MS_NOEXEC, "mounted noexec"},
+		"read-only": {syscall.MS_RDONLY, "read-only file system"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+			dir := filepath.Dir(w.target)
+			before := w.snapshot()
+			require.NoError(t, syscall.Mount(dir, dir, "", syscall.MS_BIND, ""))
+			t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+			require.NoError(t, syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_BIND|tc.flags, ""))
+			u, err := updater.New(w.options()...)
+			require.NoError(t, err)
+			w.requests.Store(0)
+			_, err = u.Apply(t.Context())
+			var problem *updater.PreflightError
+			require.ErrorAs(t, err, &problem)
+			require.Equal(t, tc.reason, string(problem.Reason))
+			require.NotEmpty(t, problem.Advice)
+			require.EqualValues(t, 1, w.requests.Load(), "the document only")
+			require.Equal(t, before, w.snapshot())
+		})
+	}
+}
