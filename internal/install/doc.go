@@ -24,6 +24,9 @@
 // the backup", joined to the cause, a journal that the next Begin or Recover has
 // to end because the disk did not let us.
 //
+// A download that breaks off can be kept in the work directory, for the next
+// session to go on with: see Partial. Nothing else of an update that failed stays.
+//
 // # Why fsync, and in which order
 //
 // After a rename without fsync a power cut can leave the new name with no

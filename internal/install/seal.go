@@ -97,18 +97,61 @@ func (s *Session) seal(st *Staged, sha256hex string, size int64) (err error) {
 	if size != AnySize && st.info.Size() != size {
 		return fmt.Errorf("%w: %d bytes instead of %d", ErrHash, st.info.Size(), size)
 	}
-	if err := s.fsys.Sync(st.file); err != nil {
+	// Hashing waits for nothing, forcing out for the disk: both at once. What is
+	// read here is what is being forced out, nobody writes to it any more.
+	read := hashing(st.file)
+	remember := s.measureOld()
+	err = s.fsys.Sync(st.file)
+	got := <-read
+	remember()
+	if err != nil {
 		return fmt.Errorf("forcing out: %w", err)
+	}
+	if got.err != nil {
+		return got.err
 	}
 	if st.info, err = st.file.Stat(); err != nil {
 		return err
 	}
-	got, err := hashOf(st.file)
-	if err != nil {
-		return err
-	}
-	if st.hash = got; got != strings.ToLower(sha256hex) {
-		return fmt.Errorf("%w: SHA-256 %s instead of %q", ErrHash, got, sha256hex)
+	if st.hash = got.hash; st.hash != strings.ToLower(sha256hex) {
+		return fmt.Errorf("%w: SHA-256 %s instead of %q", ErrHash, st.hash, sha256hex)
 	}
 	return nil
+}
+
+// measureOld reads the target meanwhile, unless the journal knows what is in it:
+// Commit writes that down. The function that it returns waits for the end. What
+// fails here is tried again, and reported, by who needs to know.
+func (s *Session) measureOld() (remember func()) {
+	f, info, err := openRegular(s.fsys, s.base, os.O_RDONLY)
+	if err != nil {
+		return func() {}
+	}
+	if s.known(info) != nil {
+		_ = f.Close()
+		return func() {}
+	}
+	read := hashing(f)
+	return func() {
+		if got := <-read; got.err == nil {
+			s.measured = &measured{info, content{Hash: got.hash, Size: info.Size(), ModTime: info.ModTime()}}
+		}
+		_ = f.Close()
+	}
+}
+
+// hashed is the SHA-256 of a whole file, in hex.
+type hashed struct {
+	hash string
+	err  error
+}
+
+// hashing reads f in a goroutine that ends once it has sent.
+func hashing(f *os.File) <-chan hashed {
+	c := make(chan hashed, 1)
+	go func() {
+		hash, err := hashOf(f)
+		c <- hashed{hash, err}
+	}()
+	return c
 }

@@ -102,6 +102,7 @@ type Session struct {
 	recovered Recovery
 	lost      []string
 	moved     []string // aside
+	measured  *measured
 }
 
 // Begin prepares the update of target: it takes the lock, and ends what an
