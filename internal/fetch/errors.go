@@ -6,6 +6,7 @@ package fetch
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"unicode"
@@ -26,6 +27,14 @@ var (
 	// ErrLength means that an artifact is not exactly as long as expected: it
 	// is another file than the one that was asked for, or was cut.
 	ErrLength = errors.New("wrong length")
+
+	// ErrHash means that an artifact is as long as expected, but has another
+	// hash: it is another file than the one that was asked for.
+	ErrHash = errors.New("wrong hash")
+
+	// ErrRange means an answer to the request for the rest of a file that is not
+	// that rest. The file is then asked for from its start.
+	ErrRange = errors.New("range refused")
 
 	// ErrStalled means that next to nothing arrived for the idle time. Trying
 	// again later, or elsewhere, may help.
@@ -65,6 +74,20 @@ func (e *readError) Error() string {
 }
 
 func (e *readError) Unwrap() error { return e.err }
+
+// mirrorsError is the failure of every mirror.
+type mirrorsError struct{ errs []error }
+
+func (e *mirrorsError) Error() string {
+	each := make([]string, len(e.errs))
+	for i, err := range e.errs {
+		each[i] = err.Error()
+	}
+
+	return fmt.Sprintf("all %d mirrors failed: %s", len(each), strings.Join(each, "; "))
+}
+
+func (e *mirrorsError) Unwrap() []error { return e.errs }
 
 // Shown is u as it may appear in errors and logs: see the package doc.
 func Shown(u *url.URL) string { return shown(u) }

@@ -6,6 +6,7 @@ package fetch
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ import (
 
 const body = "what the repository holds"
 
-func parse(t *testing.T, s string) *url.URL {
+func parse(t testing.TB, s string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(s)
 	require.NoError(t, err)
@@ -32,9 +33,16 @@ func parse(t *testing.T, s string) *url.URL {
 	return u
 }
 
+// instantly waits for nothing.
+func instantly(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
 // client returns a Client with our own transport, which trusts the test server.
-func client(t *testing.T, srv *httptest.Server, o Options) *Client {
+// It does not wait unless it is told to.
+func client(t testing.TB, srv *httptest.Server, o Options) *Client {
 	t.Helper()
+	if o.Wait == nil {
+		o.Wait = instantly
+	}
 	c, err := New(o)
 	require.NoError(t, err)
 	if own, ok := c.http.Transport.(*http.Transport); ok && srv != nil && srv.TLS != nil {
@@ -45,7 +53,7 @@ func client(t *testing.T, srv *httptest.Server, o Options) *Client {
 	return c
 }
 
-func serve(t *testing.T, h http.HandlerFunc) *httptest.Server {
+func serve(t testing.TB, h http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
@@ -54,7 +62,7 @@ func serve(t *testing.T, h http.HandlerFunc) *httptest.Server {
 }
 
 // serveTLS speaks HTTP/2.
-func serveTLS(t *testing.T, h http.HandlerFunc) *httptest.Server {
+func serveTLS(t testing.TB, h http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(h)
 	srv.EnableHTTP2 = true
@@ -240,7 +248,7 @@ func TestArtifactIsExactlyItsSize(t *testing.T) {
 
 func TestEndlessBodyIsStopped(t *testing.T) {
 	const size = 1 << 20
-	for name, start := range map[string]func(*testing.T, http.HandlerFunc) *httptest.Server{"http": serve, "https": serveTLS} {
+	for name, start := range map[string]func(testing.TB, http.HandlerFunc) *httptest.Server{"http": serve, "https": serveTLS} {
 		t.Run(name, func(t *testing.T) {
 			var sent atomic.Int64
 			done := make(chan struct{}, 2)

@@ -19,33 +19,49 @@ import (
 
 // fromFile reads a regular file of this machine. What a name stands for is
 // asked of the open file, so that nobody changes it in between.
-func fromFile(ctx context.Context, u *url.URL, b bound, w io.Writer, progress func(int64)) (int64, error) {
+func fromFile(ctx context.Context, u *url.URL, q question) (*answer, error) {
 	name, err := localPath(u, runtime.GOOS == "windows")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	f, err := os.OpenFile(name, os.O_RDONLY|noWaiting, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, fmt.Errorf("%w: %w", ErrNotFound, err)
+		return nil, fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	defer f.Close()
+	err = checkFile(f, q)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
 
+	return &answer{
+		bound: q.bound,
+		from:  q.from,
+		body:  cancellable{ctx, f},
+		close: func() { f.Close() },
+		where: func(err error) error { return err },
+	}, nil
+}
+
+// checkFile refuses what is no answer to q and goes to the first byte of one.
+func checkFile(f *os.File, q question) error {
 	info, err := f.Stat()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if !info.Mode().IsRegular() {
-		return 0, fmt.Errorf("%w: not a regular file", ErrUnsupported)
+		return fmt.Errorf("%w: not a regular file", ErrUnsupported)
 	}
-	err = b.announced(info.Size())
+	err = q.announced(info.Size())
 	if err != nil {
-		return 0, err
+		return err
 	}
+	_, err = f.Seek(q.from, io.SeekStart)
 
-	return b.copy(w, cancellable{ctx, f}, progress)
+	return err
 }
 
 // localPath turns a file URL (RFC 8089) into a path. A host, or on Windows a

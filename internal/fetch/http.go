@@ -28,6 +28,7 @@ const (
 // which come later on purpose, end that. An update asks two or three times, so
 // connections are not kept: none outlives its answer, and what a server sends
 // unasked on an idle one, which net/http prints to the program's log, is lost.
+// Nor can a retry get the connection that just broke.
 func newTransport(idle time.Duration) *http.Transport {
 	dial := idle + time.Second
 
@@ -48,38 +49,59 @@ type call struct {
 	ctx    context.Context
 	dog    *watchdog
 	body   io.Reader
+
+	// missing is how many bytes have to come before the end of the body is
+	// believed, where that looks like a cut.
+	missing int64
 }
 
-func (c *Client) overHTTP(ctx context.Context, u *url.URL, b bound, w io.Writer, progress func(int64)) (int64, error) {
+func (c *Client) overHTTP(ctx context.Context, u *url.URL, q question) (*answer, error) {
 	inner, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	dog := newWatchdog(c.idle, cancel)
-	defer dog.pause()
-
-	k := &call{parent: ctx, ctx: inner, dog: dog}
-	resp, err := c.ask(k, u)
+	k := &call{parent: ctx, ctx: inner, dog: newWatchdog(c.idle, cancel)}
+	resp, err := c.ask(k, u, q)
 	if err != nil {
-		return 0, err
+		cancel(nil)
+		return nil, err
 	}
-	defer resp.Body.Close()
-
-	err = checkAnswer(resp, b)
+	hangUp := func() {
+		k.dog.pause()
+		cancel(nil)
+		resp.Body.Close()
+	}
+	a, err := checkAnswer(resp, q)
 	if err != nil {
-		return 0, elsewhere(u, resp, err)
+		hangUp()
+		return nil, elsewhere(u, resp, err)
 	}
+
 	k.body = resp.Body
-	done, err := b.copy(w, k, progress)
+	endsWithConnection := resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0
+	if endsWithConnection && a.exact {
+		k.missing = a.size - a.from
+	}
+	a.body, a.close = k, hangUp
+	a.where = func(err error) error { return elsewhere(u, resp, err) }
 
-	return done, elsewhere(u, resp, err)
+	return a, nil
 }
 
 // ask returns once the headers of the last redirect's answer are there.
-func (c *Client) ask(k *call, u *url.URL) (*http.Response, error) {
+func (c *Client) ask(k *call, u *url.URL, q question) (*http.Response, error) {
+	h := c.headerFor(u)
+	if q.known != "" {
+		h.Set("If-None-Match", q.known)
+	}
+	if q.from > 0 {
+		h.Set("Range", fmt.Sprintf("bytes=%d-", q.from))
+	}
+	if q.from > 0 && q.ifRange != "" {
+		h.Set("If-Range", q.ifRange)
+	}
 	req := (&http.Request{
 		Method: http.MethodGet,
 		URL:    u,
 		Host:   u.Host,
-		Header: c.headerFor(u),
+		Header: h,
 	}).WithContext(k.ctx)
 
 	k.dog.wait()
@@ -97,6 +119,10 @@ func (k *call) Read(p []byte) (int, error) {
 	k.dog.wait()
 	n, err := k.body.Read(p)
 	k.dog.arrived(n)
+	k.missing -= int64(n)
+	if err == io.EOF && k.missing > 0 {
+		err = io.ErrUnexpectedEOF
+	}
 	if err != nil && err != io.EOF {
 		err = k.failure(err)
 	}
@@ -135,35 +161,10 @@ func elsewhere(u *url.URL, resp *http.Response, err error) error {
 	return fmt.Errorf("redirected to %s: %w", shown(resp.Request.URL), err)
 }
 
-// checkAnswer refuses everything but the whole file as it is: an unasked 206
-// is a part of it, a 304 or 204 is none, and the unfolding of an encoding hides
-// how many bytes were sent.
-func checkAnswer(resp *http.Response, b bound) error {
-	// The reason phrase is the server's to choose, so ours is shown.
-	status := strings.TrimSpace(fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode)))
-	switch resp.StatusCode {
-	case http.StatusOK:
-	case http.StatusNotFound, http.StatusGone:
-		return fmt.Errorf("%w: %w %s", ErrNotFound, ErrStatus, status)
-	default:
-		return fmt.Errorf("%w %s", ErrStatus, status)
-	}
-
-	for _, encoding := range resp.Header.Values("Content-Encoding") {
-		if encoding != "" && !strings.EqualFold(encoding, "identity") {
-			return fmt.Errorf("%w: %q", ErrEncoding, encoding)
-		}
-	}
-	if resp.Uncompressed {
-		return fmt.Errorf("%w: the transport unfolded it", ErrEncoding)
-	}
-
-	return b.announced(resp.ContentLength)
-}
-
 // redirectPolicy is asked before a redirect is followed. net/http copies the
 // headers of the first request to every host, but for six names, and adds a
-// Referer with the query of the URL before: both are replaced.
+// Referer with the query of the URL before: both are replaced. What is asked
+// for is asked of everyone.
 func (c *Client) redirectPolicy(theirs func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
 		from := via[len(via)-1].URL.Scheme
@@ -177,6 +178,11 @@ func (c *Client) redirectPolicy(theirs func(*http.Request, []*http.Request) erro
 			return fmt.Errorf("%w: from https to %s", ErrRedirect, shown(req.URL))
 		}
 		req.Header = c.headerFor(req.URL)
+		for _, name := range []string{"If-None-Match", "If-Range", "Range"} {
+			if values := via[0].Header.Values(name); len(values) > 0 {
+				req.Header[name] = values
+			}
+		}
 
 		if theirs == nil {
 			return nil
@@ -230,7 +236,8 @@ func checkHeader(h http.Header) error {
 			return fmt.Errorf("%w: %q is no name of a header", ErrHeader, name)
 		}
 		switch http.CanonicalHeaderKey(name) {
-		case "Accept-Encoding", "Connection", "Content-Length", "Host", "Range", "Transfer-Encoding":
+		case "Accept-Encoding", "Connection", "Content-Length", "Host", "Range", "Transfer-Encoding",
+			"If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since":
 			return fmt.Errorf("%w: %q is not for callers to set", ErrHeader, name)
 		}
 		for _, value := range values {

@@ -30,7 +30,7 @@ const (
 )
 
 // raw serves connections without net/http, which does not tell lies.
-func raw(t *testing.T, answer func(net.Conn)) string {
+func raw(t testing.TB, answer func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -329,7 +329,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	srv := serve(t, honest)
 	before := runtime.NumGoroutine()
 	func() {
-		c, err := New(Options{Idle: soon})
+		c, err := New(Options{Idle: soon, Wait: instantly})
 		require.NoError(t, err)
 		_, err = c.Document(t.Context(), parse(t, srv.URL), 1)
 		require.ErrorIs(t, err, ErrTooLarge)

@@ -1,0 +1,75 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package fetch
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+)
+
+// partial is a file that holds the first done bytes of what it is to become,
+// and their hash. Every byte passes through Write, or is read when the partial
+// is opened: what lies on disk is never taken on trust.
+type partial struct {
+	file *os.File
+	size int64
+	want string
+
+	done  int64
+	sum   hash.Hash
+	parts int // how many answers, or former calls, done is made of
+}
+
+// openPartial hashes what f holds. A file that is longer than size is emptied:
+// it is of no use whatever its beginning is.
+func openPartial(ctx context.Context, f *os.File, size int64, want string) (*partial, error) {
+	p := &partial{file: f, size: size, want: want, sum: sha256.New()}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > size {
+		return p, p.reset()
+	}
+	there := io.NewSectionReader(f, 0, info.Size())
+	p.done, err = io.CopyBuffer(p.sum, cancellable{ctx, there}, make([]byte, chunkSize))
+	if p.done > 0 {
+		p.parts = 1
+	}
+
+	return p, err
+}
+
+// Write appends b.
+func (p *partial) Write(b []byte) (int, error) {
+	n, err := p.file.WriteAt(b, p.done)
+	p.sum.Write(b[:n])
+	p.done += int64(n)
+
+	return n, err
+}
+
+// reset empties the file.
+func (p *partial) reset() error {
+	p.done, p.parts = 0, 0
+	p.sum.Reset()
+
+	return p.file.Truncate(0)
+}
+
+// check returns ErrHash unless the bytes are the ones that were promised.
+func (p *partial) check() error {
+	got := hex.EncodeToString(p.sum.Sum(nil))
+	if p.done != p.size || got != p.want {
+		return fmt.Errorf("%w: sha256 is %s, %s is expected", ErrHash, got, p.want)
+	}
+
+	return nil
+}
