@@ -38,7 +38,10 @@ type arrow struct{ own, other []string }
 // key, parse TUF or talk to a terminal is out of its reach.
 var arrows = map[string]arrow{
 	"": {
-		own:   []string{"trust", "internal/install", "internal/fetch", "internal/codec", "internal/preflight", "internal/trial"},
+		own: []string{
+			"trust", "internal/install", "internal/fetch", "internal/codec", "internal/codec/bsdiff",
+			"internal/preflight", "internal/trial",
+		},
 		other: []string{"golang.org/x/mod/semver", "golang.org/x/sys"},
 	},
 	"trust":              {},

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/choria-io/go-updater/internal/install"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -38,6 +39,7 @@ type Config struct {
 	Downloader      Downloader // where documents and binaries come from
 
 	ctx            context.Context
+	mirrors        []string
 	threshold      int
 	keys           [][]byte
 	product        string
@@ -56,10 +58,12 @@ type Config struct {
 	retry          string // a failed version that may be installed again
 	wait           bool   // for the lock
 	refuseManaged  bool
-	idle           time.Duration // of internal/fetch, zero for its default
-	collecting     bool          // options are still being applied
-	shown          *Config       // the copy that the downloader has
-	inUse          *bool         // of that copy: an Updater is not done with it
+	idle           time.Duration                              // of internal/fetch, zero for its default
+	pause          func(context.Context, time.Duration) error // the same
+	collecting     bool                                       // options are still being applied
+	shown          *Config                                    // the copy that the downloader has
+	inUse          *bool                                      // of that copy: an Updater is not done with it
+	work           *install.Session                           // of that copy: while it is asked for a binary
 }
 
 // StdLogger is what the updater logs to. *log.Logger and logrus loggers

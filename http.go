@@ -5,23 +5,12 @@
 package updater
 
 import (
-	"cmp"
-	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
-	"io"
 	"log/slog"
 	"net/url"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
-	"github.com/choria-io/go-updater/internal/codec"
 	"github.com/choria-io/go-updater/internal/fetch"
 	"github.com/choria-io/go-updater/trust"
 )
@@ -42,6 +31,7 @@ import (
 type HTTPDownloader struct {
 	cfg    *Config
 	client *fetch.Client
+	fresh  *answer // what FetchSpec got, nil if it is kept already
 }
 
 // Configure implements Downloader
@@ -69,24 +59,71 @@ func (h *HTTPDownloader) connect() error {
 	if err != nil {
 		return err
 	}
-	h.client, err = fetch.New(fetch.Options{HTTP: h.cfg.client, Header: h.cfg.header, Origin: repo, Idle: h.cfg.idle})
+	h.client, err = fetch.New(fetch.Options{HTTP: h.cfg.client, Header: h.cfg.header, Origin: repo, Idle: h.cfg.idle, Wait: h.cfg.pause})
 	return err
 }
 
 // FetchSpec implements Downloader. The Spec is not verified yet: call the
-// package function [FetchSpec] for one that is.
+// package function [FetchSpec] for one that is. Only where there are [Mirrors] it
+// is, because else the first one would decide what the others may answer.
 func (h *HTTPDownloader) FetchSpec() (*Spec, error) {
 	if err := h.connect(); err != nil {
 		return nil, err
 	}
-	u, err := h.cfg.url("release.json")
+	urls, err := h.cfg.urls("release.json")
 	if err != nil {
 		return nil, err
 	}
-	document, err := h.client.Document(h.cfg.Context(), u, trust.MaxDocument)
+	var failed error
+	for _, u := range urls {
+		spec, err := h.fetchSpec(u)
+		if err == nil && len(urls) > 1 {
+			if _, err = h.cfg.verify(spec); err != nil {
+				err = fmt.Errorf("%s: %w", fetch.Shown(u), err)
+			}
+		}
+		if err == nil {
+			return spec, nil
+		}
+		if len(urls) == 1 || h.cfg.Context().Err() != nil {
+			return nil, err
+		}
+		h.cfg.note(slog.LevelWarn, "this repository is of no use, trying a mirror", "error", err)
+		if failed != nil {
+			err = fmt.Errorf("%w; %w", failed, err)
+		}
+		failed = err
+	}
+	return nil, failed
+}
+
+// fetchSpec asks whether the document is still the one of the last check, if
+// there is one. A copy that does not verify any more, or not under these options,
+// may be damaged: then the document itself is asked for.
+func (h *HTTPDownloader) fetchSpec(u *url.URL) (*Spec, error) {
+	h.fresh = nil
+	kept := h.cfg.kept(u)
+	document, etag, unchanged, err := h.client.Conditional(h.cfg.Context(), u, trust.MaxDocument, kept.etag)
 	if err != nil {
 		return nil, err
 	}
+	if unchanged {
+		if spec, err := h.parse(u, kept.document); err == nil {
+			if _, err = h.cfg.verify(spec); err == nil {
+				return spec, nil
+			}
+		}
+		if document, etag, _, err = h.client.Conditional(h.cfg.Context(), u, trust.MaxDocument, ""); err != nil {
+			return nil, err
+		}
+	}
+	if etag != "" {
+		h.fresh = &answer{from: hashURL(u), etag: etag, document: document}
+	}
+	return h.parse(u, document)
+}
+
+func (h *HTTPDownloader) parse(u *url.URL, document []byte) (*Spec, error) {
 	spec, err := ParseSpec(document)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", fetch.Shown(u), err)
@@ -98,145 +135,37 @@ func (h *HTTPDownloader) FetchSpec() (*Spec, error) {
 	return spec, err
 }
 
-// FetchBinary implements Downloader: it verifies the document of spec, then
-// the artifact as it came, and only then unpacks it into target, which must
-// not exist. On an error target does not exist.
-func (h *HTTPDownloader) FetchBinary(spec *Spec, target string) (err error) {
-	if err := h.connect(); err != nil {
-		return err
+// keepAnswer is called once what FetchSpec returned was verified. A copy that
+// cannot be stored costs a request at the next check, and nothing else.
+func (h *HTTPDownloader) keepAnswer() {
+	if h.fresh == nil {
+		return
 	}
-	// A Spec cannot claim to be verified, so it is done here again.
-	v, err := h.cfg.verify(spec)
-	if err != nil {
-		return err
+	if err := h.cfg.keep(h.fresh); err != nil {
+		h.cfg.note(slog.LevelDebug, "the release document is not kept for the next check", "error", err)
 	}
-	artifact, err := choose(v)
-	if err != nil {
-		return err
-	}
-	// Beside target, not in TMPDIR, and named like a staged file, so that the
-	// next update clears it away should this process die.
-	name := filepath.Join(filepath.Dir(target), "stage-"+rand.Text())
-	packed, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("creating a file for the artifact: %w", err)
-	}
-	defer os.Remove(name)
-	defer packed.Close()
-	if err := h.download(artifact, packed); err != nil {
-		return err
-	}
-	return h.unpack(artifact, packed, &v.Release, target)
+	h.fresh = nil
 }
 
-// choose picks the artifact that costs least to transfer of those that can be
-// read. Documents of v0.1.0 name one file, always bzip2, of unknown size.
-func choose(v *trust.Verified) (*trust.Artifact, error) {
-	if v.Legacy {
-		return &trust.Artifact{Path: v.Release.Binary, Encoding: codec.Bzip2}, nil
-	}
-	usable := slices.DeleteFunc(slices.Clone(v.Release.Artifacts), func(a trust.Artifact) bool {
-		return a.From != "" || !codec.Known(a.Encoding)
-	})
-	if len(usable) == 0 {
-		return nil, ErrNoArtifact
-	}
-	cheapest := slices.MinFunc(usable, func(a, b trust.Artifact) int { return cmp.Compare(a.Size, b.Size) })
-	return &cheapest, nil
-}
-
-// download writes the artifact to packed and checks its length and hash, when
-// the document has them, before anybody decodes it.
-func (h *HTTPDownloader) download(a *trust.Artifact, packed *os.File) error {
-	if a.Size > h.cfg.sizeLimit() {
-		return fmt.Errorf("%w: an artifact of %d bytes, MaxSize() is %d", ErrTooLarge, a.Size, h.cfg.sizeLimit())
-	}
-	u, err := h.cfg.url(a.Path)
-	if err != nil {
-		return err
-	}
-	h.cfg.note(slog.LevelInfo, "fetching", "url", fetch.Shown(u), "bytes", a.Size)
-	sum := sha256.New()
-	out := io.MultiWriter(packed, sum)
-	report := h.report(PhaseDownload, a.Size)
-	if a.Hash == "" {
-		_, err = h.client.Stream(h.cfg.Context(), u, h.cfg.sizeLimit(), out, report)
-		return err
-	}
-	if err := h.client.Artifact(h.cfg.Context(), u, a.Size, out, report); err != nil {
-		if errors.Is(err, fetch.ErrLength) {
-			return fmt.Errorf("%w: %w", ErrHash, err)
-		}
-		return err
-	}
-	return checkSum(sum, a.Hash, a.Path)
-}
-
-// unpack decodes packed, from its start, into a new file at target.
-func (h *HTTPDownloader) unpack(a *trust.Artifact, packed *os.File, r *trust.Release, target string) (err error) {
-	if _, err := packed.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	out, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("creating the staged file: %w", err)
-	}
-	defer func() {
-		if closeErr := out.Close(); err == nil {
-			err = closeErr
-		}
+// urls are the addresses of a file of the release, at SourceRepo and its mirrors.
+func (c *Config) urls(path string) (all []*url.URL, err error) {
+	for _, repo := range append([]string{c.SourceRepo}, c.mirrors...) {
+		u, err := c.at(repo, path)
 		if err != nil {
-			os.Remove(target)
+			return nil, err
 		}
-	}()
-	sum := sha256.New()
-	w := &reporter{w: io.MultiWriter(out, sum), ctx: h.cfg.Context(), report: h.report(PhaseUnpack, r.Size)}
-	if r.Size > 0 {
-		err = codec.Copy(w, a.Encoding, packed, r.Size)
-	} else {
-		err = copyUpTo(w, a.Encoding, packed, h.cfg.sizeLimit())
+		all = append(all, u)
 	}
-	switch {
-	case errors.Is(err, codec.ErrSize), errors.Is(err, codec.ErrCorrupt):
-		return fmt.Errorf("unpacking %s: %w: %w", a.Path, ErrHash, err)
-	case err != nil:
-		return fmt.Errorf("unpacking %s: %w", a.Path, err)
-	}
-	return checkSum(sum, r.Hash, "the binary in "+a.Path)
+	return all, nil
 }
 
-// copyUpTo decodes what has no signed size: an artifact of v0.1.0.
-func copyUpTo(w io.Writer, encoding string, packed io.Reader, limit int64) error {
-	unpacked, err := codec.Decode(encoding, packed)
-	if err != nil {
-		return err
-	}
-	n, err := io.Copy(w, io.LimitReader(unpacked, limit+1))
-	if err == nil && n > limit {
-		return fmt.Errorf("%w: more than the %d bytes of MaxSize()", ErrTooLarge, limit)
-	}
-	return err
-}
+// url is the address of a file of the release at SourceRepo.
+func (c *Config) url(path string) (*url.URL, error) { return c.at(c.SourceRepo, path) }
 
-func checkSum(sum hash.Hash, want, what string) error {
-	if got := hex.EncodeToString(sum.Sum(nil)); got != want {
-		return fmt.Errorf("%w: %s has sha256 %s, the release says %s", ErrHash, what, got, want)
-	}
-	return nil
-}
-
-func (h *HTTPDownloader) report(phase Phase, total int64) func(done int64) {
-	return func(done int64) {
-		if h.cfg.progress != nil {
-			h.cfg.progress(ProgressReport{Phase: phase, Done: done, Total: total})
-		}
-	}
-}
-
-// url is the address of a file of the release. path has the grammar of
+// at is the address of a file of the release. path has the grammar of
 // trust.CheckPath, and so have the configuration's parts.
-func (c *Config) url(path string) (*url.URL, error) {
-	u, err := repoURL(c.SourceRepo)
+func (c *Config) at(repo, path string) (*url.URL, error) {
+	u, err := repoURL(repo)
 	if err != nil {
 		return nil, err
 	}
@@ -274,23 +203,4 @@ func redacted(repo string) string {
 		return "(not a URL)"
 	}
 	return fetch.Shown(u)
-}
-
-// reporter passes on what is written, tells how much it was, and stops when the
-// update is cancelled.
-type reporter struct {
-	w      io.Writer
-	ctx    context.Context
-	report func(done int64)
-	done   int64
-}
-
-func (r *reporter) Write(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := r.w.Write(p)
-	r.done += int64(n)
-	r.report(r.done)
-	return n, err
 }

@@ -68,6 +68,22 @@ func SourceRepo(r string) Option {
 	}
 }
 
+// Mirrors sets URLs of copies of the repository. The [HTTPDownloader] asks them in
+// order, after SourceRepo: for a document until one has it and it is verified, and
+// for an artifact until one has it whole. Nothing that a mirror sends counts more,
+// or less, than what SourceRepo sends. What [Header] adds is not sent to them.
+func Mirrors(urls ...string) Option {
+	return func(c *Config) error {
+		for i, u := range urls {
+			if _, err := repoURL(u); err != nil {
+				return fmt.Errorf("Mirrors(): URL %d: %w", i+1, err)
+			}
+		}
+		c.mirrors = append(c.mirrors, urls...)
+		return nil
+	}
+}
+
 // TargetFile sets the file to update; a symbolic link is followed. Given
 // os.Args[0] it means the running program, wherever that was found. Default:
 // the running program.
@@ -182,6 +198,7 @@ func Header(key, value string) Option {
 type ProgressReport struct {
 	Phase       Phase
 	Done, Total int64
+	Rate        float64 // bytes a second since the phase began, 0 while that is not known
 }
 
 // Phase is a part of an update that takes time.
@@ -190,7 +207,7 @@ type Phase string
 // The phases of the [HTTPDownloader].
 const (
 	PhaseDownload Phase = "download" // the artifact, as transferred
-	PhaseUnpack   Phase = "unpack"   // the verified artifact into the staged file
+	PhaseUnpack   Phase = "unpack"   // the verified artifact, or patch, into the staged file
 )
 
 // Progress sets a function that is told how an update gets on. It is called

@@ -46,15 +46,6 @@ type Result struct {
 	Signers  []string // key ids of those who signed, see trust.Key.ID
 }
 
-// Status is what Check found.
-type Status struct {
-	UpdateNeeded bool          // Apply would install Release
-	Current      string        // CurrentVersion, empty if it was not given
-	Release      trust.Release // verified; of an unsigned v0.1.0 document only Binary and Hash are set
-	Signers      []string      // key ids of those who signed
-	Checked      time.Time     // by the clock here
-}
-
 // New returns an Updater for the options, or an error that wraps [ErrConfig].
 func New(opts ...Option) (*Updater, error) {
 	c, err := newConfig(opts)
@@ -84,27 +75,6 @@ func (u *Updater) begin(ctx context.Context) (end func(), err error) {
 	return func() {
 		u.config.ctx, u.config.shown.ctx = nil, nil
 		u.turn <- struct{}{}
-	}, nil
-}
-
-// Check fetches and verifies the release document of Version, and tells whether
-// Apply would install it. It changes nothing on disk.
-func (u *Updater) Check(ctx context.Context) (*Status, error) {
-	end, err := u.begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	_, v, err := u.config.fetchSpec()
-	if err != nil {
-		return nil, err
-	}
-	return &Status{
-		UpdateNeeded: u.config.CurrentVersion != u.config.Version,
-		Current:      u.config.CurrentVersion,
-		Release:      v.Release,
-		Signers:      v.Signers,
-		Checked:      u.config.now(),
 	}, nil
 }
 
@@ -180,7 +150,10 @@ func (c *Config) install(session *install.Session, spec *Spec, v *trust.Verified
 	if err != nil {
 		return "", fmt.Errorf("preparing update: %w", err)
 	}
-	if err := guard("FetchBinary", func() error { return c.Downloader.FetchBinary(spec, path) }); err != nil {
+	c.shown.work = session
+	err = guard("FetchBinary", func() error { return c.Downloader.FetchBinary(spec, path) })
+	c.shown.work = nil
+	if err != nil {
 		return "", fmt.Errorf("downloading release %s: %w", c.Version, err)
 	}
 	staged, err := session.Seal(path, v.Release.Hash, size(v))

@@ -103,3 +103,17 @@ func isPartial(name string) bool {
 	hash, ok := strings.CutPrefix(name, partialPrefix)
 	return ok && len(hash) == 64 && strings.Trim(hash, "0123456789abcdef") == ""
 }
+
+// Old opens the target and tells the SHA-256 of what is in it, in hex. The caller
+// closes the file.
+func (s *Session) Old() (*os.File, string, error) {
+	f, info, err := openRegular(s.fsys, s.base, os.O_RDONLY)
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := s.contentOf(f, info)
+	if err != nil {
+		return nil, "", errors.Join(err, f.Close())
+	}
+	return f, c.Hash, nil
+}
