@@ -101,7 +101,9 @@ func TestKeptDocumentIsVerifiedAnew(t *testing.T) {
 		"untouched": {func(*testing.T, string) []updater.Option { return nil }, nil, []int{304}},
 		"expired since": {func(*testing.T, string) []updater.Option { return []updater.Option{later} },
 			trust.ErrExpired, []int{304, 200}},
-		"of another key": {func(*testing.T, string) []updater.Option { return []updater.Option{updater.PublicKey(public(testKey(9)))} },
+		"of another key": {func(*testing.T, string) []updater.Option {
+			return []updater.Option{updater.PublicKey(public(testKey(9)))}
+		},
 			trust.ErrSignature, []int{304, 200}},
 		"truncated": {func(t *testing.T, file string) []updater.Option {
 			require.NoError(t, os.Truncate(file, 100))
