@@ -111,18 +111,30 @@ func (h *HTTPDownloader) fetchArtifact(a *trust.Artifact, r *trust.Release, targ
 	if err != nil {
 		return fmt.Errorf("creating a file for the artifact: %w", err)
 	}
-	keep := true // what came of it; what was refused is not there any more
 	defer func() {
-		if endErr := end(keep); endErr != nil {
+		if endErr := end(h.interrupted(err)); endErr != nil {
 			h.cfg.note(slog.LevelWarn, "could not tidy up after the download", "error", endErr)
 		}
 	}()
 	if err := h.download(a, packed); err != nil {
 		return err
 	}
-	err = h.unpack(a, packed, r, target, old)
-	keep = err != nil && !errors.Is(err, ErrHash) // what it holds is not the binary
-	return err
+	return h.unpack(a, packed, r, target, old)
+}
+
+// interrupted tells whether what came is worth keeping: the repository or the
+// caller stopped it. What was refused is of no use, and nothing is left on a disk
+// that fails or is full.
+func (h *HTTPDownloader) interrupted(err error) bool {
+	if err == nil || h.cfg.Context().Err() != nil {
+		return err != nil
+	}
+	for _, kind := range []error{fetch.ErrConnection, fetch.ErrStalled, fetch.ErrStatus} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
 }
 
 // collect opens the file that the artifact is downloaded to. It lies beside

@@ -47,7 +47,7 @@ func TestKillUpdate(t *testing.T) {
 		if n%8 == 0 {
 			start(t, target, "update", "2.0.0")
 			require.Equal(t, "2.0.0", w.requireWhole(t, target, what), what)
-			w.requireClean(t, target, what)
+			w.requireNothing(t, target, what)
 		}
 		return len(res.Calls)
 	})
@@ -135,6 +135,7 @@ func TestFailUpdate(t *testing.T) {
 			require.Contains(t, string(res.Output), errno.Error(), what)
 		}
 		w.recovers(t, target, now, what)
+		w.requireNothing(t, target, what)
 		return len(res.Calls)
 	})
 }

@@ -22,18 +22,19 @@ import (
 type thereAndBack struct {
 	fsys
 	dir   string
+	armed bool
 	looks int
 }
 
 func (b *thereAndBack) Lstat(name string) (fs.FileInfo, error) {
-	if name == "app" {
+	if name == "app" && b.armed {
 		b.looks++
 		at, aside := filepath.Join(b.dir, "app"), filepath.Join(b.dir, "A")
 		switch b.looks {
-		case 3:
+		case 1:
 			_ = os.Rename(at, aside)
 			_ = os.WriteFile(at, []byte("other"), 0o755)
-		case 4:
+		case 2:
 			_ = os.Rename(aside, at)
 		}
 	}
@@ -44,9 +45,10 @@ func TestBackupIsOfTheTargetThatBeginFound(t *testing.T) {
 	dir := t.TempDir()
 	target := filepath.Join(dir, "app")
 	require.NoError(t, os.WriteFile(target, []byte("current"), 0o755))
-	s, err := begin(context.Background(), target, false, func(d string) (fsys, error) {
-		f, err := openRoot(d)
-		return &thereAndBack{fsys: f, dir: d}, err
+	there := &thereAndBack{dir: dir}
+	s, err := begin(context.Background(), target, false, func(d string) (_ fsys, err error) {
+		there.fsys, err = openRoot(d)
+		return there, err
 	})
 	require.NoError(t, err)
 	path, err := s.StagePath()
@@ -55,6 +57,7 @@ func TestBackupIsOfTheTargetThatBeginFound(t *testing.T) {
 	sum := sha256.Sum256([]byte("new"))
 	st, err := s.Seal(path, hex.EncodeToString(sum[:]), 3)
 	require.NoError(t, err)
+	there.armed = true
 	_, err = s.Commit(st, Plan{})
 	require.ErrorIs(t, err, ErrChanged)
 	require.NoError(t, s.Close())

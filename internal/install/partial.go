@@ -77,7 +77,10 @@ func (p *Partial) End(keep bool) error {
 	keep = keep && err == nil && info.Size() >= worthKeeping
 	err = p.Close()
 	if !keep {
-		err = errors.Join(err, p.s.fsys.Remove(p.name))
+		if removeErr := p.s.fsys.Remove(p.name); removeErr != nil {
+			p.s.unwanted = append(p.s.unwanted, p.name) // Close tries again
+			err = errors.Join(err, removeErr)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("ending a download: %w", err)

@@ -134,6 +134,29 @@ func TestPartialRefuses(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrClosed)
 }
 
+// A download that cannot be removed is removed a little later.
+func TestPartialIsRemovedInTheEnd(t *testing.T) {
+	target := newTarget(t)
+	before := snapshot(t, filepath.Dir(target))
+	failed := false
+	f := &faulty{before: func(op, name string) error {
+		if op == "remove" && isPartial(filepath.Base(name)) && !failed {
+			failed = true
+			return errFault
+		}
+		return nil
+	}}
+	s, err := begin(context.Background(), target, false, f.open)
+	require.NoError(t, err)
+	p, err := s.Partial(someHash)
+	require.NoError(t, err)
+	_, err = p.Write(much)
+	require.NoError(t, err)
+	require.ErrorIs(t, p.End(false), syscall.EIO)
+	require.NoError(t, s.Close())
+	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
+}
+
 // Whatever fails, it is told, and a session closes as if nothing had been.
 func TestPartialFails(t *testing.T) {
 	for _, op := range []string{"names", "open"} {

@@ -103,6 +103,7 @@ type Session struct {
 	lost      []string
 	moved     []string // aside
 	measured  *measured
+	unwanted  []string // downloads that could not be removed
 }
 
 // Begin prepares the update of target: it takes the lock, and ends what an
@@ -396,6 +397,9 @@ func (s *Session) Close() error {
 					removeAtBoot(filepath.Join(s.dir, name))
 				}
 			}
+		}
+		for _, name := range s.unwanted {
+			failed = errors.Join(failed, s.fsys.Remove(name))
 		}
 		// Removed while it is held: whoever waits for it notices, and takes
 		// the lock of the next file of that name.
