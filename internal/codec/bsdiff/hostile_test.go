@@ -79,7 +79,15 @@ func TestHostilePatches(t *testing.T) {
 		{"takes back what it adds", change(func(p *parts) { p.triples[0], p.triples[1] = 8, -2 }), bsdiff.ErrCorrupt},
 		{"inserts more than is left", triple(4, 1), bsdiff.ErrCorrupt},
 		{"inserts a huge number", triple(1, huge), bsdiff.ErrCorrupt},
-		{"sum overflows to what is left", change(func(p *parts) { p.triples[0], p.triples[1] = huge, huge }), bsdiff.ErrCorrupt},
+		{"sum overflows to what is left", change(func(p *parts) {
+			p.triples[0], p.triples[1], p.diff = huge, huge, make([]byte, 300_000)
+		}), bsdiff.ErrCorrupt},
+		{"gains room by adding less than nothing", change(func(p *parts) {
+			p.triples, p.diff = []int64{-1, 0, 1, 4, 2, 2, 5, 0, 0}, make([]byte, 9)
+		}), bsdiff.ErrCorrupt},
+		{"gains room by inserting less than nothing", change(func(p *parts) {
+			p.triples, p.diff = []int64{0, -1, 0, 4, 2, 2, 5, 0, 0}, make([]byte, 9)
+		}), bsdiff.ErrCorrupt},
 		{"seek that overflows", change(func(p *parts) { p.triples[2] = huge }), bsdiff.ErrCorrupt},
 		{"seeks that overflow downwards", change(func(p *parts) {
 			p.triples = append([]int64{0, 0, -huge, 0, 0, -huge}, p.triples...)
