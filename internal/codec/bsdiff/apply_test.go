@@ -150,11 +150,14 @@ type borrowed struct {
 }
 
 func (b *borrowed) ReadAt(p []byte, off int64) (int, error) {
+	n, err := b.ReaderAt.ReadAt(p, off)
+	// Long enough for others to fail meanwhile.
+	time.Sleep(5 * time.Millisecond)
 	if b.back.Load() {
 		b.late.Store(true)
 	}
 
-	return b.ReaderAt.ReadAt(p, off)
+	return n, err
 }
 
 // However Apply ends, by a panic of what the caller gave too, its goroutines
@@ -162,6 +165,8 @@ func (b *borrowed) ReadAt(p []byte, off int64) (int, error) {
 func TestNoGoroutineOutlivesApply(t *testing.T) {
 	from, to := noise(300_000, 1), noise(300_000, 2)
 	whole := makePatch(t, from, to)
+	corrupt := bytes.Clone(whole)
+	corrupt[32]++
 	before := runtime.NumGoroutine()
 	full := writeFunc(func([]byte) (int, error) { return 0, errDisk })
 	panics := writeFunc(func([]byte) (int, error) { panic("full") })
@@ -170,10 +175,10 @@ func TestNoGoroutineOutlivesApply(t *testing.T) {
 		dst   io.Writer
 		patch []byte
 	}{
-		"success":       {io.Discard, whole},
-		"disk full":     {full, whole},
-		"panic":         {panics, whole},
-		"corrupt patch": {io.Discard, append(bytes.Clone(whole), 0)},
+		"success":         {io.Discard, whole},
+		"disk full":       {full, whole},
+		"panic":           {panics, whole},
+		"corrupt control": {io.Discard, corrupt},
 	} {
 		t.Run(name, func(t *testing.T) {
 			patch := &borrowed{ReaderAt: bytes.NewReader(tc.patch)}
