@@ -36,13 +36,7 @@ func startStreams(ctx context.Context, patch io.ReaderAt, borders []int64) *stre
 	ctx, all.cancel = context.WithCancel(ctx)
 	for i, from := range borders[:len(borders)-1] {
 		src := &source{r: io.NewSectionReader(patch, from, borders[i+1]-from)}
-		s := &stream{
-			ctx: ctx, src: src, decoder: bzip2.NewReader(bufio.NewReaderSize(src, readSize)),
-			free: make(chan []byte, aheadCount), full: make(chan piece, aheadCount),
-		}
-		for range aheadCount {
-			s.free <- nil
-		}
+		s := newStream(ctx, src, bzip2.NewReader(bufio.NewReaderSize(src, readSize)))
 		all.list = append(all.list, s)
 		all.done.Go(s.unpack)
 	}
@@ -77,6 +71,19 @@ type stream struct {
 	rest  []byte
 }
 
+func newStream(ctx context.Context, src *source, decoder io.Reader) *stream {
+	s := &stream{
+		ctx: ctx, src: src, decoder: decoder,
+		free: make(chan []byte, aheadCount), full: make(chan piece, aheadCount),
+	}
+	// Buffers are made when they are needed: small patches never fill all.
+	for range aheadCount {
+		s.free <- nil
+	}
+
+	return s
+}
+
 func (s *stream) unpack() {
 	for {
 		var buf []byte
@@ -85,7 +92,6 @@ func (s *stream) unpack() {
 		case <-s.ctx.Done():
 			return
 		}
-		// Small patches never need the others.
 		if buf == nil {
 			buf = make([]byte, aheadSize)
 		}
