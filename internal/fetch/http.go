@@ -114,8 +114,12 @@ func (c *Client) ask(k *call, u *url.URL, q question) (*http.Response, error) {
 	return resp, nil
 }
 
-// Read reads the body under the eyes of the watchdog.
+// Read reads the body under the eyes of the watchdog. What had come already
+// when the call was cancelled is not read: it may be much.
 func (k *call) Read(p []byte) (int, error) {
+	if err := k.ctx.Err(); err != nil {
+		return 0, k.failure(err)
+	}
 	k.dog.wait()
 	n, err := k.body.Read(p)
 	k.dog.arrived(n)

@@ -39,7 +39,7 @@ func openPartial(ctx context.Context, f *os.File, size int64, want string) (*par
 		return p, p.reset()
 	}
 	there := io.NewSectionReader(f, 0, info.Size())
-	p.done, err = io.CopyBuffer(p.sum, cancellable{ctx, there}, make([]byte, chunkSize))
+	p.done, err = io.CopyBuffer(p.sum, cancellable{ctx, there}, make([]byte, min(info.Size(), chunkSize-1)+1))
 	if p.done > 0 {
 		p.parts = 1
 	}
