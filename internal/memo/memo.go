@@ -57,7 +57,12 @@ func (f Fields) plain() map[string]any {
 func plain(v any) any {
 	switch v := v.(type) {
 	case string:
-		return strings.ReplaceAll(strings.ToValidUTF8(v, "?"), string(unicode.ReplacementChar), "?")
+		return strings.Map(func(r rune) rune {
+			if r == unicode.ReplacementChar { // also what is not UTF-8
+				return '?'
+			}
+			return r
+		}, v)
 	case int:
 		return int64(v)
 	case time.Time:
