@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -155,7 +154,7 @@ func (h *HTTPDownloader) download(a *trust.Artifact, packed *os.File) error {
 	if err != nil {
 		return err
 	}
-	h.cfg.note(slog.LevelInfo, "fetching", "url", fetch.Shown(u), "bytes", a.Size)
+	h.cfg.note(info, "fetching", "url", fetch.Shown(u), "bytes", a.Size)
 	sum := sha256.New()
 	out := io.MultiWriter(packed, sum)
 	report := h.report(PhaseDownload, a.Size)

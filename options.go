@@ -5,9 +5,9 @@
 package updater
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -93,8 +93,16 @@ func Logger(l StdLogger) Option {
 	}
 }
 
-// Slog sets a structured logger, besides that of [Logger] or alone.
-func Slog(l *slog.Logger) Option {
+// SlogLogger is what is used of a *slog.Logger. Package log/slog itself, and
+// encoding/json with it, is linked only into programs that use it.
+type SlogLogger interface {
+	InfoContext(ctx context.Context, msg string, args ...any)
+	WarnContext(ctx context.Context, msg string, args ...any)
+}
+
+// Slog sets a structured logger, a *slog.Logger, besides that of [Logger] or
+// alone.
+func Slog(l SlogLogger) Option {
 	return func(c *Config) error {
 		c.slog = l
 		return nil

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 
 	"github.com/choria-io/go-updater/internal/install"
@@ -66,7 +65,7 @@ func (c *Config) preflight(ctx context.Context, v *trust.Verified) error {
 		return err
 	}
 	for _, notice := range report.Notices {
-		c.note(slog.LevelWarn, "before the update", "notice", notice)
+		c.note(warning, "before the update", "notice", notice)
 	}
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,10 +79,10 @@ func (c *Config) remembered(policy *trust.Policy) (*state, error) {
 	case err != nil && c.CurrentVersion == "" && !c.allowDowngrade:
 		return nil, fmt.Errorf("%w: %s: %w", ErrState, path, err)
 	case err != nil:
-		c.note(slog.LevelWarn, "remembered trust is damaged, the running version is the floor", "file", path, "error", err)
+		c.note(warning, "remembered trust is damaged, the running version is the floor", "file", path, "error", err)
 		return &state{}, nil
 	case s.Policy != policyID(policy):
-		c.note(slog.LevelInfo, "the public keys changed since the last update", "file", path)
+		c.note(info, "the public keys changed since the last update", "file", path)
 		return &state{}, nil
 	}
 	return s, nil
