@@ -45,8 +45,7 @@ func (u *Updater) Preflight(ctx context.Context) (*PreflightReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	var held *LockedError
-	if err := install.Busy(u.config.TargetFile); errors.As(err, &held) {
+	if held, ok := errors.AsType[*LockedError](install.Busy(u.config.TargetFile)); ok {
 		report.Problems = append(report.Problems, &PreflightError{
 			Reason: reasonLocked, Path: held.Target, Detail: "process " + strconv.Itoa(held.PID), Err: held,
 			Advice: "wait for it to end",
