@@ -242,8 +242,8 @@ func (r *reader) symbol() (rune, bool) {
 func (r *reader) hex() (rune, bool) {
 	digits := r.in[r.at:min(r.at+4, len(r.in))]
 	n, err := strconv.ParseUint(digits, 16, 16)
-	r.at += len(digits)
-	return rune(n), err == nil && len(digits) == 4
+	r.at += len(digits) // fewer than four at the end, where the text is cut off
+	return rune(n), err == nil
 }
 
 // fold maps every rune to the least of those that Unicode simple folding

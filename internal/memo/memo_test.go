@@ -6,6 +6,8 @@ package memo_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"testing"
 	"time"
 
@@ -111,6 +113,15 @@ func TestMembersOfAnotherType(t *testing.T) {
 			require.ErrorIs(t, m.Err(), memo.ErrDamaged)
 		})
 	}
+}
+
+// Whole, but not of Format's making: its list is of numbers.
+func TestListOfSomethingElse(t *testing.T) {
+	sum := sha256.Sum256([]byte(`{"parts":[1]}`))
+	m, err := memo.Parse(fmt.Appendf(nil, `{"parts":[1],"sum":"%x"}`, sum))
+	require.NoError(t, err)
+	m.Parts("parts")
+	require.ErrorIs(t, m.Err(), memo.ErrDamaged)
 }
 
 // Whatever is read, it is a memo or damaged.
