@@ -40,16 +40,17 @@ var arrows = map[string]arrow{
 	"": {
 		own: []string{
 			"trust", "internal/install", "internal/fetch", "internal/codec", "internal/codec/bsdiff",
-			"internal/preflight", "internal/trial",
+			"internal/memo", "internal/preflight", "internal/trial",
 		},
 		other: []string{"golang.org/x/mod/semver", "golang.org/x/sys"},
 	},
 	"trust":              {},
-	"internal/install":   {own: []string{"internal/attrs", "internal/lock"}, other: []string{"golang.org/x/sys"}},
+	"internal/install":   {own: []string{"internal/attrs", "internal/lock", "internal/memo"}, other: []string{"golang.org/x/sys"}},
 	"internal/attrs":     {other: []string{"golang.org/x/sys"}},
 	"internal/fetch":     {other: []string{"golang.org/x/sys"}},
 	"internal/codec":     {other: []string{"github.com/klauspost/compress/zstd"}},
 	"internal/lock":      {other: []string{"golang.org/x/sys"}},
+	"internal/memo":      {own: []string{"trust"}},
 	"internal/preflight": {other: []string{"golang.org/x/sys"}},
 	"internal/trial":     {other: []string{"golang.org/x/sys"}},
 	"internal/faults":    {other: []string{"golang.org/x/sys"}}, // of tests only
@@ -87,7 +88,7 @@ var free = []string{"cmd/", "examples/", "bench/"}
 // embedded is the half of the map that a program links with the updater.
 var embedded = []string{
 	"", "trust", "internal/attrs", "internal/codec", "internal/fetch", "internal/install", "internal/lock",
-	"internal/preflight", "internal/trial", "internal/codec/bsdiff",
+	"internal/memo", "internal/preflight", "internal/trial", "internal/codec/bsdiff",
 }
 
 var systems = []string{"linux", "darwin", "windows", "freebsd"}

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
@@ -55,7 +54,7 @@ func (h *HTTPDownloader) FetchBinary(spec *Spec, target string) (err error) {
 		if err == nil || h.cfg.Context().Err() != nil {
 			return err
 		}
-		h.cfg.note(slog.LevelWarn, "the patch is of no use here, fetching the whole binary", "patch", patch.Path, "error", err)
+		h.cfg.note(warning, "the patch is of no use here, fetching the whole binary", "patch", patch.Path, "error", err)
 	}
 	return h.fetchArtifact(full, &v.Release, target, nil)
 }
@@ -86,7 +85,7 @@ func (h *HTTPDownloader) patch(v *trust.Verified, full *trust.Artifact) (*trust.
 	}
 	old, installed, err := h.cfg.work.Old()
 	if err != nil {
-		h.cfg.note(slog.LevelWarn, "the installed file cannot be read for a patch", "error", err)
+		h.cfg.note(warning, "the installed file cannot be read for a patch", "error", err)
 		return nil, nil
 	}
 	patch := cheapest(v.Release.Artifacts, func(a trust.Artifact) bool { return useful(a) && a.From == installed })
@@ -113,7 +112,7 @@ func (h *HTTPDownloader) fetchArtifact(a *trust.Artifact, r *trust.Release, targ
 	}
 	defer func() {
 		if endErr := end(h.interrupted(err)); endErr != nil {
-			h.cfg.note(slog.LevelWarn, "could not tidy up after the download", "error", endErr)
+			h.cfg.note(warning, "could not tidy up after the download", "error", endErr)
 		}
 	}()
 	if err := h.download(a, packed); err != nil {
@@ -163,7 +162,7 @@ func (h *HTTPDownloader) download(a *trust.Artifact, packed *os.File) error {
 	if err != nil {
 		return err
 	}
-	h.cfg.note(slog.LevelInfo, "fetching", "url", fetch.Shown(urls[0]), "bytes", a.Size)
+	h.cfg.note(info, "fetching", "url", fetch.Shown(urls[0]), "bytes", a.Size)
 	report := h.report(PhaseDownload, a.Size)
 	if a.Hash == "" {
 		_, err = h.client.Stream(h.cfg.Context(), urls[0], h.cfg.sizeLimit(), packed, report)
@@ -171,7 +170,7 @@ func (h *HTTPDownloader) download(a *trust.Artifact, packed *os.File) error {
 	}
 	err = h.client.Download(h.cfg.Context(), fetch.Download{
 		URLs: urls, Size: a.Size, Hash: a.Hash, File: packed, Progress: report,
-		Note: func(message string, args ...any) { h.cfg.note(slog.LevelWarn, message, args...) },
+		Note: func(message string, args ...any) { h.cfg.note(warning, message, args...) },
 	})
 	if errors.Is(err, fetch.ErrHash) || errors.Is(err, fetch.ErrLength) {
 		err = fmt.Errorf("%w: %w", ErrHash, err)

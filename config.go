@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"log/slog"
 	"net/http"
 	"os"
 	"runtime"
@@ -49,7 +48,7 @@ type Config struct {
 	progress       func(ProgressReport)
 	allowDowngrade bool
 	allowUnsigned  bool
-	slog           *slog.Logger
+	slog           SlogLogger
 	maxSize        int64            // 0: DefaultMaxSize
 	clock          func() time.Time // nil: time.Now
 	smokeTest      *Trial
@@ -218,10 +217,21 @@ func (c *Config) sizeLimit() int64 {
 	return c.maxSize
 }
 
+type level bool
+
+const (
+	info    level = false
+	warning level = true
+)
+
 // note logs one line to wherever the configuration logs.
-func (c *Config) note(level slog.Level, message string, args ...any) {
-	if c.slog != nil {
-		c.slog.Log(c.Context(), level, message, args...)
+func (c *Config) note(l level, message string, args ...any) {
+	switch {
+	case c.slog == nil:
+	case l == warning:
+		c.slog.WarnContext(c.Context(), message, args...)
+	default:
+		c.slog.InfoContext(c.Context(), message, args...)
 	}
 	if c.Log == nil {
 		return
@@ -230,7 +240,7 @@ func (c *Config) note(level slog.Level, message string, args ...any) {
 	for i := 0; i+1 < len(args); i += 2 {
 		line += fmt.Sprintf(" %v=%q", args[i], fmt.Sprint(args[i+1]))
 	}
-	if level >= slog.LevelWarn {
+	if l == warning {
 		line = "warning: " + line
 	}
 	c.Log.Print(line)

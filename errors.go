@@ -94,8 +94,7 @@ type RollbackFailure = install.RollbackFailure
 // needed or when it succeeded, and it finds the failure behind wrapped errors.
 // Call it on every error of Apply: non-nil means the target may be broken.
 func RollbackError(err error) error {
-	var failure *RollbackFailure
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*RollbackFailure](err); ok {
 		return failure.Err
 	}
 	return nil

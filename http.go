@@ -7,7 +7,6 @@ package updater
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"strings"
 
@@ -88,7 +87,7 @@ func (h *HTTPDownloader) FetchSpec() (*Spec, error) {
 		if len(urls) == 1 || h.cfg.Context().Err() != nil {
 			return nil, err
 		}
-		h.cfg.note(slog.LevelWarn, "this repository is of no use, trying a mirror", "error", err)
+		h.cfg.note(warning, "this repository is of no use, trying a mirror", "error", err)
 		if failed != nil {
 			err = fmt.Errorf("%w; %w", failed, err)
 		}
@@ -142,7 +141,7 @@ func (h *HTTPDownloader) keepAnswer() {
 		return
 	}
 	if err := h.cfg.keep(h.fresh); err != nil {
-		h.cfg.note(slog.LevelDebug, "the release document is not kept for the next check", "error", err)
+		h.cfg.note(info, "the release document is not kept for the next check", "error", err)
 	}
 	h.fresh = nil
 }

@@ -5,12 +5,13 @@
 package updater
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"time"
 
@@ -109,9 +110,20 @@ func Logger(l StdLogger) Option {
 	}
 }
 
-// Slog sets a structured logger, besides that of [Logger] or alone.
-func Slog(l *slog.Logger) Option {
+// SlogLogger is what is used of a *slog.Logger. Package log/slog itself, and
+// encoding/json with it, is linked only into programs that use it.
+type SlogLogger interface {
+	InfoContext(ctx context.Context, msg string, args ...any)
+	WarnContext(ctx context.Context, msg string, args ...any)
+}
+
+// Slog sets a structured logger, a *slog.Logger, besides that of [Logger] or
+// alone.
+func Slog(l SlogLogger) Option {
 	return func(c *Config) error {
+		if v := reflect.ValueOf(l); v.Kind() == reflect.Pointer && v.IsNil() {
+			return errors.New("Slog() was given nil")
+		}
 		c.slog = l
 		return nil
 	}

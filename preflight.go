@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 
 	"github.com/choria-io/go-updater/internal/install"
@@ -46,8 +45,7 @@ func (u *Updater) Preflight(ctx context.Context) (*PreflightReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	var held *LockedError
-	if err := install.Busy(u.config.TargetFile); errors.As(err, &held) {
+	if held, ok := errors.AsType[*LockedError](install.Busy(u.config.TargetFile)); ok {
 		report.Problems = append(report.Problems, &PreflightError{
 			Reason: reasonLocked, Path: held.Target, Detail: "process " + strconv.Itoa(held.PID), Err: held,
 			Advice: "wait for it to end",
@@ -66,7 +64,7 @@ func (c *Config) preflight(ctx context.Context, v *trust.Verified) error {
 		return err
 	}
 	for _, notice := range report.Notices {
-		c.note(slog.LevelWarn, "before the update", "notice", notice)
+		c.note(warning, "before the update", "notice", notice)
 	}
 	return nil
 }

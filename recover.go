@@ -7,7 +7,6 @@ package updater
 import (
 	"context"
 	"fmt"
-	"log/slog"
 
 	"github.com/choria-io/go-updater/internal/install"
 )
@@ -61,16 +60,16 @@ func (c *Config) recover(ctx context.Context) (*Recovery, error) {
 
 func (c *Config) noteRecovery(r Recovery) {
 	if r.Finished {
-		c.note(slog.LevelWarn, "finished an update that was interrupted", "target", c.TargetFile)
+		c.note(warning, "finished an update that was interrupted", "target", c.TargetFile)
 	}
 	if r.Undone {
-		c.note(slog.LevelWarn, "undid an update that was interrupted", "target", c.TargetFile)
+		c.note(warning, "undid an update that was interrupted", "target", c.TargetFile)
 	}
 	if r.Limit > 0 && r.Failed == "" {
-		c.note(slog.LevelInfo, "a new version is on probation", "start", r.Starts, "of", r.Limit)
+		c.note(info, "a new version is on probation", "start", r.Starts, "of", r.Limit)
 	}
 	if r.Restored && r.Limit > 0 {
-		c.note(slog.LevelWarn, "gave a version up that was not confirmed, the backup is back", "version", r.Failed, "starts", r.Starts-1)
+		c.note(warning, "gave a version up that was not confirmed, the backup is back", "version", r.Failed, "starts", r.Starts-1)
 	}
 }
 

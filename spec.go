@@ -45,15 +45,19 @@ func ParseSpec(document []byte) (*Spec, error) {
 // that downloaders written for v0.1.0, which unmarshal what they fetched, hand
 // on what the signature covers.
 func (s *Spec) UnmarshalJSON(document []byte) error {
-	var fields struct {
-		Binary    string `json:"binary"`
-		Hash      string `json:"hash"`
-		Signature string `json:"signature"`
+	doc, err := trust.ParseJSON(document)
+	if err != nil {
+		return fmt.Errorf("parsing release document: %w", err)
 	}
-	if err := json.Unmarshal(document, &fields); err != nil {
-		return fmt.Errorf("parsing release document: %w: %w", trust.ErrMalformed, err)
+	next := Spec{document: string(document)}
+	for name, field := range map[string]*string{"binary": &next.BinaryPath, "hash": &next.Sha256Hash, "signature": &next.Signature} {
+		value, ok := doc[name].(string)
+		if !ok && doc[name] != nil {
+			return fmt.Errorf("parsing release document: %w: %q is no text", trust.ErrMalformed, name)
+		}
+		*field = value
 	}
-	*s = Spec{BinaryPath: fields.Binary, Sha256Hash: fields.Hash, Signature: fields.Signature, document: string(document)}
+	*s = next
 	return nil
 }
 
@@ -102,10 +106,7 @@ func (c *Config) verify(spec *Spec) (*trust.Verified, error) {
 	case policy != nil:
 		v, err = trust.Verify(document, policy, want)
 	case spec.document == "":
-		document, err = json.Marshal(map[string]string{"binary": spec.BinaryPath, "hash": spec.Sha256Hash})
-		if err != nil {
-			return nil, err
-		}
+		document = trust.FormatJSON(map[string]any{"binary": spec.BinaryPath, "hash": spec.Sha256Hash})
 		fallthrough
 	default:
 		v, err = trust.InsecureVerifyUnsigned(document, want)

@@ -7,11 +7,9 @@ package updater
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +18,7 @@ import (
 	"golang.org/x/mod/semver"
 
 	"github.com/choria-io/go-updater/internal/install"
+	"github.com/choria-io/go-updater/internal/memo"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -33,19 +32,10 @@ const (
 // holds for one policy: a change of keys starts anew, from the version that
 // runs, which is how a poisoned memory is repaired.
 type state struct {
-	Format   int       `json:"format"`
-	Policy   string    `json:"policy"`
-	Version  string    `json:"version"`  // the highest installed
-	Released time.Time `json:"released"` // of its document
-	Seen     time.Time `json:"seen"`     // when it was installed, by the clock here
-	Sum      string    `json:"sum"`      // of the above: a flipped bit must not lower the floor
-}
-
-func (s state) sum() string {
-	s.Sum = ""
-	raw, _ := json.Marshal(s) // cannot fail: the times were read from JSON, or are now
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:])
+	Policy   string
+	Version  string    // the highest installed
+	Released time.Time // of its document
+	Seen     time.Time // when it was installed, by the clock here
 }
 
 func (s *state) accepted() *trust.Accepted {
@@ -89,10 +79,10 @@ func (c *Config) remembered(policy *trust.Policy) (*state, error) {
 	case err != nil && c.CurrentVersion == "" && !c.allowDowngrade:
 		return nil, fmt.Errorf("%w: %s: %w", ErrState, path, err)
 	case err != nil:
-		c.note(slog.LevelWarn, "remembered trust is damaged, the running version is the floor", "file", path, "error", err)
+		c.note(warning, "remembered trust is damaged, the running version is the floor", "file", path, "error", err)
 		return &state{}, nil
 	case s.Policy != policyID(policy):
-		c.note(slog.LevelInfo, "the public keys changed since the last update", "file", path)
+		c.note(info, "the public keys changed since the last update", "file", path)
 		return &state{}, nil
 	}
 	return s, nil
@@ -103,15 +93,17 @@ func readState(path string) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &state{}
-	if err := json.Unmarshal(raw, s); err != nil {
-		return nil, fmt.Errorf("not a state file: %w", err)
+	f, err := memo.Parse(raw)
+	if err != nil {
+		return nil, err
 	}
-	if s.Format != stateFormat || s.Policy == "" || s.Version == "" || s.Seen.IsZero() || len(raw) > maxState {
+	format := f.Int("format")
+	s := &state{Policy: f.Text("policy"), Version: f.Text("version"), Released: f.Time("released"), Seen: f.Time("seen")}
+	switch {
+	case f.Err() != nil:
+		return nil, f.Err()
+	case format != stateFormat || s.Policy == "" || s.Version == "" || s.Seen.IsZero() || len(raw) > maxState:
 		return nil, fmt.Errorf("not a state file of format %d", stateFormat)
-	}
-	if s.Sum != s.sum() {
-		return nil, errors.New("its checksum is wrong")
 	}
 	return s, nil
 }
@@ -127,7 +119,7 @@ func (c *Config) remember(v *trust.Verified) error {
 	if err != nil {
 		return err
 	}
-	next := state{Format: stateFormat, Policy: policyID(policy), Version: c.Version, Released: v.Release.Released, Seen: c.now().UTC()}
+	next := state{Policy: policyID(policy), Version: c.Version, Released: v.Release.Released, Seen: c.now().UTC()}
 	if old, err := readState(path); err == nil && old.Policy == next.Policy {
 		order, ok := compareVersions(next.Version, old.Version)
 		_, ordered := compareVersions(old.Version, old.Version)
@@ -141,11 +133,9 @@ func (c *Config) remember(v *trust.Verified) error {
 			next.Seen = old.Seen
 		}
 	}
-	next.Sum = next.sum()
-	raw, err := json.Marshal(next)
-	if err != nil {
-		return err
-	}
+	raw := memo.Format(memo.Fields{
+		"format": stateFormat, "policy": next.Policy, "version": next.Version, "released": next.Released, "seen": next.Seen,
+	})
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}

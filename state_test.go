@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/internal/memo"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -99,8 +100,12 @@ func TestDamagedStateIsNotForgotten(t *testing.T) {
 	for name, damage := range map[string]func(honest []byte) []byte{
 		"truncated":       func(b []byte) []byte { return b[:len(b)/2] },
 		"empty":           func([]byte) []byte { return nil },
-		"another format":  func(b []byte) []byte { return bytes.Replace(b, []byte(`"format":1`), []byte(`"format":2`), 1) },
-		"without version": func([]byte) []byte { return []byte(`{"format":1,"policy":"x","seen":"2026-01-01T00:00:00Z"}`) },
+		"a bit flipped":   func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
+		"another format":  stating("format", 2),
+		"without policy":  stating("policy", ""),
+		"without version": stating("version", ""),
+		"without a time":  stating("seen", time.Time{}),
+		"a wrong type":    stating("released", 7),
 		"data after it":   func(b []byte) []byte { return append(b, "{}"...) },
 		"endless":         func(b []byte) []byte { return append(b, bytes.Repeat([]byte(" "), 1<<20)...) },
 	} {
@@ -118,6 +123,15 @@ func TestDamagedStateIsNotForgotten(t *testing.T) {
 			require.NoError(t, updater.Apply(w.options(updater.CurrentVersion("1.3.0"), updater.Version("1.4.0"))...))
 			w.refuses(trust.ErrRollback, unknown...)
 		})
+	}
+}
+
+// stating is a state file that is whole, but for what it says of one thing.
+func stating(name string, value any) func([]byte) []byte {
+	return func([]byte) []byte {
+		f := memo.Fields{"format": 1, "policy": "p", "version": "1.3.0", "released": now, "seen": now}
+		f[name] = value
+		return memo.Format(f)
 	}
 }
 
@@ -194,7 +208,7 @@ func TestDowngradeToAnOlderDocumentDoesNotLowerTheFloor(t *testing.T) {
 }
 
 func FuzzState(f *testing.F) {
-	f.Add([]byte(`{"format":1,"policy":"p","version":"1.2.3","released":"2026-01-01T00:00:00Z","seen":"2026-01-01T00:00:00Z"}`))
+	f.Add(stating("format", 1)(nil))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		path := filepath.Join(t.TempDir(), "trust.json")

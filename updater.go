@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/choria-io/go-updater/internal/install"
@@ -94,10 +93,10 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 	c := u.config
 	result := &Result{Version: c.Version, Previous: c.CurrentVersion}
 	if c.CurrentVersion == c.Version {
-		c.note(slog.LevelInfo, "already at the wanted version", "version", c.Version)
+		c.note(info, "already at the wanted version", "version", c.Version)
 		return result, nil
 	}
-	c.note(slog.LevelInfo, "starting update", "version", c.Version, "current", c.CurrentVersion, "repo", redacted(c.SourceRepo))
+	c.note(info, "starting update", "version", c.Version, "current", c.CurrentVersion, "repo", redacted(c.SourceRepo))
 
 	spec, v, err := c.fetchSpec()
 	if err != nil {
@@ -113,7 +112,7 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 	}
 	defer func() {
 		if err := session.Close(); err != nil {
-			c.note(slog.LevelWarn, "could not tidy up after the update", "error", err)
+			c.note(warning, "could not tidy up after the update", "error", err)
 		}
 	}()
 	// Another process may have installed a newer release before we held the
@@ -134,13 +133,13 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 	if err := c.remember(v); err != nil {
 		// The update stands: it must not be reported as failed. The version
 		// that runs from now on is the floor all the same.
-		c.note(slog.LevelWarn, "the update is installed, but could not be remembered", "error", err)
+		c.note(warning, "the update is installed, but could not be remembered", "error", err)
 	}
 	if !result.Updated {
-		c.note(slog.LevelInfo, "the target holds the wanted version already, restart it", "version", c.Version, "target", result.Target)
+		c.note(info, "the target holds the wanted version already, restart it", "version", c.Version, "target", result.Target)
 		return result, nil
 	}
-	c.note(slog.LevelInfo, "updated", "version", c.Version, "target", result.Target, "backup", result.Backup)
+	c.note(info, "updated", "version", c.Version, "target", result.Target, "backup", result.Backup)
 	return result, nil
 }
 
@@ -174,7 +173,7 @@ func (c *Config) install(session *install.Session, spec *Spec, v *trust.Verified
 		return "", fmt.Errorf("replacing %s: %w", session.Target(), err)
 	}
 	if lost := session.Lost(); len(lost) > 0 {
-		c.note(slog.LevelWarn, "the new file does not have these extended attributes of the old", "attributes", lost)
+		c.note(warning, "the new file does not have these extended attributes of the old", "attributes", lost)
 	}
 	return backup, nil
 }
@@ -195,7 +194,7 @@ func (c *Config) smoke(session *install.Session, staged *install.Staged) error {
 func (c *Config) session(ctx context.Context) (*install.Session, error) {
 	s, err := install.Begin(ctx, c.TargetFile)
 	if c.wait && errors.Is(err, ErrLocked) {
-		c.note(slog.LevelInfo, "waiting for the other update to end", "error", err)
+		c.note(info, "waiting for the other update to end", "error", err)
 		s, err = install.BeginWhenFree(ctx, c.TargetFile)
 	}
 	if err != nil {
@@ -216,10 +215,10 @@ func size(v *trust.Verified) int64 {
 // warn says what the configuration leaves unchecked.
 func (c *Config) warn() {
 	if c.allowUnsigned {
-		c.note(slog.LevelWarn, "the release is installed without checking a signature", "version", c.Version)
+		c.note(warning, "the release is installed without checking a signature", "version", c.Version)
 	}
 	if _, ordered := compareVersions(c.Version, c.CurrentVersion); !ordered && c.CurrentVersion != "" {
-		c.note(slog.LevelWarn, "versions that are not semantic have no order, downgrades are not noticed",
+		c.note(warning, "versions that are not semantic have no order, downgrades are not noticed",
 			"version", c.Version, "current", c.CurrentVersion)
 	}
 }
@@ -247,7 +246,7 @@ func (c *Config) rollback(ctx context.Context) error {
 	if err := errors.Join(session.Rollback(), session.Close()); err != nil {
 		return fmt.Errorf("rolling back %s: %w", c.TargetFile, err)
 	}
-	c.note(slog.LevelInfo, "rolled back", "target", c.TargetFile)
+	c.note(info, "rolled back", "target", c.TargetFile)
 	return nil
 }
 

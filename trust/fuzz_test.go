@@ -7,11 +7,13 @@ package trust_test
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,30 +21,74 @@ import (
 )
 
 // Whatever is read as a document has one canonical form, which is a document
-// with the same meaning to encoding/json, in which v0.1.0 reads it.
+// with the same meaning to encoding/json, in which v0.1.0 reads it. Whatever is
+// not, encoding/json does not read either, or it is something that is refused
+// on purpose.
 func FuzzCanonical(f *testing.F) {
 	f.Add([]byte(`{"b":[1,null,true,{"é":"\u20ac"}],"a":"\ud83d\ude00\u000f"}`))
 	f.Add([]byte(`{"hash":"","haſh":""}`))
 	f.Add([]byte(`{"n":9007199254740991,"m":-0}`))
+	for _, tt := range strictCases() {
+		if len(tt.bad) < 1<<10 {
+			f.Add([]byte(tt.ok))
+			f.Add([]byte(tt.bad))
+		}
+	}
 	f.Add(signed(release(), newTestKey("a"), newTestKey("b")))
 	f.Fuzz(func(t *testing.T, document []byte) {
 		canonical, err := trust.Canonical(document)
 		if err != nil {
 			require.ErrorIs(t, err, trust.ErrMalformed)
 			require.Nil(t, canonical)
+			require.False(t, strict(document), "refused: %v", err)
 			return
 		}
+		require.True(t, strict(document))
 		again, err := trust.Canonical(canonical)
 		require.NoError(t, err)
 		require.Equal(t, string(canonical), string(again))
 
-		requireNoTwins(t, document)
 		require.Equal(t, generic(t, document), generic(t, canonical))
 		before, errBefore := spec(document)
 		after, errAfter := spec(canonical)
 		require.Equal(t, errBefore == nil, errAfter == nil)
 		require.Equal(t, before, after)
 	})
+}
+
+// strict tells by means of encoding/json whether a document is to be read.
+func strict(document []byte) bool {
+	if len(document) > trust.MaxDocument || !utf8.Valid(document) || !json.Valid(document) {
+		return false
+	}
+	dec := json.NewDecoder(bytes.NewReader(document))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return false
+	}
+	_, ok := v.(map[string]any)
+	return ok && strictValue(v, 0) && !hasTwins(document)
+}
+
+func strictValue(v any, depth int) bool {
+	switch v := v.(type) {
+	case json.Number:
+		n, err := v.Int64()
+		return err == nil && v != "-0" && max(n, -n) < 1<<53 && n != math.MinInt64
+	case string:
+		return !strings.ContainsRune(v, '\ufffd')
+	case []any:
+		return depth < 8 && !slices.ContainsFunc(v, func(item any) bool { return !strictValue(item, depth+1) })
+	case map[string]any:
+		for name, item := range v {
+			if strings.ContainsRune(name, '\ufffd') || !strictValue(item, depth+1) {
+				return false
+			}
+		}
+		return depth < 8
+	}
+	return true
 }
 
 // spec reads what v0.1.0 reads of a document.
@@ -60,16 +106,16 @@ func generic(t *testing.T, document []byte) (v any) {
 	return v
 }
 
-// requireNoTwins looks for equal names, whatever their case, by other means
-// than the parser under test.
-func requireNoTwins(t *testing.T, document []byte) {
+// hasTwins looks for equal names, whatever their case, by other means than the
+// parser under test.
+func hasTwins(document []byte) bool {
 	var open []*[]string // the names so far of each open object, nil for an array
 	name := false        // whether the next text is a name
 	dec := json.NewDecoder(bytes.NewReader(document))
 	for {
 		token, err := dec.Token()
 		if err != nil {
-			return
+			return false
 		}
 		switch token {
 		case json.Delim('{'):
@@ -82,7 +128,9 @@ func requireNoTwins(t *testing.T, document []byte) {
 			if text, ok := token.(string); ok && name {
 				names := open[len(open)-1]
 				twin := func(other string) bool { return strings.EqualFold(text, other) }
-				require.False(t, slices.ContainsFunc(*names, twin), "%q twice in %q", text, document)
+				if slices.ContainsFunc(*names, twin) {
+					return true
+				}
 				*names = append(*names, text)
 				name = false
 				continue

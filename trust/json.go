@@ -5,9 +5,8 @@
 package trust
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,10 +29,20 @@ const (
 // and object, so that each has exactly one canonical form.
 type object = map[string]any
 
+// ParseJSON reads a document's members, and trusts nothing: it is for files that
+// need the parser's strictness and no signature. Values are nil, bool, int64,
+// string, []any and map[string]any. It returns ErrMalformed for anything else,
+// and for more than MaxDocument bytes.
+func ParseJSON(document []byte) (map[string]any, error) { return parse(document) }
+
+// FormatJSON is the inverse of ParseJSON: the RFC 8785 form. It takes what
+// ParseJSON returns; a value of another type is a bug, and panics.
+func FormatJSON(doc map[string]any) []byte { return appendCanonical(nil, doc) }
+
 // parse reads strict JSON: I-JSON (RFC 7493) narrowed to what documents need.
-// encoding/json finds the tokens; what it is lenient about, and what other
-// parsers read otherwise, is refused: two readers of one document must never
-// see two things.
+// What other parsers read otherwise is refused: two readers of one document
+// must never see two things. It is no encoding/json, which would be a third of
+// what this module adds to a program; a fuzz test compares the two.
 func parse(document []byte) (object, error) {
 	if len(document) > MaxDocument {
 		return nil, fmt.Errorf("%w: larger than %d bytes", ErrMalformed, MaxDocument)
@@ -41,15 +50,13 @@ func parse(document []byte) (object, error) {
 	if !utf8.Valid(document) {
 		return nil, fmt.Errorf("%w: not valid UTF-8", ErrMalformed)
 	}
-	// Valid also refuses data after the first value.
-	if !json.Valid(document) {
-		return nil, fmt.Errorf("%w: not JSON", ErrMalformed)
+	r := reader{in: string(document)}
+	v, err := r.value(0)
+	if r.next(); err == nil && r.at < len(r.in) {
+		err = errNotJSON // data after the first value
 	}
-	dec := json.NewDecoder(bytes.NewReader(document))
-	dec.UseNumber()
-	v, err := parseValue(dec, 0)
 	if err != nil {
-		return nil, fmt.Errorf("%w: before byte %d: %w", ErrMalformed, dec.InputOffset(), err)
+		return nil, fmt.Errorf("%w: before byte %d: %w", ErrMalformed, r.at, err)
 	}
 	doc, ok := v.(object)
 	if !ok {
@@ -58,38 +65,75 @@ func parse(document []byte) (object, error) {
 	return doc, nil
 }
 
-func parseValue(dec *json.Decoder, depth int) (any, error) {
-	token, err := dec.Token()
-	if err != nil {
-		return nil, err
-	}
-	switch t := token.(type) {
-	case json.Delim:
-		if depth == maxDepth {
-			return nil, fmt.Errorf("nested deeper than %d", maxDepth)
-		}
-		if t == '{' {
-			return parseObject(dec, depth+1)
-		}
-		return parseArray(dec, depth+1)
-	case json.Number:
-		return parseInteger(string(t))
-	case string:
-		return t, checkText(t)
-	}
-	return token, nil
+var errNotJSON = errors.New("not JSON")
+
+// reader reads the grammar of RFC 8259 from in, which is valid UTF-8.
+type reader struct {
+	in string
+	at int
 }
 
-func parseObject(dec *json.Decoder, depth int) (object, error) {
+// next skips white space and returns the byte after it; 0, which JSON has
+// nowhere, at the end.
+func (r *reader) next() byte {
+	for r.at < len(r.in) && strings.IndexByte(" \t\r\n", r.in[r.at]) >= 0 {
+		r.at++
+	}
+	if r.at == len(r.in) {
+		return 0
+	}
+	return r.in[r.at]
+}
+
+// take goes past c if it is next.
+func (r *reader) take(c byte) bool {
+	if r.next() != c {
+		return false
+	}
+	r.at++
+	return true
+}
+
+// skip goes past s if it is here.
+func (r *reader) skip(s string) bool {
+	if !strings.HasPrefix(r.in[r.at:], s) {
+		return false
+	}
+	r.at += len(s)
+	return true
+}
+
+func (r *reader) value(depth int) (any, error) {
+	switch c := r.next(); {
+	case (c == '{' || c == '[') && depth == maxDepth:
+		return nil, fmt.Errorf("nested deeper than %d", maxDepth)
+	case r.take('{'):
+		return r.object(depth + 1)
+	case r.take('['):
+		return r.array(depth + 1)
+	case r.take('"'):
+		return r.text()
+	case c == '-' || '0' <= c && c <= '9':
+		return r.integer()
+	case r.skip("true"):
+		return true, nil
+	case r.skip("false"):
+		return false, nil
+	case r.skip("null"):
+		return nil, nil
+	}
+	return nil, errNotJSON
+}
+
+func (r *reader) object(depth int) (object, error) {
 	o := make(object)
 	seen := make(map[string]bool)
-	for dec.More() {
-		token, err := dec.Token()
-		if err != nil {
-			return nil, err
+	for !r.take('}') {
+		if len(o) > 0 && !r.take(',') || !r.take('"') {
+			return nil, errNotJSON
 		}
-		name := token.(string) // json.Valid saw to it
-		if err := checkText(name); err != nil {
+		name, err := r.text()
+		if err != nil {
 			return nil, err
 		}
 		// encoding/json, in clients of v0.1.0, takes "HASH" and "haſh" for
@@ -98,44 +142,108 @@ func parseObject(dec *json.Decoder, depth int) (object, error) {
 			return nil, fmt.Errorf("member %.64q appears twice", name)
 		}
 		seen[fold(name)] = true
-		if o[name], err = parseValue(dec, depth); err != nil {
+		if !r.take(':') {
+			return nil, errNotJSON
+		}
+		if o[name], err = r.value(depth); err != nil {
 			return nil, err
 		}
 	}
-	_, err := dec.Token() // the closing brace
-	return o, err
+	return o, nil
 }
 
-func parseArray(dec *json.Decoder, depth int) ([]any, error) {
+func (r *reader) array(depth int) ([]any, error) {
 	var items []any
-	for dec.More() {
-		item, err := parseValue(dec, depth)
+	for !r.take(']') {
+		if len(items) > 0 && !r.take(',') {
+			return nil, errNotJSON
+		}
+		item, err := r.value(depth)
 		if err != nil {
 			return nil, err
 		}
 		items = append(items, item)
 	}
-	_, err := dec.Token() // the closing bracket
-	return items, err
+	return items, nil
 }
 
-// parseInteger refuses floats rather than to round them, and what a float64
-// of another parser could not hold (RFC 7493 §2.2).
-func parseInteger(s string) (int64, error) {
+// integer refuses floats rather than to round them, what a float64 of another
+// parser could not hold (RFC 7493 §2.2), and leading zeros.
+func (r *reader) integer() (int64, error) {
+	start := r.at
+	for r.at < len(r.in) && strings.IndexByte("+-.0123456789Ee", r.in[r.at]) >= 0 {
+		r.at++
+	}
+	s := r.in[start:r.at]
 	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n > maxInteger || n < -maxInteger || s == "-0" {
+	if err != nil || n > maxInteger || n < -maxInteger || s != strconv.FormatInt(n, 10) {
 		return 0, fmt.Errorf("number %.32q is not an integer below 2^53", s)
 	}
 	return n, nil
 }
 
-// checkText refuses U+FFFD: encoding/json puts it where a lone surrogate was
-// escaped, which has no canonical form (RFC 8785 §3.2.2.2).
-func checkText(s string) error {
-	if strings.ContainsRune(s, unicode.ReplacementChar) {
-		return fmt.Errorf("text %.64q holds a lone surrogate or U+FFFD", s)
+// The short escapes of RFC 8259 §7, and what they stand for. The solidus is
+// last: it may be escaped, but its canonical form is bare.
+const escapes, escaped = `btnfr"\/`, "\b\t\n\f\r\"\\/"
+
+// text reads on from the opening quote.
+func (r *reader) text() (string, error) {
+	var out []byte
+	for !r.skip(`"`) {
+		switch c := r.byte(); {
+		case c < 0x20: // also the end of the document
+			return "", errNotJSON
+		case c != '\\':
+			out = append(out, c)
+		case r.skip("u"):
+			symbol, ok := r.symbol()
+			if !ok {
+				return "", errNotJSON
+			}
+			out = utf8.AppendRune(out, symbol)
+		default:
+			i := strings.IndexByte(escapes, r.byte())
+			if i < 0 {
+				return "", errNotJSON
+			}
+			out = append(out, escaped[i])
+		}
 	}
-	return nil
+	// A lone surrogate has become U+FFFD, which has no canonical form
+	// (RFC 8785 §3.2.2.2).
+	if s := string(out); strings.ContainsRune(s, unicode.ReplacementChar) {
+		return "", fmt.Errorf("text %.64q holds a lone surrogate or U+FFFD", s)
+	}
+	return string(out), nil
+}
+
+// byte goes past one byte and returns it, 0 at the end.
+func (r *reader) byte() byte {
+	if r.at == len(r.in) {
+		return 0
+	}
+	r.at++
+	return r.in[r.at-1]
+}
+
+// symbol reads on from \u: four hex digits, or a pair of surrogates.
+func (r *reader) symbol() (rune, bool) {
+	unit, ok := r.hex()
+	if !ok || !utf16.IsSurrogate(unit) {
+		return unit, ok
+	}
+	if !r.skip(`\u`) {
+		return unicode.ReplacementChar, true
+	}
+	low, ok := r.hex()
+	return utf16.DecodeRune(unit, low), ok
+}
+
+func (r *reader) hex() (rune, bool) {
+	digits := r.in[r.at:min(r.at+4, len(r.in))]
+	n, err := strconv.ParseUint(digits, 16, 16)
+	r.at += len(digits) // fewer than four at the end, where the text is cut off
+	return rune(n), err == nil
 }
 
 // fold maps every rune to the least of those that Unicode simple folding
@@ -189,12 +297,11 @@ func appendCanonical(out []byte, v any) []byte {
 
 // appendString escapes what RFC 8785 §3.2.2.2 names, and nothing else.
 func appendString(out []byte, s string) []byte {
-	const escaped, names = "\b\t\n\f\r\"\\", `btnfr"\`
 	out = append(out, '"')
 	for i := range len(s) {
 		switch at := strings.IndexByte(escaped, s[i]); {
-		case at >= 0:
-			out = append(out, '\\', names[at])
+		case at >= 0 && s[i] != '/':
+			out = append(out, '\\', escapes[at])
 		case s[i] < 0x20:
 			out = fmt.Appendf(out, `\u%04x`, s[i])
 		default:

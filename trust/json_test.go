@@ -37,6 +37,25 @@ func strictCases() []strictCase {
 		{"truncated", `{"a":1}`, `{"a":1`, "not JSON"},
 		{"comment", `{ }`, `{/**/}`, "not JSON"},
 		{"trailing comma", `{"a":1}`, `{"a":1,}`, "not JSON"},
+		{"leading comma", `{"a":1}`, `{,"a":1}`, "not JSON"},
+		{"no comma", `{"a":1,"b":2}`, `{"a":1 "b":2}`, "not JSON"},
+		{"no colon", `{"a":1}`, `{"a" 1}`, "not JSON"},
+		{"name that is no text", `{"1":1}`, `{1:1}`, "not JSON"},
+		{"trailing comma in an array", `{"a":[1]}`, `{"a":[1,]}`, "not JSON"},
+		{"no comma in an array", `{"a":[1,2]}`, `{"a":[1 2]}`, "not JSON"},
+		{"wrong bracket", `{"a":[1]}`, `{"a":[1}}`, "not JSON"},
+		{"another literal", `{"a":true}`, `{"a":True}`, "not JSON"},
+		{"longer literal", `{"a":null}`, `{"a":nullify}`, "not JSON"},
+		{"white space of Unicode", "{ }", "{\u00a0}", "not JSON"},
+		{"open text", `{"a":"\""}`, `{"a":"\"}`, "not JSON"},
+		{"escape without a letter", `{"a":"\\"}`, `{"a":"\`, "not JSON"},
+		{"unknown escape", `{"a":"\t"}`, `{"a":"\x"}`, "not JSON"},
+		{"hexadecimal digits", `{"a":"\u00aF"}`, `{"a":"\u00ag"}`, "not JSON"},
+		{"signed digits", `{"a":"\u0061"}`, `{"a":"\u+061"}`, "not JSON"},
+		{"few digits", `{"a":"\u0061"}`, `{"a":"\u061"}`, "not JSON"},
+		{"end in digits", `{"a":"\u0061"}`, `{"a":"\u006`, "not JSON"},
+		{"half of a surrogate pair", `{"a":"\ud83d\ude00"}`, `{"a":"\ud83d\ude0"}`, "not JSON"},
+		{"minus alone", `{"a":-1}`, `{"a":-}`, "below 2^53"},
 		{"raw control character", `{"a":"\n"}`, "{\"a\":\"\n\"}", "not JSON"},
 		{"NaN", `{"a":1}`, `{"a":NaN}`, "not JSON"},
 		{"null", `{}`, `null`, "not a JSON object"},
@@ -47,7 +66,7 @@ func strictCases() []strictCase {
 		{"depth of objects and arrays", nested(8), nested(9), "nested deeper than 8"},
 		{"depth of objects", strings.Repeat(`{"a":`, 8) + "1" + strings.Repeat("}", 8), strings.Repeat(`{"a":`, 9) + "1" + strings.Repeat("}", 9), "nested deeper than 8"},
 		{"depth in an array's second item", `{"a":[1,` + nested(6) + `]}`, `{"a":[1,` + nested(7) + `]}`, "nested deeper than 8"},
-		{"depth 30,000", nested(8), nested(30_000), "not JSON"},
+		{"depth 30,000", nested(8), nested(30_000), "nested deeper than 8"},
 		{"depth 100,000", nested(8), nested(100_000), "larger than"},
 		{"same name twice", `{"a":1,"b":1}`, `{"a":1,"a":1}`, "appears twice"},
 		{"same name, escaped", `{"a":1,"\u0062":1}`, `{"a":1,"\u0061":1}`, "appears twice"},
@@ -70,11 +89,13 @@ func strictCases() []strictCase {
 		{"1e400", `{"a":1}`, `{"a":1e400}`, "below 2^53"},
 		{"60,000 digits", `{"a":1}`, `{"a":1` + strings.Repeat("0", 60_000) + `}`, "below 2^53"},
 		{"1 MB of digits", `{"a":1}`, `{"a":1` + strings.Repeat("0", 1<<20) + `}`, "larger than"},
-		{"leading zero", `{"a":10}`, `{"a":010}`, "not JSON"},
+		{"leading zero", `{"a":10}`, `{"a":010}`, "below 2^53"},
 		{"plus sign", `{"a":1}`, `{"a":+1}`, "not JSON"},
 		{"high surrogate alone", `{"a":"\ud83d\ude00"}`, `{"a":"\ud83d"}`, "lone surrogate"},
 		{"low surrogate alone", `{"a":"\ud83d\ude00"}`, `{"a":"\ude00"}`, "lone surrogate"},
 		{"surrogates swapped", `{"a":"\ud83d\ude00"}`, `{"a":"\ude00\ud83d"}`, "lone surrogate"},
+		{"surrogate before another escape", `{"a":"\ud83d\ude00"}`, `{"a":"\ud83d\u0041"}`, "lone surrogate"},
+		{"surrogate before text", `{"a":"\ud83d\ude00"}`, `{"a":"\ud83dude00"}`, "lone surrogate"},
 		{"surrogate in a name", `{"\ud83d\ude00":1}`, `{"\ud83d":1}`, "lone surrogate"},
 		{"U+FFFD", `{"a":"\ufffc"}`, `{"a":"\ufffd"}`, "U+FFFD"},
 	}
@@ -104,6 +125,19 @@ func TestStrictJSON(t *testing.T) {
 func padded(size int) string {
 	const empty = `{"a":""}`
 	return `{"a":"` + strings.Repeat("x", size-len(empty)) + `"}`
+}
+
+func TestParseJSONIsTheInverseOfFormatJSON(t *testing.T) {
+	doc := map[string]any{
+		"text": "a\"\\/\x00é😀", "number": int64(-7), "flag": true, "none": nil,
+		"list": []any{"x", map[string]any{}}, "object": map[string]any{"deep": int64(1<<53 - 1)},
+	}
+	again, err := trust.ParseJSON(trust.FormatJSON(doc))
+	require.NoError(t, err)
+	require.Equal(t, doc, again)
+
+	_, err = trust.ParseJSON([]byte(`{"a":1.5}`))
+	require.ErrorIs(t, err, trust.ErrMalformed)
 }
 
 type canonicalCase struct{ name, in, out string }

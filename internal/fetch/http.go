@@ -138,8 +138,7 @@ func (k *call) Read(p []byte) (int, error) {
 // then the watchdog's, then whatever the connection says.
 func (k *call) failure(err error) error {
 	cause := context.Cause(k.ctx)
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		// It repeats the URL, with its query.
 		err = wrapped.Err
 	}

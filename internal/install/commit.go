@@ -167,8 +167,7 @@ func (s *Session) placeBackup(next record, made spare) error {
 
 // undoCommit leaves backup and journal as they were, after the target is again.
 func (s *Session) undoCommit(next record, cause error) error {
-	var failure *RollbackFailure
-	if errors.As(cause, &failure) {
+	if _, ok := errors.AsType[*RollbackFailure](cause); ok {
 		return cause
 	}
 	// If this fails the next Begin, or Recover, does it.

@@ -7,7 +7,6 @@ package install
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/choria-io/go-updater/internal/memo"
 )
 
 const (
@@ -37,58 +38,98 @@ const (
 
 // content is a file by what is in it.
 type content struct {
-	Version string    `json:"version,omitempty"`
-	Hash    string    `json:"hash,omitempty"` // SHA-256, hex
-	Size    int64     `json:"size"`
-	ModTime time.Time `json:"modified"` // tells cheaply that nobody replaced it since
+	Version string
+	Hash    string // SHA-256, hex
+	Size    int64
+	ModTime time.Time // tells cheaply that nobody replaced it since
 }
 
 // Failure is a version that did not survive its probation.
 type Failure struct {
-	Version string    `json:"version"`
-	Hash    string    `json:"hash"`
-	When    time.Time `json:"when"`
+	Version string
+	Hash    string
+	When    time.Time
 }
 
 // record is the journal: one file, written whole, forced out before the step
 // that it announces.
 type record struct {
-	Format int     `json:"format"`
-	State  state   `json:"state"`
-	Old    content `json:"old"`
-	New    content `json:"new"`
-	Backup content `json:"backup"`
+	State  state
+	Old    content
+	New    content
+	Backup content
 
-	Older string `json:"older,omitempty"` // where the older backup goes meanwhile
-	Keep  string `json:"keep,omitempty"`  // a second name of Old, when the backup is something better
-	Aside string `json:"aside,omitempty"` // Windows: where Old goes when New takes its name
-	Check bool   `json:"check,omitempty"` // New is not to stay before a health check passed
+	Older string // where the older backup goes meanwhile
+	Keep  string // a second name of Old, when the backup is something better
+	Aside string // Windows: where Old goes when New takes its name
+	Check bool   // New is not to stay before a health check passed
 
-	Probation int `json:"probation,omitempty"` // starts without Confirm until New is given up
-	Starts    int `json:"starts,omitempty"`
+	Probation int // starts without Confirm until New is given up
+	Starts    int
 
-	Failed []Failure `json:"failed,omitempty"`
-	Before *record   `json:"before,omitempty"` // what the journal says again if this is undone
-	Sum    string    `json:"sum,omitempty"`    // of the above: a damaged journal leads nowhere
+	Failed []Failure
+	Before *record // what the journal says again if this is undone
 }
 
-func (r record) sum() string {
-	r.Sum = ""
-	raw, _ := json.Marshal(r) // cannot fail: its times are of a file system or of JSON
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:])
+func (c content) fields() memo.Fields {
+	return memo.Fields{"version": c.Version, "hash": c.Hash, "size": c.Size, "modified": c.ModTime}
+}
+
+func readContent(m memo.Reader, name string) content {
+	m, _ = m.Part(name)
+	return content{Version: m.Text("version"), Hash: m.Text("hash"), Size: m.Int("size"), ModTime: m.Time("modified")}
+}
+
+func (r record) fields() memo.Fields {
+	f := memo.Fields{
+		"state": string(r.State), "old": r.Old.fields(), "new": r.New.fields(), "backup": r.Backup.fields(),
+		"older": r.Older, "keep": r.Keep, "aside": r.Aside, "check": r.Check,
+		"probation": r.Probation, "starts": r.Starts,
+	}
+	var failed []memo.Fields
+	for _, v := range r.Failed {
+		failed = append(failed, memo.Fields{"version": v.Version, "hash": v.Hash, "when": v.When})
+	}
+	f["failed"] = failed
+	if r.Before != nil {
+		f["before"] = r.Before.fields()
+	}
+	return f
+}
+
+func readRecord(m memo.Reader) record {
+	r := record{
+		State: state(m.Text("state")), Old: readContent(m, "old"), New: readContent(m, "new"), Backup: readContent(m, "backup"),
+		Older: m.Text("older"), Keep: m.Text("keep"), Aside: m.Text("aside"), Check: m.Bool("check"),
+		Probation: int(m.Int("probation")), Starts: int(m.Int("starts")),
+	}
+	for _, f := range m.Parts("failed") {
+		r.Failed = append(r.Failed, Failure{Version: f.Text("version"), Hash: f.Text("hash"), When: f.Time("when")})
+	}
+	if before, ok := m.Part("before"); ok {
+		was := readRecord(before)
+		r.Before = &was
+	}
+	return r
+}
+
+func formatJournal(r record) []byte {
+	f := r.fields()
+	f["format"] = journalFormat
+	return memo.Format(f)
 }
 
 func parseJournal(raw []byte) (record, error) {
-	var r record
-	if err := json.Unmarshal(raw, &r); err != nil {
+	m, err := memo.Parse(raw)
+	if err != nil {
 		return record{}, fmt.Errorf("%w: %w", ErrJournal, err)
 	}
-	switch {
-	case r.Format != journalFormat:
-		return record{}, fmt.Errorf("%w: format %d, this program writes %d", ErrJournal, r.Format, journalFormat)
-	case r.Sum != r.sum():
-		return record{}, fmt.Errorf("%w: its checksum is wrong", ErrJournal)
+	if format := m.Int("format"); format != journalFormat {
+		return record{}, fmt.Errorf("%w: format %d, this program writes %d", ErrJournal, format, journalFormat)
+	}
+	r := readRecord(m)
+	if m.Err() != nil {
+		return record{}, fmt.Errorf("%w: %w", ErrJournal, m.Err())
 	}
 	// A name in it is one of ours in our directory, or nothing is done with it.
 	for kind, name := range map[string]string{"previous": r.Older, "keep": r.Keep, "aside": r.Aside} {
@@ -129,8 +170,6 @@ func (s *Session) readJournal() error {
 // write makes r the journal. What it says is on disk when write returns, and so
 // is the way to it.
 func (s *Session) write(r record) error {
-	r.Format = journalFormat
-	r.Sum = r.sum()
 	if err := s.store(r); err != nil {
 		return fmt.Errorf("writing journal: %w", err)
 	}
@@ -145,11 +184,7 @@ func (s *Session) store(r record) error {
 		}
 		return syncDir(s.fsys, s.work)
 	}
-	raw, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	if err := writeFile(s.fsys, s.work, journalFile, raw); err != nil {
+	if err := writeFile(s.fsys, s.work, journalFile, formatJournal(r)); err != nil {
 		return err
 	}
 	return syncDir(s.fsys, ".") // the work directory may be new
@@ -173,7 +208,7 @@ func (r record) begun(to state) record {
 	next := record{State: to, Failed: r.Failed}
 	if r.State == installed {
 		before := r
-		before.Before, before.Failed, before.Sum = nil, nil, ""
+		before.Before, before.Failed = nil, nil
 		next.Before = &before
 	}
 	return next

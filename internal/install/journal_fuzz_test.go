@@ -5,11 +5,12 @@
 package install
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/memo"
 )
 
 // What parses says the same again, and names nothing that is not of our making.
@@ -23,12 +24,10 @@ func FuzzJournal(f *testing.F) {
 			Before: &record{State: installed, New: one}},
 		{State: restoring, Keep: random("keep"), Failed: []Failure{{Version: "2", Hash: sum(newBytes), When: when}}},
 	} {
-		r.Format = journalFormat
-		r.Sum = r.sum()
-		raw, err := json.Marshal(r)
+		raw := formatJournal(r)
+		same, err := parseJournal(raw)
 		require.NoError(f, err)
-		_, err = parseJournal(raw)
-		require.NoError(f, err)
+		require.Equal(f, r, same)
 		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
@@ -40,32 +39,31 @@ func FuzzJournal(f *testing.F) {
 		for _, name := range []string{r.Older, r.Keep, r.Aside} {
 			require.True(t, name == "" || kindOf(name) != "", name)
 		}
-		again, err := json.Marshal(r)
-		require.NoError(t, err)
-		same, err := parseJournal(again)
+		same, err := parseJournal(formatJournal(r))
 		require.NoError(t, err)
 		require.Equal(t, r, same)
 	})
 }
 
 func TestJournalNamesOnlyOurFiles(t *testing.T) {
-	good := record{Format: journalFormat, State: swapping, Older: random("previous")}
-	for name, change := range map[string]func(*record){
-		"":                      func(*record) {},
-		"a path":                func(r *record) { r.Older = "../tool" },
-		"another kind":          func(r *record) { r.Older = random("stage") },
-		"keep that is none":     func(r *record) { r.Keep = "tool" },
-		"aside that is none":    func(r *record) { r.Aside = "/etc/passwd" },
-		"of another format":     func(r *record) { r.Format = 2 },
-		"of the format unknown": func(r *record) { r.Format = 0 },
+	good := record{State: swapping, Older: random("previous")}
+	for name, change := range map[string]func(memo.Fields){
+		"":                      func(memo.Fields) {},
+		"a path":                func(f memo.Fields) { f["older"] = "../tool" },
+		"another kind":          func(f memo.Fields) { f["older"] = random("stage") },
+		"keep that is none":     func(f memo.Fields) { f["keep"] = "tool" },
+		"aside that is none":    func(f memo.Fields) { f["aside"] = "/etc/passwd" },
+		"of another format":     func(f memo.Fields) { f["format"] = 2 },
+		"of the format unknown": func(f memo.Fields) { delete(f, "format") },
+		"text for a number":     func(f memo.Fields) { f["starts"] = "1" },
+		"no list of failures":   func(f memo.Fields) { f["failed"] = memo.Fields{"version": "1"} },
+		"text for a time":       func(f memo.Fields) { f["new"] = memo.Fields{"modified": "yesterday"} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := good
-			change(&r)
-			r.Sum = r.sum()
-			raw, err := json.Marshal(r)
-			require.NoError(t, err)
-			_, err = parseJournal(raw)
+			f := good.fields()
+			f["format"] = journalFormat
+			change(f)
+			_, err := parseJournal(memo.Format(f))
 			if name == "" {
 				require.NoError(t, err)
 			} else {

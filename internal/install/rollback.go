@@ -59,8 +59,7 @@ func (s *Session) rollback() error {
 		_ = s.finishRollback(next)
 		return nil
 	}
-	var failure *RollbackFailure
-	if errors.As(err, &failure) {
+	if _, ok := errors.AsType[*RollbackFailure](err); ok {
 		return err
 	}
 	return errors.Join(err, s.write(next.undone()))

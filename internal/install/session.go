@@ -72,8 +72,8 @@ func Busy(target string) error {
 		return err
 	}
 	defer root.Close()
-	var held *lock.HeldError
-	if err := lock.Probe(root, lockFile); errors.As(err, &held) {
+	err = lock.Probe(root, lockFile)
+	if held, ok := errors.AsType[*lock.HeldError](err); ok {
 		return &LockedError{Target: path, PID: held.PID}
 	} else if errors.Is(err, lock.ErrHeld) {
 		return &LockedError{Target: path}
@@ -258,10 +258,10 @@ func (s *Session) tryLockWork() error {
 			// Fails if another update has begun in it, as it should.
 			_ = s.fsys.Remove(s.work)
 		}
-		var held *lock.HeldError
-		switch {
-		case errors.As(err, &held):
+		if held, ok := errors.AsType[*lock.HeldError](err); ok {
 			return &LockedError{Target: s.Target(), PID: held.PID}
+		}
+		switch {
 		case errors.Is(err, lock.ErrHeld):
 			return &LockedError{Target: s.Target()}
 		case errors.Is(err, lock.ErrNotRegular):

@@ -217,8 +217,7 @@ func (s system) ask(ctx context.Context, program string, args ...string) (string
 	cmd.Stdout = out
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == 1 {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == 1 {
 		return "", nil
 	}
 	if err != nil {

@@ -75,8 +75,7 @@ func find(target string) (place, *Error) {
 
 // lost is a target to which the way could not be followed.
 func lost(path string, err error) *Error {
-	var cause *fs.PathError
-	if errors.As(err, &cause) {
+	if cause, ok := errors.AsType[*fs.PathError](err); ok {
 		err = cause.Err
 	}
 	e := &Error{Path: path, Err: err}

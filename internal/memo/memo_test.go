@@ -1,0 +1,144 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package memo_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/memo"
+	"github.com/choria-io/go-updater/trust"
+)
+
+var when = time.Date(2026, 11, 23, 12, 0, 0, 5, time.UTC)
+
+func full() memo.Fields {
+	return memo.Fields{
+		"text": "1.2.3", "int": 3, "int64": int64(1 << 52), "bool": true, "time": when,
+		"part":  memo.Fields{"deep": "x"},
+		"parts": []memo.Fields{{"n": 1}, {}},
+	}
+}
+
+func TestParseReadsWhatFormatWrote(t *testing.T) {
+	m, err := memo.Parse(memo.Format(full()))
+	require.NoError(t, err)
+	require.Equal(t, "1.2.3", m.Text("text"))
+	require.Equal(t, int64(3), m.Int("int"))
+	require.Equal(t, int64(1<<52), m.Int("int64"))
+	require.True(t, m.Bool("bool"))
+	require.Equal(t, when, m.Time("time"))
+	part, ok := m.Part("part")
+	require.True(t, ok)
+	require.Equal(t, "x", part.Text("deep"))
+	parts := m.Parts("parts")
+	require.Len(t, parts, 2)
+	require.Equal(t, int64(1), parts[0].Int("n"))
+	require.Zero(t, parts[1].Int("n"))
+	require.NoError(t, m.Err())
+}
+
+func TestWhatIsMissingIsEmpty(t *testing.T) {
+	m, err := memo.Parse(memo.Format(memo.Fields{"text": "", "int": 0, "bool": false, "time": time.Time{}}))
+	require.NoError(t, err)
+	require.Empty(t, m.Text("text"))
+	require.Zero(t, m.Int("int"))
+	require.False(t, m.Bool("bool"))
+	require.True(t, m.Time("time").IsZero())
+	_, ok := m.Part("part")
+	require.False(t, ok)
+	require.Empty(t, m.Parts("parts"))
+	require.NoError(t, m.Err())
+}
+
+// A program's own version and a file's time are not ours to choose: whatever
+// they are, the memo can be read.
+func TestFormatWritesWhatCanBeRead(t *testing.T) {
+	m, err := memo.Parse(memo.Format(memo.Fields{
+		"invalid": "a\xffb", "replaced": "a\ufffdb", "control": "a\x00\n\"b",
+		"far": time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), "early": time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC),
+		"zone": when.In(time.FixedZone("", 3600)),
+	}))
+	require.NoError(t, err)
+	require.Equal(t, "a?b", m.Text("invalid"))
+	require.Equal(t, "a?b", m.Text("replaced"))
+	require.Equal(t, "a\x00\n\"b", m.Text("control"))
+	require.True(t, m.Time("far").IsZero())
+	require.True(t, m.Time("early").IsZero())
+	require.Equal(t, when, m.Time("zone"))
+	require.NoError(t, m.Err())
+}
+
+func TestDamage(t *testing.T) {
+	raw := memo.Format(full())
+	for i := range len(raw) * 8 {
+		flipped := bytes.Clone(raw)
+		flipped[i/8] ^= 1 << (i % 8)
+		_, err := memo.Parse(flipped)
+		require.ErrorIs(t, err, memo.ErrDamaged, "%q", flipped)
+		require.NotErrorIs(t, err, trust.ErrMalformed)
+	}
+	for n := range raw {
+		_, err := memo.Parse(raw[:n])
+		require.ErrorIs(t, err, memo.ErrDamaged)
+	}
+}
+
+func TestMembersOfAnotherType(t *testing.T) {
+	for name, read := range map[string]func(memo.Reader){
+		"text":    func(m memo.Reader) { m.Int("text") },
+		"int":     func(m memo.Reader) { m.Text("int") },
+		"bool":    func(m memo.Reader) { m.Text("bool") },
+		"no time": func(m memo.Reader) { m.Time("text") },
+		"a part":  func(m memo.Reader) { m.Text("part") },
+		"no part": func(m memo.Reader) { m.Part("text") },
+		"parts":   func(m memo.Reader) { m.Parts("part") },
+		"deep": func(m memo.Reader) {
+			part, _ := m.Part("part")
+			part.Int("deep")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := memo.Parse(memo.Format(full()))
+			require.NoError(t, err)
+			require.NoError(t, m.Err())
+			read(m)
+			require.ErrorIs(t, m.Err(), memo.ErrDamaged)
+		})
+	}
+}
+
+// Whole, but not of Format's making: its list is of numbers.
+func TestListOfSomethingElse(t *testing.T) {
+	sum := sha256.Sum256([]byte(`{"parts":[1]}`))
+	m, err := memo.Parse(fmt.Appendf(nil, `{"parts":[1],"sum":"%x"}`, sum))
+	require.NoError(t, err)
+	m.Parts("parts")
+	require.ErrorIs(t, m.Err(), memo.ErrDamaged)
+}
+
+// Whatever is read, it is a memo or damaged.
+func FuzzParse(f *testing.F) {
+	f.Add(memo.Format(full()))
+	f.Add(memo.Format(nil))
+	f.Add([]byte(`{"sum":""}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		m, err := memo.Parse(raw)
+		if err != nil {
+			require.ErrorIs(t, err, memo.ErrDamaged)
+			return
+		}
+		m.Parts("parts")
+		m.Time("time")
+		if m.Err() != nil {
+			require.ErrorIs(t, m.Err(), memo.ErrDamaged)
+		}
+	})
+}
