@@ -220,16 +220,11 @@ func (g *gathering) judge(ctx context.Context, m *mirror, err error) error {
 		return err
 	case errors.Is(err, ErrHash):
 		return g.wrong(m, err)
-	case errors.Is(err, ErrRange) && !m.whole:
+	case errors.Is(err, ErrRange):
+		// Not a second time: no part is asked for from now on.
 		m.whole = true
 		g.Note("the server does not send the rest of the file, asking for all of it", "url", shown(m.url), "error", err)
 		return nil
-	case errors.Is(err, ErrLength) && g.p.done == g.Size:
-		// It has more: so this is the beginning of another file.
-		g.best = 0
-		if err := g.p.reset(); err != nil {
-			return &writeError{err}
-		}
 	}
 
 	if g.p.done-g.best >= enough {

@@ -340,6 +340,9 @@ func TestDownloadRefuses(t *testing.T) {
 		{"other bytes", func(_ *origin, w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write(make([]byte, len(data)))
 		}, ErrHash, 1, 0},
+		{"other bytes, always in two parts", func(o *origin, w http.ResponseWriter, r *http.Request) {
+			(&origin{data: make([]byte, len(data))}).until([]int{len(data), 200 << 10}[o.requests()%2], w, r)
+		}, ErrHash, 4, 0},
 		{"never more than the beginning", func(o *origin, w http.ResponseWriter, r *http.Request) {
 			r.Header.Del("Range")
 			o.until(100<<10, w, r)

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -113,11 +114,10 @@ func TestWrongCertificateIsNotTriedAgain(t *testing.T) {
 // A short answer that only the end of the connection ends may have been cut.
 func TestEndOfConnectionIsNoEnd(t *testing.T) {
 	data := random(5000)
-	n := 0
+	var n atomic.Int32
 	u := "http://" + raw(t, func(conn net.Conn) {
-		n++
 		end := len(data)
-		if n == 1 {
+		if n.Add(1) == 1 {
 			end = 1000
 		}
 		says("HTTP/1.0 200 OK\r\n\r\n", string(data[:end]))(conn)
@@ -125,7 +125,7 @@ func TestEndOfConnectionIsNoEnd(t *testing.T) {
 	f := fileWith(t, nil)
 	require.NoError(t, client(t, nil, Options{}).Download(t.Context(), artifact(t, data, f, u)))
 	require.Equal(t, data, contentOf(t, f))
-	require.Equal(t, 2, n)
+	require.EqualValues(t, 2, n.Load())
 }
 
 func TestWaits(t *testing.T) {
@@ -286,9 +286,9 @@ func TestCancelledDownloadKeepsWhatCame(t *testing.T) {
 // One byte a second is a stall, as often as it is tried, and is kept.
 func TestTrickleIsAStall(t *testing.T) {
 	data := random(5000)
-	n := 0
+	var n atomic.Int32
 	u := "http://" + raw(t, func(conn net.Conn) {
-		n++
+		n.Add(1)
 		says("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n")(conn)
 		for i := range data {
 			if _, err := conn.Write(data[i : i+1]); err != nil {
@@ -300,7 +300,7 @@ func TestTrickleIsAStall(t *testing.T) {
 	f := fileWith(t, nil)
 	err := client(t, nil, Options{Idle: soon}).Download(t.Context(), artifact(t, data, f, u))
 	require.ErrorIs(t, err, ErrStalled)
-	require.Equal(t, 3, n, "a stall was waited for already, so it counts twice")
+	require.EqualValues(t, 3, n.Load(), "a stall was waited for already, so it counts twice")
 	require.Equal(t, data[:1], contentOf(t, f))
 }
 
