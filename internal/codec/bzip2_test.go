@@ -194,6 +194,27 @@ func TestMagicInsideABlock(t *testing.T) {
 	}
 }
 
+// A block that ends before the next magic is read once, and refused.
+func TestBlockEndsElsewhere(t *testing.T) {
+	for junk := range 20 {
+		w := bitWriter{b: seed('9', 7, 0)}
+		w.n = 8 * len(w.b)
+		w.put(0, junk)
+		w.put(finalMagic, magicBits)
+		w.put(7, sumBits)
+		agree(t, w.b)
+	}
+}
+
+// The CRC of a stream is compared where all its blocks were sound.
+func TestSumOfAStream(t *testing.T) {
+	w := bitWriter{b: seed('9', 7, 0)}
+	w.n = 8 * len(w.b)
+	w.put(finalMagic, magicBits)
+	w.put(8, sumBits)
+	require.NotNil(t, agree(t, w.b).serial)
+}
+
 func TestBzip2ReadsAsItComes(t *testing.T) {
 	data := text(250_000)
 	packed := bzip2ed(t, data, 1)

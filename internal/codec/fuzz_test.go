@@ -57,3 +57,31 @@ func FuzzCopy(f *testing.F) {
 		}
 	})
 }
+
+// FuzzZstdAndGzip holds for any input: no more than size bytes are written,
+// exactly size on success, and failure is a sentinel.
+func FuzzZstdAndGzip(f *testing.F) {
+	hello := []byte("hello")
+	for _, src := range [][]byte{nil, zstd(f, hello), gzipped(f, hello), join(skippable, zstd(f, hello)), gzipped(f, hello)[:9]} {
+		f.Add(true, src, int64(5))
+		f.Add(false, src, int64(5))
+	}
+	f.Fuzz(func(t *testing.T, isZstd bool, src []byte, size int64) {
+		if size > 1<<20 {
+			return
+		}
+		encoding := codec.Gzip
+		if isZstd {
+			encoding = codec.Zstd
+		}
+		var w bytes.Buffer
+		err := codec.Copy(&w, encoding, bytes.NewReader(src), size)
+		require.LessOrEqual(t, int64(w.Len()), max(size, 0))
+		if err == nil {
+			require.EqualValues(t, size, w.Len())
+
+			return
+		}
+		require.True(t, errors.Is(err, codec.ErrSize) || errors.Is(err, codec.ErrCorrupt) || errors.Is(err, codec.ErrWindow), err)
+	})
+}

@@ -1,0 +1,49 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package codec_test
+
+import (
+	"bytes"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/codec"
+)
+
+// What the programs make that everybody has is unfolded, unless zstd was asked
+// for a window that no decoder has to have.
+func TestProgramsAgree(t *testing.T) {
+	data := bytes.Repeat(noise(300_000), 5)
+	for _, tc := range []struct {
+		encoding string
+		args     []string
+		want     error
+	}{
+		{codec.Bzip2, []string{"bzip2", "-9"}, nil},
+		{codec.Gzip, []string{"gzip", "-9"}, nil},
+		{codec.Zstd, []string{"zstd", "-19"}, nil},
+		{codec.Zstd, []string{"zstd", "-1", "--no-check"}, nil},
+		{codec.Zstd, []string{"zstd", "-1", "--long=24"}, codec.ErrWindow},
+	} {
+		program, err := exec.LookPath(tc.args[0])
+		if err != nil {
+			t.Logf("no %s here", tc.args[0])
+
+			continue
+		}
+		cmd := exec.CommandContext(t.Context(), program, append(tc.args[1:], "-c")...)
+		cmd.Stdin = bytes.NewReader(data)
+		packed, err := cmd.Output()
+		require.NoError(t, err)
+		var got bytes.Buffer
+		err = codec.Copy(&got, tc.encoding, bytes.NewReader(packed), int64(len(data)))
+		require.ErrorIs(t, err, tc.want, tc.args)
+		if tc.want == nil {
+			require.True(t, bytes.Equal(data, got.Bytes()), tc.args)
+		}
+	}
+}
