@@ -212,11 +212,11 @@ func (g *gathering) forget(m *mirror) {
 // judge decides how it goes on after m failed with err: with the first of
 // g.live, or not at all when it returns an error.
 func (g *gathering) judge(ctx context.Context, m *mirror, err error) error {
-	var write *writeError
+	_, write := errors.AsType[*writeError](err)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.As(err, &write):
+	case write:
 		return err
 	case errors.Is(err, ErrHash):
 		return g.wrong(m, err)

@@ -53,8 +53,7 @@ func (t *tries) again(err error) error {
 		return fmt.Errorf("gave up after several tries: %w", err)
 	}
 	t.due = rand.N(min(firstWait<<(t.failed-1), longestWait))
-	var status *statusError
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[*statusError](err); ok {
 		t.due = max(t.due, status.after)
 	}
 	if t.waited+t.due > maxWaiting {
@@ -88,26 +87,21 @@ func (c *Client) retry(ctx context.Context, once func() (repeatable bool, err er
 // retryable tells what may be over by the next time. A wrong certificate, a
 // refused redirect or an answer that breaks our rules will be the same then.
 func retryable(err error) bool {
-	var (
-		status      *statusError
-		certificate *tls.CertificateVerificationError
-		write       *writeError
-		notTLS      tls.RecordHeaderError
-	)
-	switch {
-	case errors.As(err, &write), errors.As(err, &certificate), errors.As(err, &notTLS),
-		errors.Is(err, http.ErrSchemeMismatch):
-		return false
-	case errors.As(err, &status):
+	if status, ok := errors.AsType[*statusError](err); ok {
 		switch status.code {
 		case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusInternalServerError,
 			http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 			return true
 		}
 		return false
-	default:
-		return errors.Is(err, ErrConnection) || errors.Is(err, ErrStalled)
 	}
+	_, write := errors.AsType[*writeError](err)
+	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+	_, notTLS := errors.AsType[tls.RecordHeaderError](err)
+	if write || certificate || notTLS || errors.Is(err, http.ErrSchemeMismatch) {
+		return false
+	}
+	return errors.Is(err, ErrConnection) || errors.Is(err, ErrStalled)
 }
 
 // retryAfter reads a Retry-After of RFC 9110 §10.2.3: seconds, or a date, which
