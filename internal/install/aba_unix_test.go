@@ -8,8 +8,6 @@ package install
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,6 +20,7 @@ import (
 type thereAndBack struct {
 	fsys
 	dir   string
+	at    int // the look that finds another file
 	looks int
 }
 
@@ -30,33 +29,31 @@ func (b *thereAndBack) Lstat(name string) (fs.FileInfo, error) {
 		b.looks++
 		at, aside := filepath.Join(b.dir, "app"), filepath.Join(b.dir, "A")
 		switch b.looks {
-		case 3:
+		case b.at:
 			_ = os.Rename(at, aside)
 			_ = os.WriteFile(at, []byte("other"), 0o755)
-		case 4:
+		case b.at + 1:
 			_ = os.Rename(aside, at)
 		}
 	}
 	return b.fsys.Lstat(name)
 }
 
+// The third look is at what the new file is to carry, the fourth at what the
+// backup is made of.
 func TestBackupIsOfTheTargetThatBeginFound(t *testing.T) {
-	dir := t.TempDir()
-	target := filepath.Join(dir, "app")
-	require.NoError(t, os.WriteFile(target, []byte("current"), 0o755))
-	s, err := begin(context.Background(), target, false, func(d string) (fsys, error) {
-		f, err := openRoot(d)
-		return &thereAndBack{fsys: f, dir: d}, err
-	})
-	require.NoError(t, err)
-	path, err := s.StagePath()
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(path, []byte("new"), 0o600))
-	sum := sha256.Sum256([]byte("new"))
-	st, err := s.Seal(path, hex.EncodeToString(sum[:]), 3)
-	require.NoError(t, err)
-	_, err = s.Commit(st, Plan{})
-	require.ErrorIs(t, err, ErrChanged)
-	require.NoError(t, s.Close())
-	require.NoFileExists(t, target+".backup")
+	for at := 3; at <= 4; at++ {
+		dir := t.TempDir()
+		target := filepath.Join(dir, "app")
+		require.NoError(t, os.WriteFile(target, []byte("current"), 0o755))
+		s, err := begin(context.Background(), target, false, func(d string) (fsys, error) {
+			f, err := openRoot(d)
+			return &thereAndBack{fsys: f, dir: d, at: at}, err
+		})
+		require.NoError(t, err)
+		_, err = s.Commit(stage(t, s, newBytes), Plan{})
+		require.ErrorIs(t, err, ErrChanged)
+		require.NoError(t, s.Close())
+		require.NoFileExists(t, target+".backup")
+	}
 }

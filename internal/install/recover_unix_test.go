@@ -7,6 +7,7 @@
 package install
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -327,6 +328,24 @@ func TestProbationEndsWithAnotherFile(t *testing.T) {
 	}
 	requireFile(t, target, []byte("from a package"))
 	requireFile(t, target+".backup", goodBytes)
+}
+
+// Nor if it has size and time of what was.
+func TestAnotherFileOfTheSameTimeIsNotGivenUp(t *testing.T) {
+	target := newTarget(t)
+	onProbation(t, target)
+	info, err := os.Stat(target)
+	require.NoError(t, err)
+	other := bytes.Repeat([]byte{'x'}, len(oldBytes))
+	require.NoError(t, os.Remove(target))
+	require.NoError(t, os.WriteFile(target, other, 0o755))
+	require.NoError(t, os.Chtimes(target, time.Time{}, info.ModTime()))
+	for range 5 {
+		r, err := Recover(t.Context(), target)
+		require.NoError(t, err)
+		require.False(t, r.Restored)
+	}
+	requireFile(t, target, other)
 }
 
 // Nor is it given up for what was there before it.
