@@ -179,3 +179,15 @@ func TestFlagsAreKept(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"chattr S"}, lost)
 }
+
+func TestCapabilitiesGoLast(t *testing.T) {
+	set := map[string][]byte{"system.posix_acl_access": nil, capability: nil, "user.z": nil}
+	require.Equal(t, []string{"system.posix_acl_access", "user.z", capability}, sorted(set))
+}
+
+// What a file system took and did not store is a loss.
+func TestResultIsLookedAt(t *testing.T) {
+	dst, _, _ := pair(t)
+	require.ErrorIs(t, check(dst, map[string][]byte{capability: {1}}), ErrLost)
+	require.NoError(t, check(dst, map[string][]byte{"user.note": {1}}))
+}
