@@ -547,3 +547,16 @@ func TestRecoverRemovesAnEmptyWorkDirectory(t *testing.T) {
 	require.NoDirExists(t, WorkDir(target))
 	requireFile(t, target, oldBytes)
 }
+
+// However sound its beginning is.
+func TestJournalIsBounded(t *testing.T) {
+	target := newTarget(t)
+	onProbation(t, target)
+	path := filepath.Join(WorkDir(target), journalFile)
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, append(raw, bytes.Repeat([]byte{' '}, maxJournal)...), 0o600))
+	_, err = Recover(t.Context(), target)
+	require.ErrorIs(t, err, ErrJournal)
+	require.ErrorContains(t, err, "larger than")
+}
