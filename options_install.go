@@ -13,7 +13,8 @@ import (
 
 // Trial tells how a binary shows that it works: it is run with Args, has to end
 // without error within Timeout (0 means 30 seconds), and to print Contains. Or
-// Func is called with its path instead.
+// Func is called with its path instead. What the binary has started is killed when
+// it ends.
 type Trial = trial.Trial
 
 // SmokeTest tries the new binary out after it was verified and before it is

@@ -117,11 +117,56 @@ func (w *world) swapped(c faults.Call, target string) bool {
 	return w.isNew(target)
 }
 
+// What disks and kernels answer; a sweep takes them in turn.
+var errnos = [...]syscall.Errno{
+	syscall.EIO, syscall.ENOSPC, syscall.EACCES, syscall.EROFS, syscall.EXDEV, syscall.EMFILE, syscall.EINTR, syscall.EDQUOT,
+}
+
+// The way back fails at every call: it is made, or the version before stays.
+func TestFailRollback(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	updated := w.install(t, t.TempDir())
+	start(t, updated, "update", "2.0.0")
+	sweep(t, 15, func(t *testing.T, n int) int {
+		target := copyOf(t, updated)
+		res := w.trace(t, faults.At(n, faults.Fail(errnos[n%len(errnos)])), target, "rollback")
+		what := fmt.Sprintf("%v of call %d\n%s", errnos[n%len(errnos)], n, res.Output)
+		now := w.requireWhole(t, target, what)
+		require.NotContains(t, string(res.Output), "could not be put back", what)
+		if res.Exit == 0 {
+			require.Equal(t, "1.0.0", now, what)
+		}
+		w.recovers(t, target, now, what)
+		return len(res.Calls)
+	})
+}
+
+// And so does the end of an update that was killed.
+func TestFailRecover(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stopped := w.install(t, t.TempDir())
+	w.trace(t, func(c faults.Call) faults.Action {
+		if strings.HasPrefix(c.Name, "rename") && c.To == stopped {
+			return faults.Kill
+		}
+		return faults.Pass
+	}, stopped, "update", "2.0.0")
+	sweep(t, 5, func(t *testing.T, n int) int {
+		target := copyOf(t, stopped)
+		res := w.trace(t, faults.At(n, faults.Fail(errnos[n%len(errnos)])), target)
+		what := fmt.Sprintf("%v of call %d\n%s", errnos[n%len(errnos)], n, res.Output)
+		require.Equal(t, "1.0.0", w.requireWhole(t, target, what), what)
+		w.recovers(t, target, "1.0.0", what)
+		return len(res.Calls)
+	})
+}
+
 // Every call fails once, with one of the errors that disks and kernels have.
 func TestFailUpdate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	errnos := []syscall.Errno{syscall.EIO, syscall.ENOSPC, syscall.EACCES, syscall.EROFS, syscall.EXDEV, syscall.EMFILE, syscall.EIO, syscall.EDQUOT}
 	sweep(t, 40, func(t *testing.T, n int) int {
 		target := w.install(t, t.TempDir())
 		errno := errnos[n%len(errnos)]
@@ -148,7 +193,7 @@ func TestPowerCut(t *testing.T) {
 	for name, tc := range map[string]struct {
 		fs      faults.FileSystem
 		flushed bool
-	}{"ext4": {faults.Ext4, false}, "xfs": {faults.XFS, false}, "ext4, log flushed": {faults.Ext4, true}} {
+	}{"ext4": {faults.Ext4, false}, "xfs": {faults.XFS, false}, "ext4, log flushed": {faults.Ext4, true}, "xfs, log flushed": {faults.XFS, true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := faults.NewDisk(t, tc.fs)

@@ -19,8 +19,8 @@ import (
 const capability = "security.capability"
 
 // Copy makes dst, which nobody else can open yet, carry what src carries, and
-// nothing else. What cannot be had is lost if it is somebody's note (user.*), and
-// an ErrLost if it decides about rights. Attributes that sign the content
+// nothing else. What cannot be had is lost if it is somebody's note (user.*) or an
+// inode flag, and an ErrLost if it decides about rights. Attributes that sign the content
 // (security.ima, security.evm) are those of the old content, and left out.
 func Copy(dst, src *os.File) (lost []string, err error) {
 	want, err := read(src)
@@ -53,7 +53,7 @@ func Copy(dst, src *os.File) (lost []string, err error) {
 			return nil, fmt.Errorf("%w: %s: %w", ErrLost, name, err)
 		}
 	}
-	return lost, check(dst, want)
+	return append(lost, copyFlags(dst, src)...), check(dst, want)
 }
 
 // check looks at what came of it: a file system may take a value and store

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/choria-io/go-updater/internal/faults"
 )
 
 // pair makes two programs in a directory of their own and opens both.
@@ -146,4 +148,46 @@ func TestFileSystemWithoutAttributes(t *testing.T) {
 	lost, err = Copy(create(t, dir, "third"), noted)
 	require.NoError(t, err)
 	require.Equal(t, []string{"user.note"}, lost)
+}
+
+// disk is a file system of that kind.
+func disk(t *testing.T, kind faults.FileSystem) string {
+	t.Helper()
+	return faults.NewDisk(t, kind).Dir
+}
+
+func TestFlagsAreKept(t *testing.T) {
+	dir := disk(t, faults.Ext4)
+	dst, src := create(t, dir, "new"), create(t, dir, "old")
+	const dumpAndTime = 0x40 | 0x80
+	was, err := flagsOf(src)
+	require.NoError(t, err)
+	require.NoError(t, unix.IoctlSetPointerInt(int(src.Fd()), unix.FS_IOC_SETFLAGS, was|dumpAndTime))
+	lost, err := Copy(dst, src)
+	require.NoError(t, err)
+	require.Empty(t, lost)
+	has, err := flagsOf(dst)
+	require.NoError(t, err)
+	require.Equal(t, dumpAndTime, has&dumpAndTime)
+
+	// tmpfs has no flag S.
+	require.NoError(t, unix.IoctlSetPointerInt(int(src.Fd()), unix.FS_IOC_SETFLAGS, was|0x8))
+	other := t.TempDir()
+	require.NoError(t, unix.Mount("tmpfs", other, "tmpfs", 0, ""))
+	t.Cleanup(func() { _ = unix.Unmount(other, unix.MNT_DETACH) })
+	lost, err = Copy(create(t, other, "new"), src)
+	require.NoError(t, err)
+	require.Equal(t, []string{"chattr S"}, lost)
+}
+
+func TestCapabilitiesGoLast(t *testing.T) {
+	set := map[string][]byte{"system.posix_acl_access": nil, capability: nil, "user.z": nil}
+	require.Equal(t, []string{"system.posix_acl_access", "user.z", capability}, sorted(set))
+}
+
+// What a file system took and did not store is a loss.
+func TestResultIsLookedAt(t *testing.T) {
+	dst, _, _ := pair(t)
+	require.ErrorIs(t, check(dst, map[string][]byte{capability: {1}}), ErrLost)
+	require.NoError(t, check(dst, map[string][]byte{"user.note": {1}}))
 }

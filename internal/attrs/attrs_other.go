@@ -2,7 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build !linux && !windows
+//go:build !linux && !windows && !darwin && !freebsd
 
 package attrs
 

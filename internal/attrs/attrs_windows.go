@@ -5,8 +5,10 @@
 package attrs
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -14,13 +16,90 @@ import (
 )
 
 // Copy gives dst, which is open for writing, the access list of src, or returns
-// an ErrLost; and its attributes as far as the volume has them, the rest of which
-// are returned in lost. An owner cannot be given by everyone: dst's is who made it.
+// an ErrLost; and its owner and attributes as far as that is permitted and the
+// volume has them. The rest is returned in lost, and so are alternate streams.
 func Copy(dst, src *os.File) (lost []string, err error) {
+	// Opened now, because the access list of src may not permit it; and given
+	// last, because another owner may be the only one who can change the list.
+	h, openErr := reopen(dst, windows.WRITE_OWNER)
+	if openErr == nil {
+		defer windows.CloseHandle(h)
+	}
 	if err := copyAccess(dst, src); err != nil {
 		return nil, fmt.Errorf("%w: access list: %w", ErrLost, err)
 	}
-	return copyAttributes(dst, src)
+	if !copyOwner(h, dst, src) {
+		lost = append(lost, "owner")
+	}
+	attributes, err := copyAttributes(dst, src)
+	return slices.Concat(lost, streamsOf(src), attributes), err
+}
+
+// copyOwner tells whether dst has the owner of src, through h if need be. To give a file to somebody
+// else takes a privilege; who has not got it stays its owner, as whoever can
+// replace a file could have made it anyway.
+func copyOwner(h windows.Handle, dst, src *os.File) bool {
+	want, err := ownerOf(src)
+	if err != nil {
+		return false
+	}
+	if have, err := ownerOf(dst); err == nil && have == want {
+		return true
+	}
+	descriptor, err := windows.SecurityDescriptorFromString(want)
+	if err != nil {
+		return false
+	}
+	// An invalid h is an error too.
+	if err := windows.SetKernelObjectSecurity(h, windows.OWNER_SECURITY_INFORMATION, descriptor); err != nil {
+		return false
+	}
+	have, err := ownerOf(dst)
+	return err == nil && have == want
+}
+
+// ownerOf is in SDDL.
+func ownerOf(f *os.File) (string, error) {
+	d, err := windows.GetSecurityInfo(windows.Handle(f.Fd()), windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+	if err != nil {
+		return "", err
+	}
+	return d.String(), nil
+}
+
+// streamsOf names the alternate streams of f. A volume that has none, or does not
+// say, has nothing to lose that is known.
+func streamsOf(f *os.File) []string {
+	buf := make([]byte, 64<<10)
+	err := windows.GetFileInformationByHandleEx(windows.Handle(f.Fd()), windows.FileStreamInfo, &buf[0], uint32(len(buf)))
+	if err != nil {
+		return nil
+	}
+	return streams(buf)
+}
+
+// streams reads a chain of FILE_STREAM_INFO. The content's stream has no name.
+func streams(chain []byte) (names []string) {
+	const header = 24 // next uint32, length of the name uint32, two sizes
+	for len(chain) >= header {
+		next, size := binary.LittleEndian.Uint32(chain), binary.LittleEndian.Uint32(chain[4:])
+		if int64(size) > int64(len(chain)-header) {
+			return names
+		}
+		var name []uint16
+		for at := header; at+1 < header+int(size); at += 2 {
+			name = append(name, binary.LittleEndian.Uint16(chain[at:]))
+		}
+		stream := strings.TrimSuffix(windows.UTF16ToString(name), ":$DATA")
+		if stream != "" && stream != ":" && stream != ":Zone.Identifier" {
+			names = append(names, "stream "+stream)
+		}
+		if next < header || int64(next) >= int64(len(chain)) {
+			return names
+		}
+		chain = chain[next:]
+	}
+	return names
 }
 
 func copyAccess(dst, src *os.File) error {

@@ -5,6 +5,10 @@
 package attrs
 
 import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,4 +29,44 @@ func TestEntries(t *testing.T) {
 		require.NoError(t, err, list)
 		require.Equal(t, want, entries(d), list)
 	}
+}
+
+// record is one FILE_STREAM_INFO, its successor at its end or nowhere.
+func record(t *testing.T, name string, last bool) []byte {
+	t.Helper()
+	text, err := windows.UTF16FromString(name)
+	require.NoError(t, err)
+	b := make([]byte, 24)
+	binary.LittleEndian.PutUint32(b[4:], uint32(2*(len(text)-1)))
+	for _, c := range text[:len(text)-1] {
+		b = binary.LittleEndian.AppendUint16(b, c)
+	}
+	if !last {
+		binary.LittleEndian.PutUint32(b, uint32(len(b)))
+	}
+	return b
+}
+
+// The content is a stream too, and the mark of the web is not to be kept.
+func TestStreams(t *testing.T) {
+	content, zone, note := record(t, "::$DATA", false), record(t, ":Zone.Identifier:$DATA", false), record(t, ":note:$DATA", true)
+	require.Equal(t, []string{"stream :note"}, streams(slices.Concat(content, zone, note)))
+	require.Empty(t, streams(record(t, "::$DATA", true)))
+	require.Empty(t, streams(nil))
+	require.Empty(t, streams(make([]byte, 64)))
+	require.Empty(t, streams(note[:len(note)-2]))
+}
+
+// Two files of one owner.
+func TestOwnerIsKept(t *testing.T) {
+	dir := t.TempDir()
+	open := func(name string) *os.File {
+		f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR|os.O_CREATE, 0o755)
+		require.NoError(t, err)
+		t.Cleanup(func() { f.Close() })
+		return f
+	}
+	lost, err := Copy(open("new"), open("old"))
+	require.NoError(t, err)
+	require.Empty(t, lost)
 }

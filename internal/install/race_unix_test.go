@@ -188,3 +188,40 @@ func TestWriteFile(t *testing.T) {
 		})
 	}
 }
+
+// Nor is it removed where it is, if no name can be changed any more.
+func TestBrokenKeepsTheOldFileWhereItIs(t *testing.T) {
+	target := newTarget(t)
+	onProbation(t, target)
+	f := &faulty{}
+	s, err := begin(t.Context(), target, false, f.open)
+	require.NoError(t, err)
+	_, err = s.Commit(stage(t, s, newBytes), Plan{Check: func() error {
+		f.before = func(op, _ string) error {
+			if op == "rename" {
+				return errFault
+			}
+			return nil
+		}
+		return errFault
+	}})
+	var failure *RollbackFailure
+	require.ErrorAs(t, err, &failure)
+	_ = s.Close()
+	requireFile(t, target+".backup", goodBytes)
+	kept := ""
+	for _, name := range names(t, WorkDir(target)) {
+		if kindOf(name) == "keep" {
+			kept = filepath.Join(WorkDir(target), name)
+		}
+	}
+	require.NotEmpty(t, kept)
+	require.ErrorContains(t, err, filepath.Base(kept), "a person can find it")
+	requireFile(t, kept, oldBytes)
+
+	f.before = nil
+	r, err := Recover(t.Context(), target)
+	require.NoError(t, err)
+	require.True(t, r.Restored)
+	requireFile(t, target, oldBytes)
+}

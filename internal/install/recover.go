@@ -107,9 +107,10 @@ func (s *Session) countStart(now time.Time) error {
 	if j.State != installed || j.Probation == 0 {
 		return nil
 	}
-	if !j.New.is(s.old) {
+	if !j.New.is(s.old) || j.Starts >= j.Probation {
 		// Somebody else may have installed something: then it is not on
-		// probation. Or the file system does not keep times.
+		// probation. Or the file system does not keep times. What is given up
+		// has to be the very bytes: an archive can keep times too.
 		if ours, err := s.holds(s.base, j.New); err != nil {
 			return err
 		} else if !ours {

@@ -7,6 +7,7 @@
 package install
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -329,6 +330,24 @@ func TestProbationEndsWithAnotherFile(t *testing.T) {
 	requireFile(t, target+".backup", goodBytes)
 }
 
+// Nor if it has size and time of what was.
+func TestAnotherFileOfTheSameTimeIsNotGivenUp(t *testing.T) {
+	target := newTarget(t)
+	onProbation(t, target)
+	info, err := os.Stat(target)
+	require.NoError(t, err)
+	other := bytes.Repeat([]byte{'x'}, len(oldBytes))
+	require.NoError(t, os.Remove(target))
+	require.NoError(t, os.WriteFile(target, other, 0o755))
+	require.NoError(t, os.Chtimes(target, time.Time{}, info.ModTime()))
+	for range 5 {
+		r, err := Recover(t.Context(), target)
+		require.NoError(t, err)
+		require.False(t, r.Restored)
+	}
+	requireFile(t, target, other)
+}
+
 // Nor is it given up for what was there before it.
 func TestUpdateOfAnotherFileWhileOnProbation(t *testing.T) {
 	target := newTarget(t)
@@ -527,4 +546,17 @@ func TestRecoverRemovesAnEmptyWorkDirectory(t *testing.T) {
 	require.NoError(t, err)
 	require.NoDirExists(t, WorkDir(target))
 	requireFile(t, target, oldBytes)
+}
+
+// However sound its beginning is.
+func TestJournalIsBounded(t *testing.T) {
+	target := newTarget(t)
+	onProbation(t, target)
+	path := filepath.Join(WorkDir(target), journalFile)
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, append(raw, bytes.Repeat([]byte{' '}, maxJournal)...), 0o600))
+	_, err = Recover(t.Context(), target)
+	require.ErrorIs(t, err, ErrJournal)
+	require.ErrorContains(t, err, "larger than")
 }

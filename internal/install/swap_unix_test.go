@@ -11,6 +11,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -175,33 +176,62 @@ func TestLastSyncFails(t *testing.T) {
 	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
 }
 
+// ordered records the operations whose order matters.
+func ordered(target string, order *[]string) *faulty {
+	return &faulty{after: func(op, name string) error {
+		kind, _, _ := strings.Cut(filepath.Base(name), "-")
+		switch op {
+		case "chown", "chmod", "sync", "rename", "link", "remove":
+			if filepath.Clean(name) == filepath.Dir(target) {
+				kind = "directory"
+			}
+			*order = append(*order, op+" "+kind)
+		}
+		return nil
+	}}
+}
+
+var journalWritten = []string{"sync write", "rename journal.json", "sync .tool.update", "sync directory"}
+
 // What must be forced out, and when: content before a name leads to it, names
 // before success is reported.
 func TestOrder(t *testing.T) {
 	target := newTarget(t)
 	require.NoError(t, os.WriteFile(target+".backup", []byte("older"), 0o755))
 	var order []string
-	f := &faulty{after: func(op, name string) error {
-		kind, _, _ := strings.Cut(filepath.Base(name), "-")
-		switch op {
-		case "chown", "chmod", "sync", "rename", "link":
-			if filepath.Clean(name) == filepath.Dir(target) {
-				kind = "directory"
-			}
-			order = append(order, op+" "+kind)
-		}
-		return nil
-	}}
-	require.NoError(t, f.run(target, false))
-	require.Equal(t, []string{
+	require.NoError(t, ordered(target, &order).run(target, false))
+	want := slices.Concat([]string{
 		"chmod stage", "sync stage", // Seal
 		"chmod stage", "sync stage",
 		"link backup", "sync tool",
-		"sync write", "rename journal.json", "sync .tool.update", "sync directory",
+	}, journalWritten, []string{
 		"rename previous", "rename tool.backup", "sync directory",
 		"rename tool", "sync directory",
-		"sync write", "rename journal.json", "sync .tool.update", "sync directory",
-	}, order)
+	}, journalWritten)
+	require.Equal(t, want, order[:len(want)])
+
+	order = nil
+	require.NoError(t, rollback(t.Context(), target, ordered(target, &order).open))
+	want = slices.Concat([]string{"link stage", "sync tool.backup", "link keep", "sync tool"}, journalWritten, []string{
+		"rename tool", "sync directory",
+		"remove tool.backup", "sync directory",
+		"remove journal.json", "sync .tool.update",
+	})
+	require.Equal(t, want, order[:len(want)])
+}
+
+// The old file's name is forced out before its backup goes.
+func TestOrderOfTheWayBack(t *testing.T) {
+	target := newTarget(t)
+	var order []string
+	f := ordered(target, &order)
+	s, err := begin(t.Context(), target, false, f.open)
+	require.NoError(t, err)
+	_, err = s.Commit(stage(t, s, newBytes), Plan{Check: func() error { order = nil; return errFault }})
+	require.ErrorIs(t, err, ErrHealth)
+	require.NoError(t, s.Close())
+	want := []string{"rename tool", "sync directory", "sync directory"}
+	require.Equal(t, want, order[:len(want)])
 }
 
 // However large the programs are, replacing one by another copies neither: the

@@ -80,6 +80,11 @@ func TestAcquireAfterDeath(t *testing.T) {
 
 	_, err = Acquire(root, "lock")
 	require.ErrorIs(t, err, ErrHeld)
+	for _, err := range []error{err, Probe(root, "lock")} {
+		var held *HeldError
+		require.ErrorAs(t, err, &held)
+		require.Equal(t, cmd.Process.Pid, held.PID)
+	}
 	require.NoError(t, cmd.Process.Kill())
 	cmd.Wait()
 	require.Eventually(t, func() bool {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 )
@@ -18,23 +19,29 @@ import (
 // process's. The number may be another's once the process was waited for.
 type group struct {
 	process *os.Process
+	mark    string // of what left the group, where that can be found
 	mu      sync.Mutex
 	over    bool // the number is not to be used any more
 }
 
 func startGroup(path string, argv []string, attr *os.ProcAttr) (*group, error) {
 	attr.Sys = groupAttr()
-	p, err := os.StartProcess(path, argv, attr)
+	marked, mark := *attr, newMark()
+	if mark != "" {
+		marked.Env = append(slices.Clone(attr.Env), mark)
+	}
+	p, err := os.StartProcess(path, argv, &marked)
 	if err != nil {
 		return nil, err
 	}
-	return &group{process: p}, nil
+	return &group{process: p, mark: mark}, nil
 }
 
 func (g *group) kill() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.signal()
+	g.mu.Unlock()
+	killMarked(g.mark)
 }
 
 func (g *group) signal() {
@@ -43,7 +50,7 @@ func (g *group) signal() {
 	}
 }
 
-// wait waits for the process, and kills what it leaves in the group.
+// wait waits for the process, and kills what it leaves.
 func (g *group) wait() (*os.ProcessState, error) {
 	if awaitExit(g.process.Pid) {
 		g.end()
@@ -56,9 +63,10 @@ func (g *group) wait() (*os.ProcessState, error) {
 
 func (g *group) end() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.signal()
 	g.over = true
+	g.mu.Unlock()
+	killMarked(g.mark)
 }
 
 func busy(err error) bool { return errors.Is(err, syscall.ETXTBSY) }

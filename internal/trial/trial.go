@@ -10,13 +10,16 @@
 // its process group (on Windows: its job) is killed when it ends, passed or not.
 // On Linux it dies, alone, when this process does.
 //
-// What leaves the group on purpose (setsid, a daemon) is not found; that is a
-// failure if it holds on to the output, and not noticed if it does not. What may
-// not be killed, as a setuid program that became another user, is left behind
-// when the time is over, with an error.
+// What leaves the group on purpose (setsid, a daemon) is found on Linux by a
+// variable in its environment, and killed too; so a daemon that is to stay cannot
+// be started by a Trial that is not a Func. What also drops the variable, what
+// leaves the group on another Unix, and what runs as another user is not found;
+// that is a failure if it holds on to the output, and not noticed if it does not.
+// What may not be killed, as a setuid program that became another user, is left
+// behind when the time is over, with an error.
 //
-// The child runs as the user of this process, with its environment, so that it
-// finds what it will find later; it has no input, no file that this process has
+// The child runs as the user of this process, with its environment and that
+// variable, so that it finds what it will find later; it has no input, no file that this process has
 // opened, and the root of the file system as its directory, so that it finds
 // nothing by chance.
 package trial

@@ -77,14 +77,76 @@ func TestMissingLoader(t *testing.T) {
 	require.NotErrorIs(t, err, syscall.ENOENT)
 }
 
-// One that left the group cannot be found; it must not keep Run waiting.
-func TestDaemonThatHoldsTheOutput(t *testing.T) {
+// daemon is a program that starts sleep in a session of its own, with a parent
+// that is gone, and ends; or hangs.
+func daemon(t *testing.T, redirect, then string) string {
+	t.Helper()
+	if _, err := exec.LookPath("setsid"); err != nil {
+		t.Skip("NOT PROVEN: no setsid command")
+	}
+	note := filepath.Join(t.TempDir(), "pid")
+	script := fmt.Sprintf("#!/bin/sh\n(setsid sh -c 'echo $$ >%[1]s; exec sleep 60' %[2]s &)\n"+
+		"while ! [ -s %[1]s ]; do sleep 0.01; done\necho pid $(cat %[1]s)\n%[3]s\n", note, redirect, then)
+	return program(t, []byte(script), 0o755)
+}
+
+// One that left the group neither stays nor keeps Run waiting.
+func TestDaemonIsKilled(t *testing.T) {
+	for name, tc := range map[string]struct {
+		redirect, then string
+		want           error
+	}{
+		"that holds the output":   {"", "", nil},
+		"that is quiet":           {">/dev/null 2>&1", "", nil},
+		"of a program that hangs": {">/dev/null 2>&1", "sleep 60", ErrTimeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			begin := time.Now()
+			err := (&Trial{Contains: "never printed", Timeout: enough}).Run(t.Context(), daemon(t, tc.redirect, tc.then))
+			if tc.want != nil {
+				require.ErrorIs(t, err, tc.want)
+			} else {
+				require.ErrorContains(t, err, "did not print")
+			}
+			require.Less(t, time.Since(begin), 10*time.Second)
+			gone(t, spawnedBy(t, err))
+		})
+	}
+}
+
+// The binary itself can leave the group too.
+func TestBinaryThatLeftItsGroupIsKilled(t *testing.T) {
+	t.Parallel()
+	err := (&Trial{Args: []string{"elsewhere"}, Timeout: enough}).Run(t.Context(), child)
+	require.ErrorIs(t, err, ErrTimeout)
+	require.NotContains(t, err.Error(), "could not be stopped")
+	require.ErrorContains(t, err, "left: <nil>")
+	gone(t, spawnedBy(t, err))
+}
+
+// Only what this trial has started is killed.
+func TestOthersAreNotKilled(t *testing.T) {
+	t.Parallel()
+	other := exec.CommandContext(t.Context(), child, "hang", "deeper")
+	other.Env = append(os.Environ(), newMark())
+	require.NoError(t, other.Start())
+	t.Cleanup(func() { _ = other.Process.Kill(); _ = other.Wait() })
+	require.NoError(t, (&Trial{Args: []string{"version"}}).Run(t.Context(), child))
+	require.NoError(t, other.Process.Signal(syscall.Signal(0)))
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", other.Process.Pid))
+	require.NoError(t, err)
+	require.NotContains(t, string(stat), ") Z ")
+}
+
+// One that hides cannot be found; it must not keep Run waiting.
+func TestHiddenDaemonThatHoldsTheOutput(t *testing.T) {
 	t.Parallel()
 	setsid, err := exec.LookPath("setsid")
 	if err != nil {
-		t.Skip("no setsid command: a child outside the group is NOT tested")
+		t.Skip("NOT PROVEN: no setsid command")
 	}
-	script := fmt.Sprintf("#!/bin/sh\n%s sh -c 'echo pid $$; exec sleep 60' &\nsleep 0.5\n", setsid)
+	script := fmt.Sprintf("#!/bin/sh\nenv -i %s sh -c 'echo pid $$; exec /bin/sleep 60' &\nsleep 0.5\n", setsid)
 	begin := time.Now()
 	err = (&Trial{}).Run(t.Context(), program(t, []byte(script), 0o755))
 	require.ErrorContains(t, err, "left a process behind that holds on to its output")

@@ -54,6 +54,10 @@ func main() {
 	case "touch":
 		_ = os.WriteFile(os.Args[2], []byte(fmt.Sprintln(os.Getpid())), 0o600)
 		time.Sleep(time.Minute)
+	case "elsewhere": // in a process group that is not its own
+		fmt.Println("left:", leaveGroup())
+		fmt.Println("pid", os.Getpid())
+		time.Sleep(time.Minute)
 	case "root":
 		fmt.Println("setuid:", becomeRoot())
 		fmt.Println("pid", os.Getpid())

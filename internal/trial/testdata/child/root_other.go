@@ -9,3 +9,5 @@ package main
 import "errors"
 
 func becomeRoot() error { return errors.ErrUnsupported }
+
+func leaveGroup() error { return errors.ErrUnsupported }

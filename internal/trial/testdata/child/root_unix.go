@@ -6,7 +6,19 @@
 
 package main
 
-import "syscall"
+import (
+	"os"
+	"syscall"
+)
 
 // becomeRoot also changes the real user of a setuid program.
 func becomeRoot() error { return syscall.Setuid(0) }
+
+// leaveGroup joins the group of the parent.
+func leaveGroup() error {
+	group, err := syscall.Getpgid(os.Getppid())
+	if err != nil {
+		return err
+	}
+	return syscall.Setpgid(0, group)
+}
