@@ -53,6 +53,7 @@ var arrows = map[string]arrow{
 
 	"signing":            {own: []string{"trust"}, other: []string{"github.com/sigstore/sigstore/pkg/signature"}},
 	"internal/codec/bz2": {other: []string{"github.com/dsnet/compress"}},
+	"internal/codec/zst": {other: []string{"github.com/klauspost/compress/zstd"}},
 	"keys": {
 		own: []string{"trust"},
 		other: []string{
