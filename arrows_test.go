@@ -51,6 +51,9 @@ var arrows = map[string]arrow{
 	"internal/trial":     {other: []string{"golang.org/x/sys"}},
 	"internal/faults":    {other: []string{"golang.org/x/sys"}}, // of tests only
 
+	"internal/codec/bsdiff":      {},
+	"internal/codec/bsdiff/diff": {own: []string{"internal/codec/bz2"}}, // for publishers
+
 	"signing":            {own: []string{"trust"}, other: []string{"github.com/sigstore/sigstore/pkg/signature"}},
 	"internal/codec/bz2": {other: []string{"github.com/dsnet/compress"}},
 	"internal/codec/zst": {other: []string{"github.com/klauspost/compress/zstd"}},
@@ -82,7 +85,7 @@ var free = []string{"cmd/", "examples/", "bench/"}
 // embedded is the half of the map that a program links with the updater.
 var embedded = []string{
 	"", "trust", "internal/attrs", "internal/codec", "internal/fetch", "internal/install", "internal/lock",
-	"internal/preflight", "internal/trial",
+	"internal/preflight", "internal/trial", "internal/codec/bsdiff",
 }
 
 var systems = []string{"linux", "darwin", "windows", "freebsd"}

@@ -1,0 +1,117 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package bsdiff_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/codec/bsdiff"
+	"github.com/choria-io/go-updater/internal/codec/bsdiff/diff"
+	"github.com/choria-io/go-updater/internal/codec/bz2"
+)
+
+func pack(t testing.TB, data []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := bz2.NewWriter(&b)
+	require.NoError(t, err)
+	_, err = w.Write(data)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+
+	return b.Bytes()
+}
+
+func noise(n int, seed byte) []byte {
+	data := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{seed}).Read(data)
+
+	return data
+}
+
+func makePatch(t testing.TB, from, to []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, diff.Write(t.Context(), &b, from, to, nil))
+
+	return b.Bytes()
+}
+
+// apply returns what was written, also on failure.
+func apply(old, patch []byte, size int64) ([]byte, error) {
+	var b bytes.Buffer
+	err := bsdiff.Apply(context.Background(), &b, bytes.NewReader(old), int64(len(old)), bytes.NewReader(patch), int64(len(patch)), size)
+
+	return b.Bytes(), err
+}
+
+// parts is a patch before it is packed.
+type parts struct {
+	triples     []int64
+	diff, extra []byte
+	size        int64
+}
+
+// number writes a number as the format has it. minusZero is the other zero.
+func number(b []byte, v int64) []byte {
+	switch {
+	case v == minusZero:
+		return binary.LittleEndian.AppendUint64(b, 1<<63)
+	case v < 0:
+		return binary.LittleEndian.AppendUint64(b, uint64(-v)|1<<63)
+	default:
+		return binary.LittleEndian.AppendUint64(b, uint64(v))
+	}
+}
+
+const minusZero = -1 << 63
+
+func (p parts) control() []byte {
+	var b []byte
+	for _, v := range p.triples {
+		b = number(b, v)
+	}
+
+	return b
+}
+
+func (p parts) pack(t testing.TB) []byte {
+	t.Helper()
+
+	return join(p.size, pack(t, p.control()), pack(t, p.diff), pack(t, p.extra))
+}
+
+// join makes a patch of three packed streams.
+func join(size int64, control, diff, extra []byte) []byte {
+	b := []byte("BSDIFF40")
+	b = number(b, int64(len(control)))
+	b = number(b, int64(len(diff)))
+	b = number(b, size)
+
+	return bytes.Join([][]byte{b, control, diff, extra}, nil)
+}
+
+// edited is data after some insertions, deletions and scattered changes, as
+// between two builds of a program.
+func edited(data []byte, seed uint64) []byte {
+	r := rand.New(rand.NewPCG(seed, 1))
+	out := bytes.Clone(data)
+	for range 1 + len(data)/20_000 {
+		at := r.IntN(len(out) + 1)
+		cut := min(r.IntN(300), len(out)-at)
+		out = bytes.Join([][]byte{out[:at], noise(r.IntN(300), byte(seed)), out[at+cut:]}, nil)
+	}
+	for i := 0; i < len(out); i += 1 + r.IntN(400) {
+		out[i] += byte(r.IntN(5))
+	}
+
+	return out
+}
