@@ -45,7 +45,7 @@ var arrows = map[string]arrow{
 	"internal/install":   {own: []string{"internal/attrs", "internal/lock"}, other: []string{"golang.org/x/sys"}},
 	"internal/attrs":     {other: []string{"golang.org/x/sys"}},
 	"internal/fetch":     {other: []string{"golang.org/x/sys"}},
-	"internal/codec":     {},
+	"internal/codec":     {other: []string{"github.com/klauspost/compress/zstd"}},
 	"internal/lock":      {other: []string{"golang.org/x/sys"}},
 	"internal/preflight": {other: []string{"golang.org/x/sys"}},
 	"internal/trial":     {other: []string{"golang.org/x/sys"}},
@@ -177,8 +177,8 @@ func TestArrows(t *testing.T) {
 }
 
 // TestEmbeddersLinkLittle holds what README promises to those who link us: the
-// standard library and golang.org/x, through however many steps. The two
-// modules are named because each is code that runs in every embedder.
+// standard library, golang.org/x and one decoder, through however many steps.
+// The three modules are named because each is code that runs in every embedder.
 func TestEmbeddersLinkLittle(t *testing.T) {
 	for _, goos := range systems {
 		t.Run(goos, func(t *testing.T) {
@@ -195,7 +195,9 @@ func TestEmbeddersLinkLittle(t *testing.T) {
 					modules[p.Module.Path] = true
 				}
 			}
-			require.Equal(t, map[string]bool{"golang.org/x/mod": true, "golang.org/x/sys": true}, modules)
+			require.Equal(t, map[string]bool{
+				"github.com/klauspost/compress": true, "golang.org/x/mod": true, "golang.org/x/sys": true,
+			}, modules)
 
 			for _, p := range goList(t, goos, "-deps", "./trust") {
 				require.True(t, p.Standard || p.ImportPath == module+"/trust", "trust leans on %s", p.ImportPath)

@@ -211,6 +211,7 @@ func copyUpTo(w io.Writer, encoding string, packed io.Reader, limit int64) error
 	if err != nil {
 		return err
 	}
+	defer unpacked.Close()
 	n, err := io.Copy(w, io.LimitReader(unpacked, limit+1))
 	if err == nil && n > limit {
 		return fmt.Errorf("%w: more than the %d bytes of MaxSize()", ErrTooLarge, limit)

@@ -161,6 +161,7 @@ func decodesTo(ctx context.Context, f io.ReadSeeker, got *measure, encoding, wan
 		if err != nil {
 			return err
 		}
+		defer r.Close()
 		n, err := io.Copy(got, io.LimitReader(r, maxUnsigned+1))
 		if err == nil && n > maxUnsigned {
 			err = fmt.Errorf("%w: more than %d bytes", codec.ErrSize, int64(maxUnsigned))

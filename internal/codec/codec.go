@@ -10,12 +10,15 @@
 // publisher who signed a bomb by mistake fills no disk, and a bug in a decoder
 // takes no program down.
 //
+// Whatever the artifact, memory is bounded: zstd takes 9 MiB and [Copy]'s
+// buffers, gzip less, bzip2 the 3.6 MB of a block for each of at most
+// [maxWorkers] cores and 1 MiB of output for each block on its way.
+//
 // Everything here is linked into the program that updates itself. The writer
 // for publishers lives in codec/bz2, which such a program does not import.
 package codec
 
 import (
-	"compress/bzip2"
 	"errors"
 	"fmt"
 	"io"
@@ -24,8 +27,14 @@ import (
 // Encodings of artifacts, as a release document names them.
 const (
 	Bzip2 = "bzip2"
+	Zstd  = "zstd"
+	Gzip  = "gzip"
 	None  = "none"
 )
+
+// MaxWindow is the largest window of a zstd frame that is unfolded, in bytes.
+// It is what RFC 8878 §3.1.1.1.2 asks of every decoder, and what zstd -19 uses.
+const MaxWindow = 8 << 20
 
 var (
 	// ErrUnknown means an encoding that this build cannot unfold: another
@@ -36,90 +45,74 @@ var (
 	// decoder's error.
 	ErrCorrupt = errors.New("corrupt artifact")
 
+	// ErrWindow means a zstd frame whose window is above [MaxWindow], or that
+	// has a block above its own window: it is to be packed again, without
+	// --ultra and --long. It wraps the decoder's error.
+	ErrWindow = errors.New("zstd window of more than 8 MiB")
+
 	// ErrSize means that an artifact does not unfold to the expected size.
 	ErrSize = errors.New("wrong unfolded size")
 )
 
-// chunkSize is the most that is held in memory beside the decoder's own state.
-const chunkSize = 32 << 10
-
 // Known tells whether Decode can unfold encoding.
 func Known(encoding string) bool {
-	return encoding == Bzip2 || encoding == None
+	switch encoding {
+	case Bzip2, Zstd, Gzip, None:
+		return true
+	default:
+		return false
+	}
 }
 
 // Decode returns a reader of what r unfolds to. It may be endless: a caller
 // who knows the size uses [Copy]. Errors of the decoder, and its panics, are
-// [ErrCorrupt]; errors of r are returned as they are.
+// [ErrCorrupt], or [ErrWindow]; errors of r are returned as they are.
 //
-// Several bzip2 streams in a row unfold to one, as with the bzip2 program.
-// Anything else after a stream is ErrCorrupt.
-func Decode(encoding string, r io.Reader) (io.Reader, error) {
+// Several bzip2 streams, zstd frames or gzip members in a row unfold to one, as
+// with the programs of those names, and skippable frames of zstd to nothing.
+// Anything else behind them is ErrCorrupt, and so is no stream at all. Frames
+// of zstd without the magic number, or with a dictionary, are ErrCorrupt too.
+//
+// r is read by Read alone, so by one goroutine if Read is called by one. Read
+// may leave goroutines behind that decode ahead: they are gone once it returned
+// an error, io.EOF included, or Close returned. Close does not close r. A
+// reader is not safe for concurrent use.
+func Decode(encoding string, r io.Reader) (io.ReadCloser, error) {
+	g, err := newGuard(encoding, r)
+	if err != nil {
+		return nil, err
+	}
+
+	return g, nil
+}
+
+func newGuard(encoding string, r io.Reader) (*guard, error) {
+	src := &source{r: r}
 	switch encoding {
 	case Bzip2:
-		src := &source{r: r}
-
-		return &guard{src: src, decoder: bzip2.NewReader(src)}, nil
+		return &guard{src: src, decoder: newBzip2(src, workers())}, nil
+	case Zstd:
+		return &guard{src: src, decoder: &opener{src: src, open: openZstd}}, nil
+	case Gzip:
+		return &guard{src: src, decoder: &opener{src: src, open: openGzip}}, nil
 	case None:
-		src := &source{r: r}
-
 		return &guard{src: src, decoder: src}, nil
 	default:
 		return nil, fmt.Errorf("%w: %q", ErrUnknown, encoding)
 	}
 }
 
-// Copy unfolds src into dst and fails with [ErrSize] unless that makes exactly
-// size bytes. It asks the decoder for one byte more than size at most, and
-// writes at most size, also on failure. src is read to its end.
-func Copy(dst io.Writer, encoding string, src io.Reader, size int64) error {
-	decoded, err := Decode(encoding, src)
-	if err != nil {
-		return err
-	}
-
-	buf := make([]byte, chunkSize)
-	var done int64
-	for {
-		room := max(size-done, 0)
-		chunk := buf
-		if room < chunkSize {
-			chunk = buf[:room+1]
-		}
-
-		n, rerr := decoded.Read(chunk)
-		if int64(n) > room {
-			return fmt.Errorf("%w: more than %d bytes", ErrSize, size)
-		}
-		wrote, err := dst.Write(chunk[:n])
-		if err == nil && wrote < n {
-			err = io.ErrShortWrite
-		}
-		if err != nil {
-			return fmt.Errorf("writing unfolded bytes: %w", err)
-		}
-		done += int64(n)
-
-		switch {
-		case rerr == io.EOF && done != size:
-			return fmt.Errorf("%w: %d bytes, not %d", ErrSize, done, size)
-		case rerr == io.EOF:
-			return nil
-		case rerr != nil:
-			return rerr
-		}
-	}
-}
-
 // source remembers how its reader failed, since a decoder may hide it: a disk
 // that cannot be read is not a corrupt artifact.
 type source struct {
-	r   io.Reader
-	err error
+	r    io.Reader
+	some bool // at least a byte was read
+	err  error
 }
 
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
+	s.some = s.some || n > 0
 	if err != nil && err != io.EOF {
 		s.err = err
 	}
@@ -140,10 +133,12 @@ func (g *guard) Read(p []byte) (n int, err error) {
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			n, err = 0, fmt.Errorf("%w: the decoder panicked: %v", ErrCorrupt, v)
+			n, err = 0, fmt.Errorf("%w: %w", ErrCorrupt, panicked(v))
 		}
 		// A decoder that failed once is in no state to be asked again.
-		g.err = err
+		if g.err = err; err != nil {
+			g.stop()
+		}
 	}()
 
 	n, err = g.decoder.Read(p)
@@ -152,7 +147,27 @@ func (g *guard) Read(p []byte) (n int, err error) {
 		return n, err
 	case g.src.err != nil:
 		return n, fmt.Errorf("reading the artifact: %w", g.src.err)
+	case overWindow(err):
+		return n, fmt.Errorf("%w: %w", ErrWindow, err)
 	default:
 		return n, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 }
+
+// Close ends what decodes ahead. It returns nil.
+func (g *guard) Close() error {
+	if g.err == nil {
+		g.err = io.ErrClosedPipe
+	}
+	g.stop()
+
+	return nil
+}
+
+func (g *guard) stop() {
+	if s, ok := g.decoder.(interface{ stop() }); ok {
+		s.stop()
+	}
+}
+
+func panicked(v any) error { return fmt.Errorf("the decoder panicked: %v", v) }

@@ -6,6 +6,7 @@ package codec_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	kzstd "github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/codec"
@@ -33,6 +35,33 @@ func pack(t testing.TB, data []byte) []byte {
 
 	return b.Bytes()
 }
+
+func gzipped(t testing.TB, data []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := w.Write(data)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+
+	return b.Bytes()
+}
+
+func zstd(t testing.TB, data []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := kzstd.NewWriter(&b, kzstd.WithWindowSize(codec.MaxWindow), kzstd.WithZeroFrames(true))
+	require.NoError(t, err)
+	_, err = w.Write(data)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+
+	return b.Bytes()
+}
+
+var skippable = []byte("\x5f\x2a\x4d\x18\x03\x00\x00\x00abc")
+
+func cut(b []byte) []byte { return b[:len(b)-1] }
 
 func noise(n int) []byte {
 	data := make([]byte, n)
@@ -82,7 +111,41 @@ func TestCopy(t *testing.T) {
 		{"bytes behind", codec.Bzip2, join(packed, []byte("trailing")), 5, codec.ErrCorrupt, nil},
 		{"half a stream behind", codec.Bzip2, join(packed, packed[:4]), 5, codec.ErrCorrupt, nil},
 
-		{"unknown", "zstd", packed, 5, codec.ErrUnknown, nil},
+		{"zstd", codec.Zstd, zstd(t, hello), 5, nil, hello},
+		{"zstd of nothing", codec.Zstd, zstd(t, nil), 0, nil, nil},
+		{"zstd of more than a window", codec.Zstd, zstd(t, noise(9<<20)), 9 << 20, nil, noise(9 << 20)},
+		{"frames in a row", codec.Zstd, join(zstd(t, hello), zstd(t, hello)), 10, nil, []byte("hellohello")},
+		{"skippable frames", codec.Zstd, join(skippable, zstd(t, hello), skippable), 5, nil, hello},
+		{"gzip", codec.Gzip, gzipped(t, hello), 5, nil, hello},
+		{"gzip of nothing", codec.Gzip, gzipped(t, nil), 0, nil, nil},
+		{"members in a row", codec.Gzip, join(gzipped(t, hello), gzipped(t, hello)), 10, nil, []byte("hellohello")},
+
+		{"zstd longer than size", codec.Zstd, zstd(t, hello), 4, codec.ErrSize, nil},
+		{"zstd shorter than size", codec.Zstd, zstd(t, hello), 6, codec.ErrSize, nil},
+		{"second frame past size", codec.Zstd, join(zstd(t, hello), zstd(t, hello)), 5, codec.ErrSize, nil},
+		{"gzip longer than size", codec.Gzip, gzipped(t, hello), 4, codec.ErrSize, nil},
+		{"gzip shorter than size", codec.Gzip, gzipped(t, hello), 6, codec.ErrSize, nil},
+		{"second member past size", codec.Gzip, join(gzipped(t, hello), gzipped(t, hello)), 5, codec.ErrSize, nil},
+
+		{"no frame", codec.Zstd, nil, 0, codec.ErrCorrupt, nil},
+		{"not zstd", codec.Zstd, hello, 5, codec.ErrCorrupt, nil},
+		{"zstd without its magic", codec.Zstd, zstd(t, hello)[4:], 5, codec.ErrCorrupt, nil},
+		{"zstd cut", codec.Zstd, cut(zstd(t, hello)), 5, codec.ErrCorrupt, nil},
+		{"a byte behind zstd", codec.Zstd, join(zstd(t, hello), []byte{0}), 5, codec.ErrCorrupt, nil},
+		{"bytes behind zstd", codec.Zstd, join(zstd(t, hello), []byte("trailing")), 5, codec.ErrCorrupt, nil},
+		{"half a frame behind", codec.Zstd, join(zstd(t, hello), zstd(t, hello)[:6]), 5, codec.ErrCorrupt, nil},
+		{"a dictionary", codec.Zstd, []byte("\x28\xb5\x2f\xfd\x21\x07\x05\x29\x00\x00hello"), 5, codec.ErrCorrupt, nil},
+		{"a window of 8 MiB", codec.Zstd, []byte("\x28\xb5\x2f\xfd\x00\x68\x29\x00\x00hello"), 5, nil, hello},
+		{"a window of 9 MiB", codec.Zstd, []byte("\x28\xb5\x2f\xfd\x00\x69\x29\x00\x00hello"), 5, codec.ErrWindow, nil},
+		{"a segment of 9 MiB", codec.Zstd, []byte("\x28\xb5\x2f\xfd\xa0\x00\x00\x90\x00\x29\x00\x00hello"), 9 << 20, codec.ErrWindow, nil},
+
+		{"no member", codec.Gzip, nil, 0, codec.ErrCorrupt, nil},
+		{"not gzip", codec.Gzip, hello, 5, codec.ErrCorrupt, nil},
+		{"gzip cut", codec.Gzip, cut(gzipped(t, hello)), 5, codec.ErrCorrupt, nil},
+		{"a byte behind gzip", codec.Gzip, join(gzipped(t, hello), []byte{0}), 5, codec.ErrCorrupt, nil},
+		{"bytes behind gzip", codec.Gzip, join(gzipped(t, hello), []byte("trailing")), 5, codec.ErrCorrupt, nil},
+
+		{"unknown", "xz", packed, 5, codec.ErrUnknown, nil},
 		{"of another case", "BZIP2", packed, 5, codec.ErrUnknown, nil},
 		{"unnamed", "", packed, 5, codec.ErrUnknown, nil},
 	} {
@@ -147,13 +210,19 @@ type writeFunc func([]byte) (int, error)
 
 func (f writeFunc) Write(p []byte) (int, error) { return f(p) }
 
+var encodings = []string{codec.Bzip2, codec.Zstd, codec.Gzip, codec.None}
+
 func TestWhoseErrorItIs(t *testing.T) {
 	broken := errors.New("input/output error")
 	packed := pack(t, noise(100_000))
 
 	t.Run("source", func(t *testing.T) {
-		for _, encoding := range []string{codec.Bzip2, codec.None} {
-			src := io.MultiReader(bytes.NewReader(packed[:1000]), iotest.ErrReader(broken))
+		for _, encoding := range encodings {
+			begun := map[string][]byte{codec.Zstd: zstd(t, noise(100_000)), codec.Gzip: gzipped(t, noise(100_000))}[encoding]
+			if begun == nil {
+				begun = packed
+			}
+			src := io.MultiReader(bytes.NewReader(begun[:1000]), iotest.ErrReader(broken))
 			err := codec.Copy(io.Discard, encoding, src, 100_000)
 			require.ErrorIs(t, err, broken)
 			require.NotErrorIs(t, err, codec.ErrCorrupt)
@@ -180,7 +249,7 @@ type panics struct{}
 func (panics) Read([]byte) (int, error) { panic("index out of range") }
 
 func TestPanicIsAnError(t *testing.T) {
-	for _, encoding := range []string{codec.Bzip2, codec.None} {
+	for _, encoding := range encodings {
 		r, err := codec.Decode(encoding, panics{})
 		require.NoError(t, err)
 		for range 2 {
