@@ -41,7 +41,7 @@ in .bz2, .zst or .gz. It is unpacked and compared before it is published.
 
 With --patches or --patch-from, patches from published versions are made too,
 which are a small part of the binary when little of the program has changed. A
-patch that saves less than 30 % is not published. Making one takes about 15
+patch that saves less than 30 % is not published. Making one takes about 9
 bytes of memory for each byte of the binary; as many as there are cores are made
 at a time.
 
