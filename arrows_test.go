@@ -60,6 +60,7 @@ var arrows = map[string]arrow{
 
 	"signing":            {own: []string{"trust"}, other: []string{"github.com/sigstore/sigstore/pkg/signature"}},
 	"internal/codec/bz2": {other: []string{"github.com/dsnet/compress"}},
+	"internal/codec/zst": {other: []string{"github.com/klauspost/compress/zstd"}},
 	"keys": {
 		own: []string{"trust"},
 		other: []string{
@@ -68,7 +69,7 @@ var arrows = map[string]arrow{
 		},
 	},
 	"repository": {
-		own: []string{"signing", "trust", "internal/attrs", "internal/codec", "internal/codec/bz2", "internal/fetch", "internal/lock"},
+		own: []string{"signing", "trust", "internal/attrs", "internal/codec", "internal/codec/bsdiff", "internal/codec/bsdiff/diff", "internal/codec/bz2", "internal/codec/zst", "internal/fetch", "internal/lock"},
 		other: []string{
 			"github.com/sigstore/sigstore/pkg/signature", "golang.org/x/mod/semver", "golang.org/x/sys",
 		},

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/choria-io/go-updater/internal/codec"
 	"github.com/choria-io/go-updater/signing"
 	"github.com/choria-io/go-updater/trust"
 )
@@ -22,6 +21,8 @@ import (
 // addition is one release on its way into the repository.
 type addition struct {
 	*packed
+	bases    []*base
+	warnings []string
 	t        *transaction
 	n        int
 	at       Location
@@ -59,6 +60,10 @@ func (a *addition) describe(ctx context.Context, req *AddRequest, key *trust.Key
 	}
 
 	a.out = publishedOf(release, a.at, key)
+	a.out.Warnings = a.warnings
+	if !readByOldClients(a.artifacts[0].Encoding) {
+		a.out.Warnings = append(a.out.Warnings, "clients of version 0.1.0 cannot install this release: they read bzip2, and what is not packed")
+	}
 	a.out.Replaced = a.old.document != nil || a.old.unreadable
 	for name := range a.old.artifacts {
 		if !slices.ContainsFunc(a.artifacts, func(x trust.Artifact) bool { return strings.EqualFold(x.Path, name) }) {
@@ -75,12 +80,8 @@ func (a *addition) describe(ctx context.Context, req *AddRequest, key *trust.Key
 // reading it, or come for it until the document is replaced.
 func (a *addition) name(product string, i int) error {
 	artifact := &a.artifacts[i]
-	extension := ""
-	if artifact.Encoding == codec.Bzip2 {
-		extension = ".bz2"
-	}
 	for _, mark := range []string{"", artifact.Hash[:12]} {
-		name := artifactName(product, a.at, mark, extension)
+		name := artifactName(product, a.at, mark, a.suffixes[i])
 		free, there, err := a.free(name, artifact.Hash)
 		if err != nil {
 			return err
@@ -98,13 +99,16 @@ func (a *addition) name(product string, i int) error {
 	return fmt.Errorf("all names for the artifact of %s are taken by files of the published release", a.at)
 }
 
-func artifactName(product string, at Location, mark, extension string) string {
+// markOfAny is as long as the beginning of a hash in a name.
+const markOfAny = "000000000000"
+
+func artifactName(product string, at Location, mark, suffix string) string {
 	name := product + "-" + at.OS + "-" + at.Arch + "-" + at.Version
 	if mark != "" {
 		name += "-" + mark
 	}
 
-	return name + extension
+	return name + suffix
 }
 
 // free tells whether an artifact may be put there, and whether it is there.

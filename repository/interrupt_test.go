@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/choria-io/go-updater/internal/codec"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -39,7 +40,20 @@ func changes() map[string]change {
 	}
 	first := func(t *testing.T, r *Repository) { require.NoError(t, add(1, false, false)(t.Context(), t, r)) }
 
+	before := func(t *testing.T, r *Repository) {
+		_, err := r.Add(t.Context(), similar(t, "1.2.2"))
+		require.NoError(t, err)
+	}
+	patched := func(ctx context.Context, t *testing.T, r *Repository) error {
+		req := similar(t, "1.2.3")
+		req.Encodings, req.PatchFrom, req.Force = []string{codec.Bzip2, codec.Gzip}, []string{"1.2.2"}, true
+		req.Artifacts = []File{{"linux", "amd64", readyMadeOf(t, req.Files[0].Path, codec.Gzip)}}
+		_, err := r.Add(ctx, req)
+		return err
+	}
+
 	return map[string]change{
+		"publish with patches": {before, patched},
 		"publish":              {func(*testing.T, *Repository) {}, add(1, false, true)},
 		"replace":              {first, add(10, true, false)},
 		"replace and add to":   {first, add(10, true, true)},

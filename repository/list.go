@@ -25,16 +25,17 @@ import (
 // what Verify is for.
 type Entry struct {
 	Location
-	Document   string     `json:"document"`
-	Name       string     `json:"name,omitempty"`
-	Binary     string     `json:"binary,omitempty"`
-	Hash       string     `json:"hash,omitempty"`
-	Size       int64      `json:"size,omitempty"`
-	Released   *time.Time `json:"released,omitempty"`
-	Expires    *time.Time `json:"expires,omitempty"`
-	Signatures int        `json:"signatures"`
-	Legacy     bool       `json:"legacy,omitempty"`
-	Problem    string     `json:"problem,omitempty"` // why the document cannot be read
+	Document   string           `json:"document"`
+	Name       string           `json:"name,omitempty"`
+	Binary     string           `json:"binary,omitempty"`
+	Hash       string           `json:"hash,omitempty"`
+	Size       int64            `json:"size,omitempty"`
+	Released   *time.Time       `json:"released,omitempty"`
+	Expires    *time.Time       `json:"expires,omitempty"`
+	Artifacts  []trust.Artifact `json:"artifacts,omitempty"`
+	Signatures int              `json:"signatures"`
+	Legacy     bool             `json:"legacy,omitempty"`
+	Problem    string           `json:"problem,omitempty"` // why the document cannot be read
 }
 
 // List returns the releases that the filter selects, versions in their order.
@@ -75,6 +76,7 @@ func (r *Repository) entry(ctx context.Context, l Location) Entry {
 		return e
 	}
 	e.Name, e.Binary, e.Hash, e.Size, e.Legacy = d.Name, d.Binary, d.Hash, d.Size, d.Format == 0
+	e.Artifacts = d.Artifacts
 	if !d.Released.IsZero() {
 		e.Released = &d.Released
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/sigstore/sigstore/pkg/signature"
 	"github.com/stretchr/testify/require"
 
+	"github.com/choria-io/go-updater/internal/codec"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -76,6 +77,7 @@ func request(t testing.TB, seed int64) AddRequest {
 	return AddRequest{
 		Files: []File{{"linux", "amd64", program(t, seed)}, {"windows", "arm64", program(t, seed+1)}},
 		Name:  "choria", Version: "1.2.3", Now: now, Expires: now.AddDate(1, 0, 0), Signer: signer,
+		Encodings: []string{codec.Bzip2}, // which is fast with little
 	}
 }
 
@@ -138,7 +140,7 @@ func TestAdd(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "repo")
 	r := create(t, dir)
 	req := request(t, 1)
-	req.Uncompressed = true
+	req.Encodings, req.Uncompressed = nil, true
 	var last, total int64
 	backwards := false
 	req.Progress = func(done, of int64) {
@@ -154,9 +156,11 @@ func TestAdd(t *testing.T) {
 	require.ElementsMatch(t, []string{
 		"1.2.3/linux/amd64/release.json",
 		"1.2.3/linux/amd64/choria-linux-amd64-1.2.3.bz2",
+		"1.2.3/linux/amd64/choria-linux-amd64-1.2.3.zst",
 		"1.2.3/linux/amd64/choria-linux-amd64-1.2.3",
 		"1.2.3/windows/arm64/release.json",
 		"1.2.3/windows/arm64/choria-windows-arm64-1.2.3.bz2",
+		"1.2.3/windows/arm64/choria-windows-arm64-1.2.3.zst",
 		"1.2.3/windows/arm64/choria-windows-arm64-1.2.3",
 	}, names(tree(t, dir)))
 

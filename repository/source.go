@@ -5,6 +5,7 @@
 package repository
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,17 @@ type source interface {
 
 	// artifact returns a file that is read twice: a decoder must not see it
 	// before its hash was compared. A size below zero is not known.
-	artifact(ctx context.Context, l Location, name string, size int64) (io.ReadSeekCloser, error)
+	artifact(ctx context.Context, l Location, name string, size int64) (artifactFile, error)
+
+	// older returns the binary that a patch applies to, or nil when it is not
+	// there or cannot be looked for.
+	older(ctx context.Context, l Location, hash string) ([]byte, error)
+}
+
+// artifactFile is a file that is read more than once.
+type artifactFile interface {
+	io.ReadSeekCloser
+	io.ReaderAt
 }
 
 // local is a repository on this machine.
@@ -36,7 +47,7 @@ func (s local) document(ctx context.Context, l Location) ([]byte, error) {
 	return s.readDocument(ctx, l)
 }
 
-func (s local) artifact(_ context.Context, l Location, name string, _ int64) (io.ReadSeekCloser, error) {
+func (s local) artifact(_ context.Context, l Location, name string, _ int64) (artifactFile, error) {
 	return s.openRegular(path.Join(l.dir(), name))
 }
 
@@ -71,7 +82,7 @@ func (s remote) document(ctx context.Context, l Location) ([]byte, error) {
 	return raw, err
 }
 
-func (s remote) artifact(ctx context.Context, l Location, name string, size int64) (_ io.ReadSeekCloser, err error) {
+func (s remote) artifact(ctx context.Context, l Location, name string, size int64) (_ artifactFile, err error) {
 	f, err := os.CreateTemp("", "update-repo-*")
 	if err != nil {
 		return nil, err
@@ -118,26 +129,50 @@ func checkArtifacts(ctx context.Context, src source, l Location, v *trust.Verifi
 		return nil, errs
 	}
 	for _, a := range v.Release.Artifacts {
-		err := checkArtifact(ctx, src, l, a, &v.Release)
-		switch {
-		case err != nil:
+		warning, err := checkArtifact(ctx, src, l, a, &v.Release)
+		if err != nil {
 			errs = append(errs, fmt.Errorf("artifact %s: %w", a.Path, err))
-		case !codec.Known(a.Encoding):
-			warnings = append(warnings, fmt.Sprintf("artifact %s was not decoded: this program does not know its encoding %q", a.Path, a.Encoding))
-		case a.From != "":
-			warnings = append(warnings, fmt.Sprintf("artifact %s was not decoded: it applies to another binary", a.Path))
+		} else if warning != "" {
+			warnings = append(warnings, fmt.Sprintf("artifact %s was not %s", a.Path, warning))
 		}
 	}
 
 	return warnings, errs
 }
 
-func checkArtifact(ctx context.Context, src source, l Location, a trust.Artifact, r *trust.Release) error {
+// full tells whether an artifact is a whole binary, in an encoding we know.
+func full(a trust.Artifact) bool { return a.From == "" && codec.Known(a.Encoding) }
+
+// checkArtifact returns, as a warning, what could not be checked.
+func checkArtifact(ctx context.Context, src source, l Location, a trust.Artifact, r *trust.Release) (warning string, err error) {
 	f, err := src.artifact(ctx, l, a.Path, a.Size)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer f.Close()
+	if err := intact(ctx, f, a); err != nil {
+		return "", err
+	}
+	switch {
+	case full(a):
+		return "", decodes(ctx, f, a.Encoding, r.Size, r.Hash, nil)
+	case a.From == "" || a.Encoding != patchEncoding:
+		return fmt.Sprintf("decoded: this program does not know its encoding %q", a.Encoding), nil
+	}
+	old, err := src.older(ctx, l, a.From)
+	if err != nil {
+		return "", err
+	}
+	if old == nil {
+		return "applied: the release that it starts from was not found", nil
+	}
+
+	return "", applies(ctx, bytes.NewReader(old), int64(len(old)), f, a.Size, r.Size, r.Hash, nil)
+}
+
+// intact compares length and hash of an artifact with what its document says,
+// before any decoder sees it.
+func intact(ctx context.Context, f io.Reader, a trust.Artifact) error {
 	got := newMeasure()
 	if _, err := io.Copy(got, io.LimitReader(cancellable{ctx, f}, a.Size+1)); err != nil {
 		return err
@@ -151,11 +186,8 @@ func checkArtifact(ctx context.Context, src source, l Location, a trust.Artifact
 	if got.sum() != a.Hash {
 		return fmt.Errorf("%w: its hash is %s instead of %s", ErrHash, got.sum(), a.Hash)
 	}
-	if !codec.Known(a.Encoding) || a.From != "" {
-		return nil
-	}
 
-	return decodes(ctx, f, a.Encoding, r.Size, r.Hash, nil)
+	return nil
 }
 
 // measureLegacy checks the one artifact of a document of v0.1.0 and returns

@@ -160,16 +160,16 @@ func TestVerifyWarns(t *testing.T) {
 	resign(t, dir, func(r *trust.Release) {
 		r.Expires = now.AddDate(0, 0, 29)
 		later := r.Artifacts[0]
-		later.Path, later.Encoding = "choria.zst", "zstd"
+		later.Path, later.Encoding = "choria.xz", "xz"
 		r.Artifacts = append(r.Artifacts, later)
 	})
-	rewriteAs(t, filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2"), filepath.Join(dir, linuxDir, "choria.zst"))
+	rewriteAs(t, filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2"), filepath.Join(dir, linuxDir, "choria.xz"))
 	report := verifyAll(t, r)
 	require.True(t, report.OK(), "%+v", report)
 	require.Len(t, report.Warnings, 3, "%q", report.Warnings)
 	require.Len(t, report.Releases[0].Warnings, 2, "%q", report.Releases[0].Warnings)
 	require.Contains(t, report.Releases[0].Warnings[0], "expires in 29 days")
-	require.Contains(t, report.Releases[0].Warnings[1], "zstd")
+	require.Contains(t, report.Releases[0].Warnings[1], "\"xz\"")
 	require.Empty(t, report.Releases[1].Warnings)
 }
 

@@ -10,28 +10,42 @@ import (
 	"sync"
 )
 
-// Progress is told how many bytes of the files are worked through. Calls do not
-// overlap.
+// Progress is told how far the work on the files is, in bytes of them: packing
+// and patching, and reading all of it back. Calls do not overlap.
 type Progress func(done, total int64)
 
-// meter counts for a Progress, over several files at a time.
+// meter counts for a Progress, over everything that is done at the same time.
 type meter struct {
 	mu    sync.Mutex
 	tell  Progress
-	done  int64 // each byte comes by twice, when it is packed and when it is read back
-	total int64
+	total int64 // of the files
+	told  int64 // of total
+	work  int64 // how often each byte comes by, times the bytes
+	done  int64 // of work
 }
 
 func (m *meter) Write(p []byte) (int, error) {
-	if m == nil || m.tell == nil || len(p) == 0 {
-		return len(p), nil
+	m.add(int64(len(p)))
+
+	return len(p), nil
+}
+
+func (m *meter) add(n int64) {
+	if m == nil || m.tell == nil || n <= 0 {
+		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.done += int64(len(p))
-	m.tell(m.done/2, m.total)
-
-	return len(p), nil
+	m.done += n
+	// In floating point, because the product may not fit.
+	is := m.total
+	if m.done < m.work {
+		is = int64(float64(m.done) / float64(m.work) * float64(m.total))
+	}
+	if is > m.told {
+		m.told = is
+		m.tell(is, m.total)
+	}
 }
 
 // forEach calls f for 0…n-1, as many at a time as there are workers, and

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,7 +53,7 @@ func TestSignals(t *testing.T) {
 				after := b.state(t)
 				if tc.signal == syscall.SIGINT && after == before {
 					require.Empty(t, b.leftovers(t), "an interrupt cleans up")
-					require.Equal(t, 6, b.count(t), "an interrupt cleans up")
+					require.Equal(t, 18, b.count(t), "an interrupt cleans up")
 				}
 			}
 			require.Positive(t, stopped)
@@ -84,16 +85,22 @@ func newBench(t *testing.T) *bench {
 	b.policy, err = trust.NewPolicy(1, k.Public())
 	require.NoError(t, err)
 
+	// What the patches start from.
+	out, err := b.line(t, t.Context(), "1.2.2", -1).CombinedOutput()
+	require.NoError(t, err, string(out))
+
 	return b
 }
 
 // line makes two programs of the seed and the command that publishes them.
-func (b *bench) line(t *testing.T, ctx context.Context, seed int) *exec.Cmd {
+func (b *bench) line(t *testing.T, ctx context.Context, version string, seed int) *exec.Cmd {
 	t.Helper()
-	args := []string{"add", "--version", "1.2.3", "--name", "choria", "--repo", b.repo, "--key", filepath.Join(b.dir, "release.key"), "--force", "--uncompressed"}
+	args := []string{"add", "--version", version, "--name", "choria", "--repo", b.repo, "--key", filepath.Join(b.dir, "release.key"), "--force", "--encodings", "bzip2,zstd,none", "--patches", "1"}
+	body := make([]byte, 100_000)
+	_, _ = mathrand.New(mathrand.NewSource(1)).Read(body)
 	for i, platform := range []string{"linux/amd64", "linux/arm64"} {
 		program := filepath.Join(b.dir, fmt.Sprint(i))
-		require.NoError(t, os.WriteFile(program, bytes.Repeat(fmt.Appendf(nil, "program %d of %d\n", i, seed), 10_000), 0o755))
+		require.NoError(t, os.WriteFile(program, append(slices.Clone(body), fmt.Sprintf("program %d of %d\n", i, seed)...), 0o755))
 		args = append(args, platform+"="+program)
 	}
 
@@ -102,13 +109,13 @@ func (b *bench) line(t *testing.T, ctx context.Context, seed int) *exec.Cmd {
 
 func (b *bench) publish(t *testing.T, ctx context.Context, seed int) {
 	t.Helper()
-	out, err := b.line(t, ctx, seed).CombinedOutput()
+	out, err := b.line(t, ctx, "1.2.3", seed).CombinedOutput()
 	require.NoError(t, err, string(out))
 }
 
 func (b *bench) publishAndStop(t *testing.T, seed int, signal syscall.Signal, after time.Duration) (stopped bool) {
 	t.Helper()
-	cmd := b.line(t, t.Context(), seed)
+	cmd := b.line(t, t.Context(), "1.2.3", seed)
 	var out bytes.Buffer
 	cmd.Stderr = &out
 	require.NoError(t, cmd.Start())
@@ -131,7 +138,7 @@ func (b *bench) requireWhole(t *testing.T) {
 	report, err := r.Verify(t.Context(), repository.VerifyRequest{Policy: b.policy, Now: time.Now()})
 	require.NoError(t, err)
 	require.True(t, report.OK(), "%+v", report)
-	require.Len(t, report.Releases, 2)
+	require.Len(t, report.Releases, 4)
 }
 
 // state is what clients see.

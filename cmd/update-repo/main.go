@@ -85,7 +85,7 @@ func explain(err error) error {
 		return nil
 	case errors.Is(err, repository.ErrExists):
 		return term.WithHint(err, "published releases do not change: choose another version, or say --force")
-	case errors.Is(err, repository.ErrPlatform):
+	case errors.Is(err, repository.ErrRequest), errors.Is(err, repository.ErrPlatform):
 		return term.Usage(err)
 	case errors.Is(err, repository.ErrOtherKey):
 		return term.WithHint(err, "add a signature with update-repo cosign, or replace the one there with --force")

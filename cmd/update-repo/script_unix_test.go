@@ -56,7 +56,7 @@ func TestScript(t *testing.T) {
 		Condition: condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "newkey": newKey, "only": only, "secretfree": secretFree,
-			"serve": serve, "tmpfs": tmpfs, "flip": flip,
+			"serve": serve, "tmpfs": tmpfs, "flip": flip, "append": appendTo,
 		},
 	})
 }
@@ -237,4 +237,12 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	raw[len(raw)/2] ^= 1
 	ts.Check(os.WriteFile(name, raw, 0o644))
+}
+
+// append FILE: make it another file that differs little.
+func appendTo(ts *testscript.TestScript, _ bool, args []string) {
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_APPEND|os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = f.WriteString("more")
+	ts.Check(errors.Join(err, f.Close()))
 }

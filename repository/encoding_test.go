@@ -1,0 +1,197 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package repository
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/codec"
+	"github.com/choria-io/go-updater/trust"
+)
+
+// readyMadeOf packs a file as another program would have.
+func readyMadeOf(t testing.TB, file, name string) string {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	i := slices.IndexFunc(encodings, func(e encoding) bool { return e.name == name })
+	var b bytes.Buffer
+	w, err := encodings[i].pack(&b, 1)
+	require.NoError(t, err)
+	_, err = w.Write(raw)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	made := filepath.Join(t.TempDir(), "ready"+encodings[i].suffix)
+	require.NoError(t, os.WriteFile(made, b.Bytes(), 0o644))
+
+	return made
+}
+
+func TestEncodings(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		names []string
+		plain bool
+		want  []string // of the first release
+	}{
+		{"default", nil, false, []string{"bzip2", "zstd"}},
+		{"all, in any order", []string{"none", "gzip", "zstd", "bzip2"}, false, []string{"bzip2", "none", "zstd", "gzip"}},
+		{"uncompressed means none", []string{"bzip2"}, true, []string{"bzip2", "none"}},
+		{"uncompressed and none", []string{"none"}, true, []string{"none"}},
+		{"without bzip2", []string{"zstd"}, false, []string{"zstd"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := create(t, t.TempDir())
+			req := request(t, 1)
+			req.Files, req.Encodings, req.Uncompressed = req.Files[:1], tc.names, tc.plain
+			out, err := r.Add(t.Context(), req)
+			require.NoError(t, err)
+			var got []string
+			for _, a := range out[0].Artifacts {
+				got = append(got, a.Encoding)
+			}
+			require.Equal(t, tc.want, got)
+			report := verifyAll(t, r)
+			require.True(t, report.OK(), "%+v", report)
+			require.Empty(t, report.Releases[0].Warnings)
+			require.Empty(t, report.Warnings)
+			entries, err := r.List(t.Context(), Filter{})
+			require.NoError(t, err)
+			require.Equal(t, out[0].Artifacts[0].Path, entries[0].Binary)
+			require.Equal(t, out[0].Artifacts, entries[0].Artifacts)
+			if slices.Contains(tc.want, "bzip2") || slices.Contains(tc.want, "none") {
+				require.Empty(t, out[0].Warnings)
+			} else {
+				require.Len(t, out[0].Warnings, 1)
+				require.Contains(t, out[0].Warnings[0], "clients of version 0.1.0 cannot install")
+			}
+		})
+	}
+}
+
+// What is published must not depend on the machine that packed it.
+func TestSameFilesOnAnyNumberOfCores(t *testing.T) {
+	req := similar(t, "1.2.3")
+	req.Encodings, req.PatchFrom = KnownEncodings(), []string{"1.2.2"}
+	old := similar(t, "1.2.2")
+	made := func(cores int) map[string]string {
+		was := runtime.GOMAXPROCS(cores)
+		defer runtime.GOMAXPROCS(was)
+		dir := t.TempDir()
+		r := create(t, dir)
+		_, err := r.Add(t.Context(), old)
+		require.NoError(t, err)
+		_, err = r.Add(t.Context(), req)
+		require.NoError(t, err)
+		return tree(t, dir)
+	}
+	require.Equal(t, made(1), made(2))
+}
+
+func TestReadyMade(t *testing.T) {
+	for _, name := range []string{codec.Bzip2, codec.Zstd, codec.Gzip} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			r := create(t, dir)
+			req := request(t, 1)
+			ready := readyMadeOf(t, req.Files[0].Path, name)
+			// Not what we would have made, so that one tells which was taken.
+			raw, err := os.ReadFile(ready)
+			require.NoError(t, err)
+			again := append(raw, readyTail(t, name)...)
+			require.NoError(t, os.WriteFile(ready, again, 0o644))
+			req.Artifacts = []File{{"linux", "amd64", ready}}
+			var last, total int64
+			req.Progress = func(done, of int64) { last, total = done, of }
+			out, err := r.Add(t.Context(), req)
+			require.NoError(t, err)
+			require.Equal(t, total, last)
+			i := slices.IndexFunc(out[0].Artifacts, func(a trust.Artifact) bool { return a.Encoding == name })
+			got, err := os.ReadFile(filepath.Join(dir, linuxDir, out[0].Artifacts[i].Path))
+			require.NoError(t, err)
+			require.Equal(t, again, got)
+			require.Len(t, out[1].Artifacts, 1, "the other platform has none")
+			require.True(t, verifyAll(t, r).OK())
+		})
+	}
+}
+
+// readyTail is a stream of nothing, which may follow any other.
+func readyTail(t *testing.T, name string) []byte {
+	empty := filepath.Join(t.TempDir(), "empty")
+	require.NoError(t, os.WriteFile(empty, nil, 0o644))
+	raw, err := os.ReadFile(readyMadeOf(t, empty, name))
+	require.NoError(t, err)
+
+	return raw
+}
+
+func TestReadyMadeRefused(t *testing.T) {
+	req := request(t, 1)
+	good := readyMadeOf(t, req.Files[0].Path, codec.Zstd)
+	raw, err := os.ReadFile(good)
+	require.NoError(t, err)
+	place := func(name string, content []byte) string {
+		file := filepath.Join(t.TempDir(), name)
+		require.NoError(t, os.WriteFile(file, content, 0o644))
+		return file
+	}
+	for name, tc := range map[string]struct {
+		artifacts []File
+		want      []error
+	}{
+		"of another binary":  {[]File{{"linux", "amd64", readyMadeOf(t, req.Files[1].Path, codec.Zstd)}}, []error{ErrInput, ErrHash}},
+		"truncated":          {[]File{{"linux", "amd64", place("cut.zst", raw[:len(raw)-3])}}, []error{ErrInput, codec.ErrCorrupt}},
+		"trailing bytes":     {[]File{{"linux", "amd64", place("long.zst", append(slices.Clone(raw), "more"...))}}, []error{ErrInput, codec.ErrCorrupt}},
+		"the binary twice":   {[]File{{"linux", "amd64", place("twice.zst", append(slices.Clone(raw), raw...))}}, []error{ErrInput, codec.ErrSize}},
+		"not its suffix":     {[]File{{"linux", "amd64", place("zstd.gz", raw)}}, []error{ErrInput, codec.ErrCorrupt}},
+		"empty":              {[]File{{"linux", "amd64", place("empty.zst", nil)}}, []error{ErrInput}},
+		"missing":            {[]File{{"linux", "amd64", good + "missing.zst"}}, []error{os.ErrNotExist}},
+		"unknown suffix":     {[]File{{"linux", "amd64", place("x.xz", raw)}}, []error{ErrRequest}},
+		"no suffix":          {[]File{{"linux", "amd64", place("x", raw)}}, []error{ErrRequest}},
+		"no such platform":   {[]File{{"plan9", "arm", good}}, []error{ErrRequest}},
+		"one encoding twice": {[]File{{"linux", "amd64", good}, {"linux", "amd64", readyMadeOf(t, req.Files[0].Path, codec.Zstd)}}, []error{ErrRequest}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			req := req
+			req.Artifacts = tc.artifacts
+			_, err := create(t, dir).Add(t.Context(), req)
+			for _, want := range tc.want {
+				require.ErrorIs(t, err, want)
+			}
+			require.Empty(t, tree(t, dir))
+		})
+	}
+
+	t.Run("a window that no client grants", func(t *testing.T) {
+		zstd, err := exec.LookPath("zstd")
+		if err != nil {
+			t.Skip("SKIPPED: no zstd program here, which makes such a window")
+		}
+		data := make([]byte, 20<<20)
+		binary := place("choria", data)
+		// From a pipe: of a file it knows the size, and takes a smaller window.
+		cmd := exec.CommandContext(t.Context(), zstd, "--ultra", "-22", "--long=27", "-qc")
+		cmd.Stdin = bytes.NewReader(data)
+		out, err := cmd.Output()
+		require.NoError(t, err)
+		dir := t.TempDir()
+		req := req
+		req.Files, req.Artifacts = []File{{"linux", "amd64", binary}}, []File{{"linux", "amd64", place("choria.zst", out)}}
+		_, err = create(t, dir).Add(t.Context(), req)
+		require.ErrorIs(t, err, ErrInput)
+		require.ErrorIs(t, err, codec.ErrWindow)
+		require.Empty(t, tree(t, dir))
+	})
+}
