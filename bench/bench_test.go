@@ -42,7 +42,7 @@ func made() *report {
 		}
 		r.Races = append(r.Races, race)
 	}
-	r.Check = &checkCost{Later: traffic{Down: 140, Up: 200, Requests: 1}}
+	r.Check = &checkCost{Again: traffic{Down: 140, Up: 200, Requests: 1}}
 	r.Starts = []startCost{{Over: "nethttp", Wall: spread{0.002, 0.001, 0.003}, Peak: spread{mebibyte / 2, 0, 0}}}
 	r.Links = []linkSize{{Platform: "linux/amd64", Size: map[string]int64{"nethttp": 5_000_000, "updater": 5_600_000}}}
 	r.Bounds = r.judge()
@@ -63,8 +63,8 @@ func TestBounds(t *testing.T) {
 		"ok             bytes of a patch against the best full download, nats-server: 5.0% (at most 6.0%)",
 		"ok             speed of zstd against v0.1.0's way, 100mbit, nats-server: 9.60x (at least 2.00x)",
 		"ok             speed of patch against v0.1.0's way, 100mbit, nats-server: 24.00x (at least 10.00x)",
-		"ok             requests of a Check that finds nothing new: 1 (at most 1)",
-		"ok             bytes down of a Check that finds nothing new: 140 (at most 150)",
+		"ok             requests of another Check, nothing being new: 1 (at most 1)",
+		"ok             bytes down of another Check, nothing being new: 140 (at most 150)",
 		"MISSED by 100% updater at the start of a program: 2.00 ms (at most 1.00 ms)",
 		"ok             updater in the memory of a program: 0.50 MiB (at most 1.00 MiB)",
 		"ok             updater in a stripped program, linux/amd64: 600 KB (at most 600 KB)",
@@ -108,7 +108,7 @@ func TestTable(t *testing.T) {
 	for _, want := range []string{
 		"v0.1.0's way      18.00 s     1.00x [1.00, 1.00]  12.00 s     20.0 MiB   600 B  300 B         2\n",
 		"go-updater zstd    1.88 s     9.60x [9.60, 9.60]   1.25 s     20.0 MiB   500 B  300 B         2\n",
-		"a later process          1  140 B  200 B\n",
+		"same process             1  140 B  200 B\n",
 		"linux/amd64     5000 KB    +600 KB",
 	} {
 		require.Contains(t, out.String(), want)
@@ -186,6 +186,7 @@ func TestServerCounts(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		require.Len(t, body, 100_000)
+		require.NotEmpty(t, resp.Header.Get("ETag"))
 
 		got, err := s.take()
 		require.NoError(t, err)

@@ -29,8 +29,8 @@ var parts = []struct {
 	do   func(*bench, context.Context) error
 }{
 	{partLoopback, (*bench).loopback},
-	{partFast, func(b *bench, ctx context.Context) error { return b.link(ctx, partFast, 100_000_000) }},
-	{partSlow, func(b *bench, ctx context.Context) error { return b.link(ctx, partSlow, 20_000_000) }},
+	{partFast, func(b *bench, ctx context.Context) error { return b.limited(ctx, partFast, 100_000_000) }},
+	{partSlow, func(b *bench, ctx context.Context) error { return b.limited(ctx, partSlow, 20_000_000) }},
 	{partSizes, (*bench).bySize},
 	{partCheck, (*bench).checks},
 	{partStart, (*bench).starts},
@@ -50,8 +50,8 @@ func (b *bench) loopback(ctx context.Context) error {
 	return b.realPairs(ctx, partLoopback, 0, append(names, ours+patched))
 }
 
-// link is the same through a link that is slower than a disk.
-func (b *bench) link(ctx context.Context, part string, bitsPerSecond int64) error {
+// limited is the same through a link that is slower than a disk.
+func (b *bench) limited(ctx context.Context, part string, bitsPerSecond int64) error {
 	return b.realPairs(ctx, part, bitsPerSecond, []string{wayOfV010, selfupdate, ours + "bzip2", ours + "zstd", ours + patched})
 }
 

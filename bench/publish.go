@@ -5,7 +5,6 @@
 package main
 
 import (
-	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -38,12 +37,11 @@ var encodings = []string{"none", "bzip2", "gzip", "zstd"}
 
 // subject is an update that is published in all the ways that are measured.
 type subject struct {
-	name     string
-	old      string // file with the binary to update
-	hash     string // of the new binary
-	size     int64  // of the new binary
-	at       string // directory of the server, as a path of URLs
-	variants []string
+	name string
+	old  string // file with the binary to update
+	hash string // of the new binary
+	size int64  // of the new binary
+	at   string // directory of the server, as a path of URLs
 }
 
 // publish makes a repository of two releases with the commands of go-updater, as
@@ -75,11 +73,6 @@ func (b *bench) publish(ctx context.Context, name, old, new string) (*subject, e
 		b.say("publishing %s", name)
 		if err := b.makeSubject(ctx, key, slug, place, old, new); err != nil {
 			return nil, err
-		}
-	}
-	for _, variant := range append([]string{patched}, encodings...) {
-		if _, err := os.Stat(filepath.Join(place, variant)); err == nil {
-			s.variants = append(s.variants, variant)
 		}
 	}
 	return s, nil
@@ -187,8 +180,10 @@ func variants(ctx context.Context, key, repo, dir string) error {
 	if err != nil {
 		return err
 	}
+	patches := false
 	for _, a := range v.Release.Artifacts {
 		if a.From != "" {
+			patches = true
 			continue
 		}
 		release := v.Release
@@ -197,12 +192,10 @@ func variants(ctx context.Context, key, repo, dir string) error {
 			return err
 		}
 	}
-	for _, a := range v.Release.Artifacts {
-		if a.From != "" {
-			return os.Rename(repo, filepath.Join(dir, patched))
-		}
+	if !patches {
+		return nil
 	}
-	return nil
+	return os.Rename(repo, filepath.Join(dir, patched))
 }
 
 func variant(ctx context.Context, from, to string, release *trust.Release, signer signature.Signer) error {
@@ -242,7 +235,7 @@ func gzipFile(from, to string) error {
 }
 
 // entrants are the ways to do the update of s, in the order in which they run.
-// Those with a variant are ours.
+// Ours from what this update-repo does not publish are left out.
 func (b *bench) entrants(ctx context.Context, s *subject, names ...string) ([]entrant, error) {
 	key, err := b.key(ctx)
 	if err != nil {
@@ -260,7 +253,7 @@ func (b *bench) entrants(ctx context.Context, s *subject, names ...string) ([]en
 			e.pkg, e.path = "cmd/minio", path.Join(s.at, "raw.gz")
 		default:
 			if _, err := os.Stat(filepath.Join(b.site(), filepath.FromSlash(e.path))); err != nil {
-				b.say("%s: not published by this update-repo, left out", cmp.Or(name, s.name))
+				b.say("%s: not published by this update-repo, left out", name)
 				continue
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,6 +77,9 @@ func (l *lane) each(value func(sample) float64) []float64 {
 }
 
 func (l *lane) median(value func(sample) float64) float64 { return median(l.each(value)) }
+
+// peak is the most that any run had.
+func (l *lane) peak() float64 { return slices.Max(l.each(resident)) }
 
 func wall(s sample) float64     { return s.Wall }
 func cpu(s sample) float64      { return s.CPU }

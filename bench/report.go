@@ -88,8 +88,8 @@ func (r *report) judge() []bound {
 	all = append(all, r.sizeBounds()...)
 	if r.Check != nil {
 		all = append(all,
-			bound{What: "requests of a Check that finds nothing new", Got: float64(r.Check.Later.Requests), Limit: 1, Format: "%.0f"},
-			bound{What: "bytes down of a Check that finds nothing new", Got: float64(r.Check.Later.Down), Limit: 150, Format: "%.0f"})
+			bound{What: "requests of another Check, nothing being new", Got: float64(r.Check.Again.Requests), Limit: 1, Format: "%.0f"},
+			bound{What: "bytes down of another Check, nothing being new", Got: float64(r.Check.Again.Down), Limit: 150, Format: "%.0f"})
 	}
 	for _, s := range r.Starts {
 		if s.Over != "nethttp" {
@@ -174,8 +174,8 @@ func (r *report) sizeBounds() (all []bound) {
 			}
 			b := bound{What: fmt.Sprintf("peak memory with %s, %s", variant, race.Subject), Limit: limit, Format: "%.1f MiB"}
 			l := race.lane(ours + variant)
-			if b.Missing = l == nil || l.median(resident) == 0; !b.Missing {
-				b.Got = l.median(resident) / mebibyte
+			if b.Missing = l == nil || l.peak() == 0; !b.Missing {
+				b.Got = l.peak() / mebibyte
 			}
 			all = append(all, b)
 		}

@@ -62,7 +62,7 @@ type plotPage struct {
 func (r *report) plot() ([]byte, error) {
 	page := plotPage{
 		Title: "An update, times as fast as by v0.1.0's way",
-		Note:  fmt.Sprintf("Whole processes, signed and synced where they do that; medians of %d pairs, lines from the least to the most", r.Runs),
+		Note:  fmt.Sprintf("Whole processes, from start to exit. Bars: medians of %d pairs; lines: the least to the most.", r.Runs),
 		Foot:  fmt.Sprintf("%s, %d CPUs, %s, %s, %s", r.Host.Processor, r.Host.CPUs, r.Host.Platform, r.Host.Go, r.Host.FileSystem),
 		Width: plotWidth, Names: plotNames, Bar: barHeight,
 	}

@@ -43,7 +43,7 @@ func (r *report) print(w io.Writer) error {
 	if volatile(r.Host.FileSystem) {
 		p.line("That is no disk: whoever waits for the disk looks better here than he is. See -dir.")
 	}
-	p.line("Medians of %d runs; the factor is the median of the pairs, with the least and the most.", r.Runs)
+	p.line("Medians of %d runs, and the most memory of any; the factor is the median of the pairs, with the least and the most.", r.Runs)
 	for _, race := range r.Races {
 		p.line("\n%s: %s, %s", race.Part, race.Subject, size(race.Size))
 		p.table(race.rows()...)
@@ -70,7 +70,7 @@ func (r *race) rows() []string {
 			factor = fmt.Sprintf("%.2fx [%.2f, %.2f]", f.Median, f.Min, f.Max)
 		}
 		rows = append(rows, fmt.Sprintf("%-*s\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f", width, l.Name,
-			seconds(l.median(wall)), factor, seconds(l.median(cpu)), memory(l.median(resident)),
+			seconds(l.median(wall)), factor, seconds(l.median(cpu)), memory(l.peak()),
 			size(int64(l.median(down))), size(int64(l.median(up))), l.median(requests)))
 	}
 	return rows
