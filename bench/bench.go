@@ -100,12 +100,7 @@ func (b *bench) command(ctx context.Context, dir string, env []string, name stri
 	// When it is interrupted the go command ends what it started, but leaves its
 	// temporary files: so they go where all others do.
 	cmd.Env = append(os.Environ(), append([]string{"GOTMPDIR=" + b.work, "GOWORK=off"}, env...)...)
-	cmd.Cancel = func() error {
-		if cmd.Process.Signal(os.Interrupt) != nil { // Windows
-			return cmd.Process.Kill()
-		}
-		return nil
-	}
+	apart(cmd)
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
