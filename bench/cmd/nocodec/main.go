@@ -1,0 +1,73 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+// Command nocodec is as fast as an update over HTTP can be that keeps the promise
+// of a whole binary after a power cut: it fetches the binary as it is, hashes it
+// while it writes, waits for the disk, and renames. It checks no signature, keeps
+// no backup and unpacks nothing.
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/choria-io/go-updater/bench/internal/contestant"
+)
+
+const chunk = 256 << 10
+
+func main() { contestant.Main(update) }
+
+func update(j contestant.Job) error {
+	body, err := contestant.Get(j.URL)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	fresh := j.Target + ".new"
+	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	err = errors.Join(copyInChunks(io.MultiWriter(sum, f), body), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != j.SHA256 {
+		return fmt.Errorf("hash is %s, not %s", got, j.SHA256)
+	}
+	if err := os.Rename(fresh, j.Target); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(j.Target))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// copyInChunks fills each chunk before it is written, which io.Copy does not.
+func copyInChunks(to io.Writer, from io.Reader) error {
+	buf := make([]byte, chunk)
+	for {
+		n, err := io.ReadFull(from, buf)
+		if n > 0 {
+			if _, err := to.Write(buf[:n]); err != nil {
+				return err
+			}
+		}
+		switch {
+		case err == io.EOF, err == io.ErrUnexpectedEOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}

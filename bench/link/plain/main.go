@@ -1,0 +1,14 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+// Command plain starts and ends.
+package main
+
+import (
+	"fmt"
+
+	"github.com/choria-io/go-updater/bench/internal/peak"
+)
+
+func main() { fmt.Println(peak.Line()) }
