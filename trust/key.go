@@ -84,21 +84,17 @@ func lowOrder(y string) bool {
 // [MaxKeys]. It returns at least one key, or [ErrBadKey]. Its errors never
 // quote the input, which may be a private key given by mistake.
 func ParseKeys(data []byte) ([]Key, error) {
-	if len(data) == ed25519.PublicKeySize {
-		return oneKey(data)
-	}
 	text := bytes.TrimSpace(data)
 	if bytes.HasPrefix(text, []byte("-----BEGIN")) {
 		return parsePEM(text)
 	}
-	raw, err := strictBase64(string(text), ed25519.PublicKeySize)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %d bytes that are neither a raw key, nor base64 of one, nor PEM", ErrBadKey, len(data))
+	raw := data
+	if len(raw) != ed25519.PublicKeySize {
+		var err error
+		if raw, err = strictBase64(string(text), ed25519.PublicKeySize); err != nil {
+			return nil, fmt.Errorf("%w: %d bytes that are neither a raw key, nor base64 of one, nor PEM", ErrBadKey, len(data))
+		}
 	}
-	return oneKey(raw)
-}
-
-func oneKey(raw []byte) ([]Key, error) {
 	k, err := NewKey(raw)
 	if err != nil {
 		return nil, err
@@ -175,15 +171,9 @@ func (k Key) verify(message, signature []byte) bool {
 // respelled would make two documents of one. The length leaves no room for the
 // line breaks that the decoder skips.
 func strictBase64(s string, size int) ([]byte, error) {
-	if len(s) != base64.StdEncoding.EncodedLen(size) {
-		return nil, fmt.Errorf("%d characters, want %d", len(s), base64.StdEncoding.EncodedLen(size))
-	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(s)
-	if err != nil {
-		return nil, fmt.Errorf("not base64: %w", err)
-	}
-	if len(raw) != size {
-		return nil, fmt.Errorf("%d bytes, want %d", len(raw), size)
+	if len(s) != base64.StdEncoding.EncodedLen(size) || err != nil || len(raw) != size {
+		return nil, fmt.Errorf("%d characters that are not base64 of %d bytes", len(s), size)
 	}
 	return raw, nil
 }

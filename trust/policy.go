@@ -61,15 +61,15 @@ func (p *Policy) signers(message []byte, signatures []signature) ([]string, erro
 	if len(signatures) == 0 {
 		return nil, ErrUnsigned
 	}
-	var signed []Key
+	var signed []string
 	for _, s := range signatures {
 		for _, k := range p.keys {
 			if s.keyID != "" && s.keyID != k.ID() {
 				continue
 			}
 			switch valid := k.verify(message, s.raw); {
-			case valid && !slices.Contains(signed, k):
-				signed = append(signed, k)
+			case valid && !slices.Contains(signed, k.ID()):
+				signed = append(signed, k.ID())
 			case !valid && s.keyID != "":
 				return nil, fmt.Errorf("%w: the cosignature of trusted key %s does not verify", ErrSignature, s.keyID)
 			}
@@ -81,9 +81,5 @@ func (p *Policy) signers(message []byte, signatures []signature) ([]string, erro
 	if len(signed) < p.threshold {
 		return nil, fmt.Errorf("%w: %d of the %d needed", ErrThreshold, len(signed), p.threshold)
 	}
-	ids := make([]string, 0, len(signed))
-	for _, k := range signed {
-		ids = append(ids, k.ID())
-	}
-	return ids, nil
+	return signed, nil
 }

@@ -5,6 +5,7 @@
 package trust
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -53,14 +54,12 @@ func (r *Release) Validate() error {
 	if r.Format != ReleaseFormat {
 		return fmt.Errorf("%w: field %q is %d, this version reads %d", ErrMalformed, "format", r.Format, ReleaseFormat)
 	}
-	for _, err := range []error{
+	if err := cmp.Or(
 		CheckName(r.Name), CheckVersion(r.Version), CheckPlatform(r.OS, r.Arch),
 		checkHash("hash", r.Hash), checkSize("size", r.Size),
 		checkTime("released", r.Released), checkTime("expires", r.Expires),
-	} {
-		if err != nil {
-			return err
-		}
+	); err != nil {
+		return err
 	}
 	if !r.Expires.After(r.Released) {
 		return fmt.Errorf("%w: field %q is not after %q", ErrMalformed, "expires", "released")
@@ -75,18 +74,15 @@ func (r *Release) validateArtifacts() error {
 	seen := make(map[string]bool)
 	binary := false // its path is checked as an artifact's
 	for i, a := range r.Artifacts {
-		for _, err := range []error{
+		err := cmp.Or(
 			CheckPath(a.Path), checkGrammar("encoding", a.Encoding, maxPlatform),
 			checkHash("hash", a.Hash), checkSize("size", a.Size),
-		} {
-			if err != nil {
-				return fmt.Errorf("artifact %d: %w", i, err)
-			}
+		)
+		if err == nil && a.From != "" {
+			err = checkHash("from", a.From)
 		}
-		if a.From != "" {
-			if err := checkHash("from", a.From); err != nil {
-				return fmt.Errorf("artifact %d: %w", i, err)
-			}
+		if err != nil {
+			return fmt.Errorf("artifact %d: %w", i, err)
 		}
 		// Names that some file system takes for one another are one name.
 		if seen[fold(a.Path)] {

@@ -64,11 +64,22 @@ func Verify(document []byte, p *Policy, w Want) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
+	return w.facts(doc, body, signers)
+}
+
+// facts are the last steps, with signers or, where that was asked for, without.
+func (w *Want) facts(doc object, body []byte, signers []string) (*Verified, error) {
 	r, err := decodeRelease(doc)
 	if err != nil {
 		return nil, err
 	}
-	if err := w.check(r); err != nil {
+	if err := w.checkMatch(r); err != nil {
+		return nil, err
+	}
+	if err := w.checkTime(r); err != nil {
+		return nil, err
+	}
+	if err := w.checkRollback(r.Released); err != nil {
 		return nil, err
 	}
 	return &Verified{Release: *r, Signers: signers, Digest: sha256.Sum256(body)}, nil
@@ -82,37 +93,18 @@ func InsecureVerifyUnsigned(document []byte, w Want) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Verified{Digest: sha256.Sum256(signedBody(doc))}
-	if _, present := doc["format"]; !present {
-		r, err := decodeLegacy(doc)
-		if err != nil {
-			return nil, err
-		}
-		if err := w.checkRollback(time.Time{}); err != nil {
-			return nil, err
-		}
-		v.Release, v.Legacy = *r, true
-		return v, nil
+	body := signedBody(doc)
+	if _, present := doc["format"]; present {
+		return w.facts(doc, body, nil)
 	}
-	r, err := decodeRelease(doc)
+	r, err := decodeLegacy(doc)
+	if err == nil {
+		err = w.checkRollback(time.Time{})
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := w.check(r); err != nil {
-		return nil, err
-	}
-	v.Release = *r
-	return v, nil
-}
-
-func (w *Want) check(r *Release) error {
-	if err := w.checkMatch(r); err != nil {
-		return err
-	}
-	if err := w.checkTime(r); err != nil {
-		return err
-	}
-	return w.checkRollback(r.Released)
+	return &Verified{Release: *r, Digest: sha256.Sum256(body), Legacy: true}, nil
 }
 
 func (w *Want) checkMatch(r *Release) error {
