@@ -168,13 +168,17 @@ func tamperedBinary(_ context.Context, d *demo) (http.Handler, error) {
 	if err := json.Unmarshal(document, &release); err != nil {
 		return nil, err
 	}
-	at := path.Join(dir, release.Binary)
-	packed, err := os.ReadFile(filepath.Join(d.repo, filepath.FromSlash(at)))
-	if err != nil {
-		return nil, err
+	handler := d.site.honest
+	for _, artifact := range release.Artifacts {
+		at := path.Join(dir, artifact.Path)
+		packed, err := os.ReadFile(filepath.Join(d.repo, filepath.FromSlash(at)))
+		if err != nil {
+			return nil, err
+		}
+		packed[len(packed)/2] ^= 1
+		handler = instead(at, packed, handler)
 	}
-	packed[len(packed)/2] ^= 1
-	return instead(at, packed, d.site.honest), nil
+	return handler, nil
 }
 
 // forged is the attacker's own repository, signed with a key of his.

@@ -114,7 +114,9 @@ func (d *demo) publishVersions(ctx context.Context) error {
 		}
 		for _, p := range published {
 			d.does("%s", p.Document)
-			d.does("%s/%s, %d KB", filepath.ToSlash(filepath.Dir(p.Document)), p.Artifacts[0].Path, (p.Artifacts[0].Size+1023)/1024)
+			for _, a := range p.Artifacts {
+				d.does("%s/%s, %d KB", filepath.ToSlash(filepath.Dir(p.Document)), a.Path, (a.Size+1023)/1024)
+			}
 		}
 	}
 	d.saw("a directory of plain files, now served at %s", d.site.url)
