@@ -12,6 +12,7 @@ require (
 require (
 	aead.dev/minisign v0.3.0 // indirect
 	github.com/google/go-containerregistry v0.21.9 // indirect
+	github.com/klauspost/compress v1.20.4 // indirect
 	github.com/opencontainers/go-digest v1.0.0 // indirect
 	github.com/secure-systems-lab/go-securesystemslib v0.11.1 // indirect
 	github.com/sigstore/protobuf-specs v0.5.2 // indirect
