@@ -128,7 +128,7 @@ func (b *bench) makeSubject(ctx context.Context, key, slug, place, old, new stri
 	if err := copyFile(new, filepath.Join(dir, "raw")); err != nil {
 		return err
 	}
-	if err := gzipFile(new, filepath.Join(dir, "raw.gz")); err != nil {
+	if err := gzipFile(ctx, new, filepath.Join(dir, "raw.gz")); err != nil {
 		return err
 	}
 	return os.Rename(dir, place)
@@ -216,7 +216,7 @@ func variant(ctx context.Context, from, to string, release *trust.Release, signe
 }
 
 // gzipFile packs as gzip -9 does, for those who take gzip from elsewhere.
-func gzipFile(from, to string) error {
+func gzipFile(ctx context.Context, from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
@@ -230,8 +230,21 @@ func gzipFile(from, to string) error {
 	if err != nil {
 		return errors.Join(err, out.Close())
 	}
-	_, err = io.Copy(z, in)
+	_, err = io.Copy(z, cancellable{ctx, in})
 	return errors.Join(err, z.Close(), out.Close())
+}
+
+// cancellable ends a copy that takes long with its context.
+type cancellable struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c cancellable) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
 }
 
 // entrants are the ways to do the update of s, in the order in which they run.

@@ -88,8 +88,8 @@ func (r *report) judge() []bound {
 	all = append(all, r.sizeBounds()...)
 	if r.Check != nil {
 		all = append(all,
-			bound{What: "requests of another Check, nothing being new", Got: float64(r.Check.Again.Requests), Limit: 1, Format: "%.0f"},
-			bound{What: "bytes down of another Check, nothing being new", Got: float64(r.Check.Again.Down), Limit: 150, Format: "%.0f"})
+			bound{What: "requests of another Check, nothing being new", Got: float64(max(r.Check.Again.Requests, r.Check.Later.Requests)), Limit: 1, Format: "%.0f"},
+			bound{What: "bytes down of another Check, nothing being new", Got: float64(max(r.Check.Again.Down, r.Check.Later.Down)), Limit: 150, Format: "%.0f"})
 	}
 	for _, s := range r.Starts {
 		if s.Over != "nethttp" {
