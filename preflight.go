@@ -54,31 +54,53 @@ func (u *Updater) Preflight(ctx context.Context) (*PreflightReport, error) {
 	return report, u.config.judge(report)
 }
 
-// preflight is what Apply does of it.
-func (c *Config) preflight(ctx context.Context, v *trust.Verified) error {
-	report, err := c.look(ctx, v)
-	if err != nil {
-		return err
+// preflight is what Apply does of it. Who owns the target is looked up while the
+// download runs, unless that decides whether there is one; told waits for it.
+func (c *Config) preflight(ctx context.Context, v *trust.Verified) (told func(), err error) {
+	if c.refuseManaged {
+		report, err := c.look(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		return func() {}, c.judge(report)
 	}
-	if err := c.judge(report); err != nil {
-		return err
+	if err := c.judge(preflight.Problems(c.question(v))); err != nil {
+		return nil, err
 	}
-	for _, notice := range report.Notices {
-		c.note(warning, "before the update", "notice", notice)
+	type answer struct {
+		notices []*preflight.Error
+		err     error
 	}
-	return nil
+	found := make(chan answer, 1)
+	go func() {
+		notices, err := preflight.Notices(ctx, c.TargetFile)
+		found <- answer{notices, err}
+	}()
+	return func() {
+		a := <-found
+		for _, notice := range a.notices {
+			c.note(warning, "where the target lies", "notice", notice)
+		}
+		if a.err != nil && ctx.Err() == nil {
+			c.note(warning, "could not look up who owns the target", "error", a.err)
+		}
+	}, nil
 }
 
 func (c *Config) look(ctx context.Context, v *trust.Verified) (*PreflightReport, error) {
-	q := preflight.Question{Target: c.TargetFile, Beside: install.Beside(c.TargetFile), Execute: c.smokeTest != nil}
-	if artifact, err := choose(v); err == nil && v.Release.Size > 0 {
-		q.Room = v.Release.Size + artifact.Size + install.Room(c.TargetFile)
-	}
-	report, err := preflight.Check(ctx, q)
+	report, err := preflight.Check(ctx, c.question(v))
 	if err != nil {
 		return nil, fmt.Errorf("looking at %s before the update: %w", c.TargetFile, err)
 	}
 	return report, nil
+}
+
+func (c *Config) question(v *trust.Verified) preflight.Question {
+	q := preflight.Question{Target: c.TargetFile, Beside: install.Beside(c.TargetFile), Execute: c.smokeTest != nil}
+	if artifact, err := choose(v); err == nil && v.Release.Size > 0 {
+		q.Room = v.Release.Size + artifact.Size + install.Room(c.TargetFile)
+	}
+	return q
 }
 
 // judge makes an error of the problems, and of notices when told to.

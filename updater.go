@@ -103,9 +103,11 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	c.warn()
-	if err := c.preflight(ctx, v); err != nil {
+	told, err := c.preflight(ctx, v)
+	if err != nil {
 		return nil, err
 	}
+	defer told()
 	session, err := c.session(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("preparing update: %w", err)

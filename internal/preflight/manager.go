@@ -90,32 +90,83 @@ func (s system) aliases(names []string) []string {
 
 // search calls see for every wanted line that a file matching pattern holds,
 // until see returns false. The files are thousands and megabytes, so they are
-// not taken apart.
+// neither taken apart nor held in memory.
 func (s system) search(ctx context.Context, pattern string, wanted []string, see func(file, line string) bool) error {
 	files, err := filepath.Glob(filepath.Join(s.root, pattern))
 	if err != nil {
 		return err
 	}
-	var buf bytes.Buffer
+	t := newSieve(wanted)
 	var failed error
 	for _, file := range files {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		buf.Reset()
-		buf.WriteByte('\n')
-		if err := readFile(&buf, file); err != nil {
-			failed = errors.Join(failed, err)
-			continue
-		}
-		buf.WriteByte('\n')
-		for _, line := range wanted {
-			if bytes.Contains(buf.Bytes(), []byte("\n"+line+"\n")) && !see(file, line) {
+		found, err := t.file(file)
+		failed = errors.Join(failed, err)
+		for _, line := range found {
+			if !see(file, line) {
 				return nil
 			}
 		}
 	}
 	return failed
+}
+
+// sieve finds whole lines in files.
+type sieve struct {
+	wanted []string
+	lines  [][]byte // with the line breaks around them
+	buf    []byte
+	keep   int // bytes that may be the beginning of a line, from one piece to the next
+}
+
+func newSieve(wanted []string) *sieve {
+	t := &sieve{wanted: wanted}
+	for _, line := range wanted {
+		t.lines = append(t.lines, []byte("\n"+line+"\n"))
+		t.keep = max(t.keep, len(line)+1)
+	}
+	t.buf = make([]byte, t.keep+sievePiece)
+	return t
+}
+
+const sievePiece = 64 << 10
+
+func (t *sieve) file(path string) (found []string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return t.read(path, io.LimitReader(f, maxDatabase+1))
+}
+
+func (t *sieve) read(path string, r io.Reader) (found []string, err error) {
+	t.buf[0] = '\n' // the first line has one in front of it too
+	have, total := 1, 0
+	for err == nil {
+		var n int
+		n, err = io.ReadFull(r, t.buf[have:])
+		have, total = have+n, total+n
+		if err == io.ErrUnexpectedEOF || err == io.EOF {
+			t.buf[have] = '\n' // the last line may have none behind it; n < len
+			have++
+		}
+		for i, line := range t.lines {
+			if bytes.Contains(t.buf[:have], line) && !slices.Contains(found, t.wanted[i]) {
+				found = append(found, t.wanted[i])
+			}
+		}
+		have = copy(t.buf, t.buf[max(0, have-t.keep):have])
+	}
+	switch {
+	case total > maxDatabase:
+		return nil, fmt.Errorf("reading %q: more than %d bytes", path, maxDatabase)
+	case err == io.EOF || err == io.ErrUnexpectedEOF:
+		return found, nil
+	}
+	return nil, err
 }
 
 func readFile(buf *bytes.Buffer, path string) error {

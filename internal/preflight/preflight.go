@@ -141,8 +141,26 @@ type Report struct {
 
 // Check looks for what would make an update fail, and for what a person should
 // know before it. The error is the context's: everything else is in the report.
-func Check(ctx context.Context, q Question) (*Report, error) {
-	return system{root: string(filepath.Separator), goos: runtime.GOOS}.check(ctx, q)
+func Check(ctx context.Context, q Question) (*Report, error) { return here().check(ctx, q) }
+
+// Problems is the half of Check that looks for what would make an update fail. It
+// is quick.
+func Problems(q Question) *Report {
+	p, problem := find(q.Target)
+	r := &Report{Target: p.target}
+	if problem != nil {
+		r.Problems = append(r.Problems, problem)
+	} else {
+		r.Problems = p.problems(q)
+	}
+	return r
+}
+
+// Notices is the other half. It searches the databases of package managers, which
+// takes some milliseconds where they are large. There are none of a target in
+// which nothing can be installed.
+func Notices(ctx context.Context, target string) ([]*Error, error) {
+	return here().notices(ctx, target)
 }
 
 // system is where the databases of package managers and the marks of containers
@@ -152,16 +170,25 @@ type system struct {
 	goos string
 }
 
+func here() system { return system{root: string(filepath.Separator), goos: runtime.GOOS} }
+
 func (s system) check(ctx context.Context, q Question) (*Report, error) {
-	p, problem := find(q.Target)
-	r := &Report{Target: p.target}
-	if problem != nil {
-		r.Problems = append(r.Problems, problem)
-		return r, nil
+	r := Problems(q)
+	notices, err := s.notices(ctx, q.Target)
+	if err != nil {
+		return nil, err
 	}
-	r.Problems = p.problems(q)
+	r.Notices = notices
+	return r, nil
+}
+
+func (s system) notices(ctx context.Context, target string) (all []*Error, err error) {
+	p, problem := find(target)
+	if problem != nil {
+		return nil, nil
+	}
 	if s.layered(p.dir) {
-		r.Notices = append(r.Notices, &Error{
+		all = append(all, &Error{
 			Reason: ReasonContainerImage, Path: p.target,
 			Detail: "what is written here is gone with the container",
 			Advice: "update the image instead, or keep the program on a volume",
@@ -173,10 +200,10 @@ func (s system) check(ctx context.Context, q Question) (*Report, error) {
 	}
 	for _, notice := range []*Error{s.bundle(p.target), owner} {
 		if notice != nil {
-			r.Notices = append(r.Notices, notice)
+			all = append(all, notice)
 		}
 	}
-	return r, nil
+	return all, nil
 }
 
 // containerMarks are what docker, podman, cri-o and kubelet put into containers.
