@@ -283,3 +283,25 @@ func TestEscapesInTheRepositoryURLAreKept(t *testing.T) {
 		require.Equal(t, []string{want}, asked)
 	}
 }
+
+// A program that was damaged in place is repaired, although nothing tells so but
+// its bytes.
+func TestDamagedTargetIsReplaced(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	require.NoError(t, updater.Apply(w.options()...))
+	info, err := os.Stat(w.target)
+	require.NoError(t, err)
+	damaged := []byte(newContent)
+	damaged[len(damaged)/2] ^= 1
+	require.NoError(t, os.WriteFile(w.target, damaged, 0o600))
+	require.NoError(t, os.Chtimes(w.target, info.ModTime(), info.ModTime()))
+	u, err := updater.New(w.options()...)
+	require.NoError(t, err)
+	result, err := u.Apply(t.Context())
+	require.NoError(t, err)
+	require.True(t, result.Updated)
+	w.holds(newContent)
+	require.NoError(t, u.Rollback(t.Context()))
+	w.holds(string(damaged)) // which is what was there, and no more than that
+}

@@ -175,7 +175,7 @@ func (c *Config) install(session *install.Session, spec *Spec, v *trust.Verified
 		return "", fmt.Errorf("replacing %s: %w", session.Target(), err)
 	}
 	if lost := session.Lost(); len(lost) > 0 {
-		c.note(warning, "the new file does not have these extended attributes of the old", "attributes", lost)
+		c.note(warning, "the new file does not have these attributes, flags or streams of the old", "attributes", lost)
 	}
 	return backup, nil
 }

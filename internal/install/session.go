@@ -341,7 +341,8 @@ func (s *Session) backup() string { return s.base + ".backup" }
 // Recovered is what Begin found to be interrupted, and ended.
 func (s *Session) Recovered() Recovery { return s.recovered }
 
-// Lost are the extended attributes that the new file could not have.
+// Lost are the attributes, flags and streams of the old file that the new one could
+// not have.
 func (s *Session) Lost() []string { return s.lost }
 
 // Target is the path of the file that is replaced, without symlinks.
@@ -362,7 +363,8 @@ func (s *Session) Holds(sha256hex string, size int64) bool {
 	if size != AnySize && size != info.Size() {
 		return false // without reading it
 	}
-	c, err := s.contentOf(f, info)
+	// Read, and not looked up: a file that was damaged in place is replaced.
+	c, err := s.measure(f, info)
 	return err == nil && c.Hash == sha256hex
 }
 
