@@ -71,6 +71,7 @@ func alike(text string) string {
 		{`127\.0\.0\.1:[0-9]+`, "<address>"},
 		{`"[^"]*quickstart-[0-9]+`, `"<dir>`},
 		{`[0-9]+ KB`, "<size>"},
+		{`[0-9.]+ MB, [0-9.]+ MB/s`, "<rate>"},
 		{`bytes="[0-9]+"`, `bytes="<size>"`},
 		{`in [0-9ms]+\.`, "in <time>."},
 		{`\b(` + runtime.GOOS + `|linux)\b`, "<os>"},

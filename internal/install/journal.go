@@ -244,6 +244,7 @@ type measured struct {
 // known is what is in the target if that need not be read any more: the journal
 // says what is installed, or this session has read it.
 func (s *Session) known(info fs.FileInfo) *content {
+	s.endMeasuring()
 	if s.measured != nil && same(info, s.measured.info) {
 		return &s.measured.content
 	}

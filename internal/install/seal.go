@@ -100,10 +100,8 @@ func (s *Session) seal(st *Staged, sha256hex string, size int64) (err error) {
 	// Hashing waits for nothing, forcing out for the disk: both at once. What is
 	// read here is what is being forced out, nobody writes to it any more.
 	read := hashing(st.file)
-	remember := s.measureOld()
 	err = s.fsys.Sync(st.file)
 	got := <-read
-	remember()
 	if err != nil {
 		return fmt.Errorf("forcing out: %w", err)
 	}
@@ -119,24 +117,45 @@ func (s *Session) seal(st *Staged, sha256hex string, size int64) (err error) {
 	return nil
 }
 
-// measureOld reads the target meanwhile, unless the journal knows what is in it:
-// Commit writes that down. The function that it returns waits for the end. What
-// fails here is tried again, and reported, by who needs to know.
-func (s *Session) measureOld() (remember func()) {
+// measureOld begins to read the target, unless what is in it is known: Commit
+// writes that down. What fails here is tried again, and reported, by who needs to
+// know.
+func (s *Session) measureOld() {
 	f, info, err := openRegular(s.fsys, s.base, os.O_RDONLY)
 	if err != nil {
-		return func() {}
+		return
 	}
 	if s.known(info) != nil {
 		_ = f.Close()
-		return func() {}
+		return
 	}
-	read := hashing(f)
-	return func() {
-		if got := <-read; got.err == nil {
-			s.measured = &measured{info, content{Hash: got.hash, Size: info.Size(), ModTime: info.ModTime()}}
+	s.measuring = &measuring{f, info, hashing(f)}
+}
+
+// measuring is a file while it is read.
+type measuring struct {
+	file *os.File
+	info fs.FileInfo
+	read <-chan hashed
+}
+
+// endMeasuring waits for what measureOld began.
+func (s *Session) endMeasuring() {
+	if m := s.measuring; m != nil {
+		if got := <-m.read; got.err == nil {
+			s.measured = &measured{m.info, content{Hash: got.hash, Size: m.info.Size(), ModTime: m.info.ModTime()}}
 		}
-		_ = f.Close()
+		_ = m.file.Close()
+		s.measuring = nil
+	}
+}
+
+// abandonMeasuring does not wait for the end: the next read finds the file closed.
+func (s *Session) abandonMeasuring() {
+	if m := s.measuring; m != nil {
+		_ = m.file.Close()
+		<-m.read
+		s.measuring = nil
 	}
 }
 

@@ -103,6 +103,7 @@ type Session struct {
 	lost      []string
 	moved     []string // aside
 	measured  *measured
+	measuring *measuring
 	unwanted  []string // downloads that could not be removed
 }
 
@@ -369,11 +370,12 @@ func (s *Session) Holds(sha256hex string, size int64) bool {
 }
 
 // StagePath returns a new name in the work directory, at which the caller makes
-// a file for Seal.
+// a file for Seal. Meanwhile the target is read, which Commit needs.
 func (s *Session) StagePath() (string, error) {
 	if s.closed {
 		return "", errClosed
 	}
+	s.measureOld()
 	return filepath.Join(s.WorkDir(), random("stage")), nil
 }
 
@@ -386,6 +388,7 @@ func (s *Session) Close() error {
 		return nil
 	}
 	s.closed = true
+	s.abandonMeasuring()
 	var failed error
 	for _, st := range s.staged {
 		st.close()
