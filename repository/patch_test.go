@@ -224,6 +224,24 @@ func TestLastPatchesPassOverOthers(t *testing.T) {
 	require.Len(t, out[0].Warnings, 2)
 }
 
+// A patch is made from a second reading, which must be of the same bytes.
+func TestInputThatChangesBeforeItIsPatched(t *testing.T) {
+	dir, _ := withVersions(t, "1.2.2")
+	before := tree(t, dir)
+	r := stepwise(t, dir)
+	req := similar(t, "1.2.3")
+	req.PatchFrom = []string{"1.2.2"}
+	r.step = func(op, name string) error {
+		if op == "read" && name == "0.bz2" {
+			return os.WriteFile(req.Files[0].Path, []byte("another program"), 0o755)
+		}
+		return nil
+	}
+	_, err := r.Add(t.Context(), req)
+	require.ErrorIs(t, err, ErrInput)
+	require.Equal(t, before, tree(t, dir))
+}
+
 // Those who run a release that has expired need the new one most.
 func TestPatchFromExpired(t *testing.T) {
 	_, r := withVersions(t, "1.2.2")
