@@ -131,6 +131,41 @@ func TestDownloaderSeesWholeConfigurationWhateverTheOrder(t *testing.T) {
 	require.NotNil(t, d.config.Context())
 }
 
+// A downloader that changes the Spec it returned, just while that is verified,
+// is not told apart from one that returned it so: what was verified is what is
+// gone by (T13).
+func TestSpecIsNotChangedWhileItIsVerified(t *testing.T) {
+	w := newWorld(t)
+	honest := newRelease(t, "1.2.3", []byte(newContent))
+	forged := newRelease(t, "1.2.3", []byte("another program"))
+	forged.signers = nil
+	w.publish("1.2.3", honest)
+	returned, err := updater.ParseSpec(forged.bytes(t))
+	require.NoError(t, err)
+	d := &directory{fetchSpec: func() (*updater.Spec, error) { return returned, nil }}
+	change := updater.Clock(func() time.Time {
+		require.NoError(t, json.Unmarshal(honest.bytes(t), returned))
+		return now
+	})
+	_, err = updater.FetchSpec(w.options(updater.DownloadMethod(d), change)...)
+	require.ErrorIs(t, err, trust.ErrUnsigned)
+}
+
+// Whoever looks at a Spec before it is verified gets no address to go astray by.
+func TestUnverifiedPathGetsNoAddress(t *testing.T) {
+	w := newWorld(t)
+	r := newRelease(t, "1.2.3", []byte(newContent))
+	r.doc.Binary = "../../../elsewhere"
+	r.artifact = nil
+	w.publish("1.2.3", r)
+	d := &updater.HTTPDownloader{}
+	_, err := updater.New(w.options(updater.DownloadMethod(d))...)
+	require.NoError(t, err)
+	spec, err := d.FetchSpec()
+	require.NoError(t, err)
+	require.Nil(t, spec.BinaryURI)
+}
+
 // A Spec cannot claim to be verified: who calls the downloader directly gets
 // the same checks.
 func TestHTTPDownloaderVerifiesOnItsOwn(t *testing.T) {

@@ -393,3 +393,15 @@ func TestUnsignedBombStopsAtMaxSize(t *testing.T) {
 	require.LessOrEqual(t, most, int64(1<<20+1))
 	require.NoError(t, updater.Apply(w.options(append(unsigned, updater.MaxSize(4<<20))...)...))
 }
+
+// Nor is the length of its artifact known: a body that goes on ends there too.
+func TestUnsignedArtifactStopsAtMaxSize(t *testing.T) {
+	w := newWorld(t)
+	r := newRelease(t, "1.2.3", []byte(newContent))
+	r.artifact = append(r.artifact, make([]byte, 1<<20)...)
+	r.document = func(*testing.T, []byte) []byte {
+		return fmt.Appendf(nil, `{"binary":%q,"hash":%q}`, r.doc.Binary, r.doc.Hash)
+	}
+	w.publish("1.2.3", r)
+	w.refuses(updater.ErrTooLarge, updater.PublicKey(nil), updater.InsecureAllowUnsigned(), updater.MaxSize(1<<16))
+}

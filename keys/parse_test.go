@@ -314,6 +314,7 @@ func TestRefusesUnsound(t *testing.T) {
 		"blank":                   {" \n", ErrMalformed},
 		"too large":               {good + strings.Repeat("\n", MaxFile), ErrMalformed},
 		"two keys":                {good + good, ErrMalformed},
+		"a damaged key before":    {strings.Replace(good, "\nM", "\n!", 1) + good, ErrMalformed},
 		"text after":              {good + "x", ErrMalformed},
 		"text before":             {"x\n" + good, ErrMalformed},
 		"not PEM":                 {"hunter2hunter2", ErrMalformed},
