@@ -109,7 +109,7 @@ func (s agentSigner) SignMessage(message io.Reader, opts ...signature.SignOption
 		}
 		// The agent is another program: what it gave is checked before it is
 		// published.
-		if sig.Format != ssh.KeyAlgoED25519 || !ed25519.Verify(s.key.Bytes(), data, sig.Blob) {
+		if !ed25519.Verify(s.key.Bytes(), data, sig.Blob) {
 			return errors.New("it gave a signature that is not the key's")
 		}
 		blob = bytes.Clone(sig.Blob)

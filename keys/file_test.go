@@ -81,3 +81,21 @@ func TestReadFile(t *testing.T) {
 	_, err = ReadFile(path)
 	require.ErrorIs(t, err, ErrMalformed)
 }
+
+// What took the name of our file meanwhile is somebody else's.
+func TestRemovesOnlyItsOwn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	f, err := own(os.Create(path))
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	require.NoError(t, os.Rename(path, path+".away"))
+	require.NoError(t, os.WriteFile(path, []byte("another"), 0o600))
+	require.NoError(t, f.remove())
+	require.FileExists(t, path)
+
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, f.remove(), "gone already")
+	require.NoError(t, os.Rename(path+".away", path))
+	require.NoError(t, f.remove())
+	require.NoFileExists(t, path)
+}

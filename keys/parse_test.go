@@ -6,6 +6,7 @@ package keys
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/base64"
@@ -336,11 +337,52 @@ func TestRefusesUnsound(t *testing.T) {
 		"public raw":              {string(testdata(t, "rfc8032-raw.golden")), ErrNotPrivate},
 		"minisign without a line": {minisignComment, ErrMalformed},
 		"minisign, loose bits":    {strings.Replace(string(testdata(t, "minisign.key")), "AAA=", "AAB=", 1), ErrMalformed},
+		"minisign, another sum":   {minisignWith(t, 4, "B3"), ErrUnsupported},
+		"minisign, another kind":  {minisignWith(t, 0, "ED"), ErrUnsupported},
 		"minisign cut":            {string(testdata(t, "minisign.key")[:200]), ErrMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParsePrivate([]byte(tc.data), []byte(testPassphrase))
 			require.ErrorIs(t, err, tc.err)
+		})
+	}
+}
+
+// minisignWith is a secret key that names another algorithm at an offset.
+func minisignWith(t *testing.T, at int, algorithm string) string {
+	raw, err := minisignLine(testdata(t, "minisign.key"))
+	require.NoError(t, err)
+	copy(raw[at:], algorithm)
+	return minisignComment + "\n" + base64.StdEncoding.EncodeToString(raw) + "\n"
+}
+
+// The clear part of an OpenSSH key is judged before a passphrase is asked for.
+func TestRefusesOpenSSHBeforeThePassphrase(t *testing.T) {
+	block, _ := pem.Decode(testdata(t, "openssh-encrypted"))
+	type clear struct {
+		Cipher, KDF, Options string
+		Keys                 uint32
+		Public, Private      []byte
+	}
+	for name, tc := range map[string]struct {
+		change func(*clear)
+		err    error
+	}{
+		"as it is":       {func(*clear) {}, nil},
+		"two keys":       {func(c *clear) { c.Keys = 2 }, ErrMalformed},
+		"another cipher": {func(c *clear) { c.Cipher = "aes128-gcm@openssh.com" }, ErrUnsupported},
+		"another KDF":    {func(c *clear) { c.KDF = "argon2" }, ErrUnsupported},
+		"half encrypted": {func(c *clear) { c.Cipher = "none" }, ErrUnsupported},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var c clear
+			require.NoError(t, ssh.Unmarshal(block.Bytes[len(openSSHMagic):], &c))
+			tc.change(&c)
+			data := pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: append([]byte(openSSHMagic), ssh.Marshal(c)...)})
+			_, err := Inspect(data)
+			require.ErrorIs(t, err, tc.err)
+			_, err = ParsePrivate(data, nil)
+			require.ErrorIs(t, err, cmp.Or(tc.err, ErrPassphraseNeeded))
 		})
 	}
 }
