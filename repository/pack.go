@@ -6,7 +6,6 @@ package repository
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -222,7 +221,8 @@ func (p *parcel) write(ctx context.Context, lane <-chan []byte, workers int, m *
 			break
 		}
 		if _, err := z.Write(piece); err != nil {
-			return errors.Join(err, z.Close())
+			_ = z.Close() // which says the same, and leaves no goroutine
+			return err
 		}
 		_, _ = m.Write(piece) // never fails
 	}

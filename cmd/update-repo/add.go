@@ -255,11 +255,15 @@ func platform(c *term.Console, f *repository.File) error {
 		return term.WithHint(term.Usagef("what %q runs on is not known", f.Path), "say --os and --arch, or os/arch=FILE")
 	case f.OS == "":
 		f.OS, f.Arch = goos, goarch
-	case goos != "" && (goos != f.OS || goarch != f.Arch):
+	}
+	if err := repository.CheckPlatform(f.OS, f.Arch); err != nil {
+		return err
+	}
+	if goos != "" && (goos != f.OS || goarch != f.Arch) {
 		c.Warning(fmt.Sprintf("%q was built for %s/%s and is published for %s/%s", f.Path, goos, goarch, f.OS, f.Arch))
 	}
 
-	return repository.CheckPlatform(f.OS, f.Arch)
+	return nil
 }
 
 // built tells what a binary was built for, when the Go toolchain built it.

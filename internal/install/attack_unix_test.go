@@ -286,3 +286,24 @@ func TestNameTooLong(t *testing.T) {
 	require.ErrorIs(t, err, syscall.ENAMETOOLONG)
 	require.Len(t, names(t, filepath.Dir(target)), 1)
 }
+
+// Whoever can exchange a directory above that of the target leads those astray
+// who go by its path.
+func TestUnsafeAncestor(t *testing.T) {
+	for mode, want := range map[os.FileMode]error{0o777: ErrUnsafeDirectory, 0o777 | os.ModeSticky: nil} {
+		t.Run(mode.String(), func(t *testing.T) {
+			open := filepath.Join(t.TempDir(), "open")
+			dir := filepath.Join(open, "dir")
+			require.NoError(t, os.MkdirAll(dir, 0o755))
+			target := filepath.Join(dir, "tool")
+			require.NoError(t, os.WriteFile(target, oldBytes, 0o755))
+			require.NoError(t, os.Chmod(open, mode))
+			s, err := Begin(context.Background(), target)
+			require.ErrorIs(t, err, want)
+			if want == nil {
+				require.NoError(t, s.Close())
+			}
+			require.Equal(t, []string{"tool"}, names(t, dir))
+		})
+	}
+}
