@@ -44,13 +44,17 @@ func TestKillUpdate(t *testing.T) {
 			require.Equal(t, "2.0.0", now, what)
 		}
 		w.recovers(t, target, now, what)
-		if n%8 == 0 {
-			start(t, target, "update", "2.0.0")
-			require.Equal(t, "2.0.0", w.requireWhole(t, target, what), what)
-			w.requireNothing(t, target, what)
-		}
+		w.updates(t, target, what)
 		return len(res.Calls)
 	})
+}
+
+// updates is the update after one that did not get through.
+func (w *world) updates(t *testing.T, target, what string) {
+	t.Helper()
+	start(t, target, "update", "2.0.0")
+	require.Equal(t, "2.0.0", w.requireWhole(t, target, what), what)
+	w.requireNothing(t, target, what)
 }
 
 // recovers starts what is there, as the machine would: whatever it was, it stays.
@@ -77,6 +81,7 @@ func TestKillRollback(t *testing.T) {
 			require.Equal(t, "1.0.0", now, what)
 		}
 		w.recovers(t, target, now, what)
+		w.updates(t, target, what)
 		return len(res.Calls)
 	})
 }
@@ -88,24 +93,31 @@ func TestKillRecover(t *testing.T) {
 	for name, before := range map[string]string{"to be undone": "1.0.0", "to be finished": "2.0.0"} {
 		t.Run(name, func(t *testing.T) {
 			stopped := w.install(t, t.TempDir())
-			w.trace(t, func(c faults.Call) faults.Action {
-				swap := strings.HasPrefix(c.Name, "rename") && c.To == stopped
-				if swap && before == "1.0.0" || !swap && w.swapped(c, stopped) {
-					return faults.Kill
-				}
-				return faults.Pass
-			}, stopped, "update", "2.0.0")
-			require.Equal(t, before, w.requireWhole(t, stopped, name))
+			w.stop(t, stopped, before)
 			sweep(t, 5, func(t *testing.T, n int) int {
 				target := copyOf(t, stopped)
 				res := w.trace(t, faults.At(n, faults.Kill), target)
 				what := fmt.Sprint("recovery killed before ", last(res))
 				w.recovers(t, target, w.requireWhole(t, target, what), what)
 				require.Equal(t, before, w.requireWhole(t, target, what), what)
+				w.updates(t, target, what)
 				return len(res.Calls)
 			})
 		})
 	}
+}
+
+// stop kills an update just before the swap, or just after it.
+func (w *world) stop(t *testing.T, target, leaving string) {
+	t.Helper()
+	w.trace(t, func(c faults.Call) faults.Action {
+		swap := strings.HasPrefix(c.Name, "rename") && c.To == target
+		if swap && leaving == "1.0.0" || !swap && leaving == "2.0.0" && w.swapped(c, target) {
+			return faults.Kill
+		}
+		return faults.Pass
+	}, target, "update", "2.0.0")
+	require.Equal(t, leaving, w.requireWhole(t, target, "the update was stopped"))
 }
 
 // swapped says that c is the first call after the swap: the directory is forced
@@ -147,12 +159,7 @@ func TestFailRecover(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	stopped := w.install(t, t.TempDir())
-	w.trace(t, func(c faults.Call) faults.Action {
-		if strings.HasPrefix(c.Name, "rename") && c.To == stopped {
-			return faults.Kill
-		}
-		return faults.Pass
-	}, stopped, "update", "2.0.0")
+	w.stop(t, stopped, "1.0.0")
 	sweep(t, 5, func(t *testing.T, n int) int {
 		target := copyOf(t, stopped)
 		res := w.trace(t, faults.At(n, faults.Fail(errnos[n%len(errnos)])), target)
@@ -185,21 +192,39 @@ func TestFailUpdate(t *testing.T) {
 	})
 }
 
-// The power is cut before every call. What was reported as done is done, and the
-// target is whole, as is its backup.
+// The power is cut before every call of an update, of the way back, and of the
+// recovery from an update that was killed. What was reported as done is done, and
+// the target is whole, as is its backup.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	update, rollback := []string{"update", "2.0.0"}, []string{"rollback"}
 	for name, tc := range map[string]struct {
 		fs      faults.FileSystem
 		flushed bool
-	}{"ext4": {faults.Ext4, false}, "xfs": {faults.XFS, false}, "ext4, log flushed": {faults.Ext4, true}, "xfs, log flushed": {faults.XFS, true}} {
+		least   int
+		before  func(target string)
+		args    []string
+		done    string // version after it was reported as done
+	}{
+		"update on ext4":              {faults.Ext4, false, 40, nil, update, "2.0.0"},
+		"update on xfs":               {faults.XFS, false, 40, nil, update, "2.0.0"},
+		"update on ext4, log flushed": {faults.Ext4, true, 40, nil, update, "2.0.0"},
+		"update on xfs, log flushed":  {faults.XFS, true, 40, nil, update, "2.0.0"},
+		"rollback on ext4":            {faults.Ext4, false, 15, func(target string) { start(t, target, update...) }, rollback, "1.0.0"},
+		"rollback on xfs":             {faults.XFS, false, 15, func(target string) { start(t, target, update...) }, rollback, "1.0.0"},
+		"recovery on ext4":            {faults.Ext4, false, 5, func(target string) { w.stop(t, target, "1.0.0") }, nil, "1.0.0"},
+		"recovery on xfs":             {faults.XFS, false, 5, func(target string) { w.stop(t, target, "2.0.0") }, nil, "2.0.0"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := faults.NewDisk(t, tc.fs)
 			target := w.install(t, d.Dir)
+			if tc.before != nil {
+				tc.before(target)
+			}
 			d.Save()
-			sweep(t, 40, func(t *testing.T, n int) int {
+			sweep(t, tc.least, func(t *testing.T, n int) int {
 				d.Restore()
 				cut := false
 				res := w.trace(t, func(c faults.Call) faults.Action {
@@ -209,15 +234,15 @@ func TestPowerCut(t *testing.T) {
 					cut = true
 					d.Cut(tc.flushed)
 					return faults.Kill
-				}, target, "update", "2.0.0")
+				}, target, tc.args...)
 				if !cut {
 					d.Cut(tc.flushed)
 				}
 				d.Remount()
 				what := fmt.Sprint("cut before ", last(res))
 				now := w.requireWhole(t, target, what)
-				if strings.Contains(string(res.Output), "updater: updated") {
-					require.Equal(t, "2.0.0", now, "%s: success was reported", what)
+				if !cut && res.Exit == 0 || strings.Contains(string(res.Output), "updater: updated") {
+					require.Equal(t, tc.done, now, "%s: success was reported", what)
 				}
 				w.recovers(t, target, now, what)
 				return len(res.Calls)
