@@ -32,7 +32,7 @@ func Copy(dst io.Writer, encoding string, src io.Reader, size int64) error {
 	if err != nil {
 		return err
 	}
-	defer decoded.Close()
+	defer func() { _ = decoded.Close() }() // only read
 
 	from := &exact{r: decoded, size: size}
 	if _, decodes := decoded.decoder.(*opener); decodes && runtime.GOMAXPROCS(0) > 1 {

@@ -95,7 +95,7 @@ func Parse(raw []byte) (Reader, error) {
 	doc, err := trust.ParseJSON(raw)
 	if err != nil {
 		// A memo is no release document, so it is no malformed one either.
-		return Reader{}, fmt.Errorf("%w: %v", ErrDamaged, err)
+		return Reader{}, fmt.Errorf("%w: %s", ErrDamaged, err.Error())
 	}
 	stated := doc[sumName]
 	delete(doc, sumName)
