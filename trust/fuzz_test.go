@@ -112,6 +112,7 @@ func hasTwins(document []byte) bool {
 	var open []*[]string // the names so far of each open object, nil for an array
 	name := false        // whether the next text is a name
 	dec := json.NewDecoder(bytes.NewReader(document))
+	dec.UseNumber() // a number that no float64 holds ends the reading otherwise, before the twin
 	for {
 		token, err := dec.Token()
 		if err != nil {
