@@ -66,7 +66,7 @@ func (c *Client) Load(ctx context.Context) (*View, error) { return c.view(ctx, n
 
 func (c *Client) view(ctx context.Context, f Fetcher) (*View, error) {
 	r := &run{Client: c, fetcher: f, delegated: map[string]*delegated{}}
-	for _, step := range []func(context.Context) error{r.begin, r.updateRoot, r.updateTimestamp, r.updateSnapshot, r.updateTargets} {
+	for _, step := range []func(context.Context) error{r.begin, r.updateRoot, r.checkLost, r.updateTimestamp, r.updateSnapshot, r.updateTargets} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -175,7 +175,7 @@ func (r *run) trust(root *metadata.Metadata[metadata.RootType]) {
 // saveFloors is called before what they speak of is stored.
 func (r *run) saveFloors() error {
 	raw := r.floors.format()
-	if r.fetcher == nil || string(raw) == r.stored {
+	if r.fetcher == nil || r.lost || string(raw) == r.stored {
 		return nil
 	}
 	if err := r.write(floorsFile, raw); err != nil {
@@ -300,6 +300,27 @@ func errUnstored(role string, state soundness) error {
 	return fmt.Errorf("%s, as it is stored: %w", roleFile(role), trust.ErrSignature)
 }
 
-func (r *run) errLost(role string) error {
-	return fmt.Errorf("%w: %s and %s are both gone or damaged: %w", ErrState, floorsFile, roleFile(role), memo.ErrDamaged)
+// checkLost tells whether the metadata makes up for floors that are gone. Until it
+// does, none are written: what is lost must not look sound the next time.
+func (r *run) checkLost(context.Context) error {
+	if !r.lost {
+		return nil
+	}
+	_, _, _, stamp, err := stored[metadata.TimestampType](r, metadata.TIMESTAMP, MaxTimestamp)
+	if err != nil {
+		return err
+	}
+	_, _, _, snapshot, err := stored[metadata.SnapshotType](r, metadata.SNAPSHOT, MaxSnapshot)
+	if err != nil {
+		return err
+	}
+	bad := metadata.TIMESTAMP
+	if stamp == sound || stamp == superseded {
+		bad = metadata.SNAPSHOT
+		if snapshot != damaged {
+			r.lost = false
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: %s and %s are both gone or damaged: %w", ErrState, floorsFile, roleFile(bad), memo.ErrDamaged)
 }

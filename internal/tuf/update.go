@@ -21,9 +21,6 @@ func (r *run) updateTimestamp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.lost && (state == absent || state == damaged) {
-		return r.errLost(metadata.TIMESTAMP)
-	}
 	voucher := rootVoucher(r.root, metadata.TIMESTAMP)
 	if old != nil {
 		r.floors.raiseStamp(voucher, &old.Signed, oldBy)
@@ -95,9 +92,6 @@ func (r *run) updateSnapshot(ctx context.Context) error {
 	data, old, by, state, err := stored[metadata.SnapshotType](r, metadata.SNAPSHOT, MaxSnapshot)
 	if err != nil {
 		return err
-	}
-	if r.lost && state == damaged {
-		return r.errLost(metadata.SNAPSHOT)
 	}
 	want, voucher := snapshotOf(r.stamp), rootVoucher(r.root, metadata.SNAPSHOT)
 	if old != nil && old.Signed.Version == want.Version && matches(want, data) == nil {
