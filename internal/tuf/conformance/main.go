@@ -117,13 +117,13 @@ func (o options) Write(name string, data []byte) error {
 	if !o.private(name) {
 		return install.WriteFile(filepath.Join(o.metadataDir, name), data)
 	}
-	if err := install.WriteFile(filepath.Join(o.own(), name), data); err != nil {
-		return err
-	}
+	// What is shown comes first: the next refresh then writes both, or neither.
 	if strings.HasSuffix(name, ".root.json") {
-		return install.WriteFile(filepath.Join(o.metadataDir, "root.json"), data)
+		if err := install.WriteFile(filepath.Join(o.metadataDir, "root.json"), data); err != nil {
+			return err
+		}
 	}
-	return nil
+	return install.WriteFile(filepath.Join(o.own(), name), data)
 }
 
 func (options) private(name string) bool {
