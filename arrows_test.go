@@ -59,7 +59,7 @@ var arrows = map[string]arrow{
 	"trust/tuf": {own: []string{"", "trust", "internal/install", "internal/lock", "internal/tuf"}},
 	"internal/tuf": {
 		own:   []string{"trust", "internal/fetch", "internal/memo"},
-		other: []string{"github.com/theupdateframework/go-tuf/v2/metadata"},
+		other: []string{"github.com/secure-systems-lab/go-securesystemslib/cjson", "github.com/theupdateframework/go-tuf/v2/metadata"},
 	},
 	"internal/tuf/simulator": { // of tests only
 		own: []string{"internal/fetch"},

@@ -5,11 +5,14 @@
 package tuf
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/secure-systems-lab/go-securesystemslib/cjson"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"github.com/choria-io/go-updater/trust"
@@ -27,12 +30,33 @@ func parse[T metadata.Roles](data []byte) (md *metadata.Metadata[T], err error) 
 		return err
 	})
 	if err == nil {
-		err = check(any(&md.Signed))
+		err = errors.Join(check(any(&md.Signed)), checkCovered(data, md.Signed))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", trust.ErrMalformed, err)
 	}
 	return md, nil
+}
+
+// checkCovered refuses what the library reads and leaves out of the bytes that a
+// signature is compared with, as it does with succinct_roles beside roles: anybody
+// could add such a thing to signed metadata.
+func checkCovered(data []byte, signed any) error {
+	var received struct {
+		Signed json.RawMessage `json:"signed"`
+	}
+	if err := json.Unmarshal(data, &received); err != nil {
+		return err
+	}
+	all, err := cjson.EncodeCanonical(received.Signed)
+	if err != nil {
+		return err
+	}
+	covered, err := cjson.EncodeCanonical(signed)
+	if err == nil && !bytes.Equal(all, covered) {
+		err = errors.New("not all of it is covered by a signature")
+	}
+	return err
 }
 
 func check(signed any) error {
@@ -123,9 +147,6 @@ func checkTargets(t *metadata.TargetsType) error {
 		return err
 	}
 	if d.SuccinctRoles != nil {
-		if d.Roles != nil {
-			return errors.New("delegations both by name and succinct")
-		}
 		return checkRole(d.SuccinctRoles.NamePrefix, d.SuccinctRoles.KeyIDs, d.SuccinctRoles.Threshold)
 	}
 	seen := map[string]bool{}
@@ -135,8 +156,6 @@ func checkTargets(t *metadata.TargetsType) error {
 			return fmt.Errorf("a delegated role is called %q", role.Name)
 		case seen[role.Name]:
 			return fmt.Errorf("role %q is delegated to twice", role.Name)
-		case len(role.Paths) > 0 && len(role.PathHashPrefixes) > 0:
-			return fmt.Errorf("role %q has both paths and path_hash_prefixes", role.Name)
 		}
 		seen[role.Name] = true
 		if err := checkRole(role.Name, role.KeyIDs, role.Threshold); err != nil {

@@ -167,6 +167,11 @@ func TestIncompleteMetadata(t *testing.T) {
 			w.Targets().Delegations = &metadata.Delegations{Keys: map[string]*metadata.Key{"x": nil}, Roles: []metadata.DelegatedRole{}}
 			w.PublishAll(targets)
 		},
+		"a target of negative length": func(w *world) {
+			w.AddTarget(targets, "x", []byte("content"))
+			w.Targets().Targets["x"].Length = -1
+			w.PublishAll(targets)
+		},
 		"a delegated role called timestamp": func(w *world) { delegate(w, metadata.DelegatedRole{Name: timestamp}) },
 		"a delegated role without a name":   func(w *world) { delegate(w, metadata.DelegatedRole{}) },
 		"a delegated role twice":            func(w *world) { delegate(w, metadata.DelegatedRole{Name: "a"}, metadata.DelegatedRole{Name: "a"}) },
@@ -254,6 +259,44 @@ func TestKeysOfOtherKinds(t *testing.T) {
 			w.Root.Roles[timestamp].Threshold = 2
 			w.Publish(root, timestamp)
 			w.refuses(trust.ErrThreshold)
+		})
+	}
+}
+
+// A key of a scheme that is not known does not count as one of the scheme that its
+// type has otherwise.
+func TestSchemeIsPartOfTheKey(t *testing.T) {
+	w := newWorld(t)
+	w.Root.Keys[w.Signers[timestamp][0].ID].Scheme = "ed25519ph"
+	w.Publish(root, timestamp)
+	w.refuses(trust.ErrSignature)
+}
+
+// The library leaves some of what it reads out of what it verifies. A mirror that
+// adds delegations to signed metadata would choose who is trusted.
+func TestNothingIsAddedToSignedMetadata(t *testing.T) {
+	mallory := newWorld(t).NewKey()
+	for name, tc := range map[string]struct {
+		old, add string
+		want     error
+	}{
+		"succinct_roles beside roles": {`"roles":[`, `"succinct_roles":{"keyids":["m"],"threshold":1,"bit_length":1,"name_prefix":"bin"},"keys":{"m":` +
+			fmt.Sprintf(`{"keytype":"ed25519","scheme":"ed25519","keyval":{"public":%q}}`, mallory.Public.Value.PublicKey) + `},"roles":[`, trust.ErrMalformed},
+		"succinct_roles alone":  {`"roles":[`, `"succinct_roles":{"keyids":["m"],"threshold":1,"bit_length":1,"name_prefix":"bin"},"roles":[`, trust.ErrMalformed},
+		"a member of a target":  {`"hashes":{`, `"added":1,"hashes":{`, trust.ErrSignature},
+		"a member of targets":   {`"version":`, `"added":1,"version":`, trust.ErrSignature},
+		"in other letters":      {`"version":`, `"VERSION":9,"version":`, trust.ErrSignature},
+		"paths beside prefixes": {`"paths":[`, `"path_hash_prefixes":["0"],"paths":[`, trust.ErrMalformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.AddTarget(targets, "file", []byte("content"))
+			w.Delegate(targets, metadata.DelegatedRole{Name: "A", Paths: []string{"*"}}, w.NewKey())
+			w.PublishAll("A", targets)
+			changed := strings.Replace(string(w.Latest(targets)), tc.old, tc.add, 1)
+			require.NotEqual(t, string(w.Latest(targets)), changed)
+			w.ReplaceLatest(targets, []byte(changed))
+			w.refuses(tc.want)
 		})
 	}
 }
