@@ -60,7 +60,7 @@ func (d *Draft) Summary(present *Authority) Summary {
 		out.Expires, out.Bins = d.targets.Signed.Expires, 1<<dl.SuccinctRoles.BitLength
 		out.Roles = []RoleSummary{{
 			Role: Bins, Threshold: dl.SuccinctRoles.Threshold, Keys: dl.SuccinctRoles.KeyIDs,
-			Validity: validityOf(dl.SuccinctRoles.UnrecognizedFields, Bins),
+			Validity: validityOf(dl.SuccinctRoles.UnrecognizedFields, Bins), Changes: binsRing(dl).misnamed(),
 		}}
 		return out
 	}
@@ -68,7 +68,9 @@ func (d *Draft) Summary(present *Authority) Summary {
 	for _, role := range []string{Root, Targets, Snapshot, Timestamp} {
 		ring := ringOf(d.root, role)
 		r := RoleSummary{Role: role, Threshold: ring.threshold, Keys: ring.ids, Validity: roleValidity(d.root, role)}
-		if present != nil {
+		if present == nil {
+			r.Changes = ring.misnamed()
+		} else {
 			r.Changes = changes(ring, ringOf(present.root, role))
 			if v := roleValidity(present.root, role); v != r.Validity {
 				r.Changes = append(r.Changes, fmt.Sprintf("valid for %s instead of %s", r.Validity, v))
@@ -87,10 +89,13 @@ func roleValidity(root *rootMeta, role string) time.Duration {
 // changes compares keys by what they are: an id that stays while its key
 // changes is a change.
 func changes(now, before keyring) []string {
-	var out []string
+	out := []string{}
 	for _, id := range now.ids {
 		if !slices.Contains(before.ids, id) {
 			out = append(out, "new key "+id)
+			if now.keys[id] == nil || !derived(now.keys[id], id) {
+				out = append(out, misnamed(id))
+			}
 		} else if !sameKey(now.keys[id], before.keys[id]) {
 			out = append(out, "another key is called "+id)
 		}
@@ -109,4 +114,25 @@ func changes(now, before keyring) []string {
 
 func sameKey(a, b *metadata.Key) bool {
 	return a != nil && b != nil && a.Type == b.Type && a.Scheme == b.Scheme && a.Value.PublicKey == b.Value.PublicKey
+}
+
+// misnamed tells of ids that are not made from the key: people compare ids, and
+// such a key can be anybody's.
+func (r keyring) misnamed() []string {
+	var out []string
+	for _, id := range r.ids {
+		if r.keys[id] == nil || !derived(r.keys[id], id) {
+			out = append(out, misnamed(id))
+		}
+	}
+
+	return out
+}
+
+func misnamed(id string) string { return id + " is not the id of its key" }
+
+func derived(k *metadata.Key, id string) bool {
+	got, err := k.ID()
+
+	return err == nil && got == id
 }
