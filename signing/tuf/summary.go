@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/choria-io/go-updater/trust"
 )
 
 // Summary is what a draft says, and how that differs from the present state:
@@ -26,9 +28,31 @@ type Summary struct {
 type RoleSummary struct {
 	Role      string        `json:"role"`
 	Threshold int           `json:"threshold"`
-	Keys      []string      `json:"keys"` // ids
+	Keys      []KeySummary  `json:"keys"`
 	Validity  time.Duration `json:"-"`
 	Changes   []string      `json:"changes,omitempty"` // in words
+}
+
+// KeySummary is a key by its id in TUF metadata and, if it is an Ed25519 key, by
+// the fingerprint that it has everywhere else.
+type KeySummary struct {
+	ID          string `json:"id"`
+	Fingerprint string `json:"fingerprint,omitempty"`
+}
+
+func (r keyring) summary() []KeySummary {
+	out := make([]KeySummary, 0, len(r.ids))
+	for _, id := range r.ids {
+		k := KeySummary{ID: id}
+		if r.keys[id] != nil {
+			if key := publicKey(r.keys[id]); key != (trust.Key{}) {
+				k.Fingerprint = key.ID()
+			}
+		}
+		out = append(out, k)
+	}
+
+	return out
 }
 
 // Summary compares the draft with the present root, or targets metadata, as far
@@ -59,7 +83,7 @@ func (d *Draft) Summary(present *Authority) Summary {
 		dl := d.targets.Signed.Delegations
 		out.Expires, out.Bins = d.targets.Signed.Expires, 1<<dl.SuccinctRoles.BitLength
 		out.Roles = []RoleSummary{{
-			Role: Bins, Threshold: dl.SuccinctRoles.Threshold, Keys: dl.SuccinctRoles.KeyIDs,
+			Role: Bins, Threshold: dl.SuccinctRoles.Threshold, Keys: binsRing(dl).summary(),
 			Validity: validityOf(dl.SuccinctRoles.UnrecognizedFields, Bins), Changes: binsRing(dl).misnamed(),
 		}}
 		return out
@@ -67,7 +91,7 @@ func (d *Draft) Summary(present *Authority) Summary {
 	out.Expires = d.root.Signed.Expires
 	for _, role := range []string{Root, Targets, Snapshot, Timestamp} {
 		ring := ringOf(d.root, role)
-		r := RoleSummary{Role: role, Threshold: ring.threshold, Keys: ring.ids, Validity: roleValidity(d.root, role)}
+		r := RoleSummary{Role: role, Threshold: ring.threshold, Keys: ring.summary(), Validity: roleValidity(d.root, role)}
 		if present == nil {
 			r.Changes = ring.misnamed()
 		} else {
