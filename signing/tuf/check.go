@@ -104,10 +104,10 @@ func (v *View) root(ctx context.Context, files Files, o Options) (*rootMeta, err
 }
 
 // checked reads a file and verifies it.
-func checked[T, D metadata.Roles](ctx context.Context, files Files, name, role string, version int64, by *metadata.Metadata[D]) (*metadata.Metadata[T], []byte, error) {
+func checked[T, D metadata.Roles](ctx context.Context, files Files, name, role string, version int64, by *metadata.Metadata[D]) (*metadata.Metadata[T], error) {
 	raw, err := read(ctx, files, name)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	meta, err := parse[T](raw)
 	if err == nil && version != 0 && headerOf(meta).version != version {
@@ -117,10 +117,10 @@ func checked[T, D metadata.Roles](ctx context.Context, files Files, name, role s
 		err = verify(by, role, meta)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 
-	return meta, raw, nil
+	return meta, nil
 }
 
 // follow goes down from the root. What is wrong with a single bin is noted; an
@@ -129,23 +129,27 @@ func (v *View) follow(ctx context.Context, files Files, root *rootMeta, now time
 	top := func(role string, meta any) {
 		v.add(role, ringOf(root, role), meta, validityOf(root.Signed.Roles[role].UnrecognizedFields, role), now)
 	}
-	timestamp, _, err := checked[metadata.TimestampType](ctx, files, TimestampFile, Timestamp, 0, root)
+	timestamp, err := checked[metadata.TimestampType](ctx, files, TimestampFile, Timestamp, 0, root)
 	if err != nil {
 		return err
 	}
 	top(Timestamp, timestamp)
 	named := timestamp.Signed.Meta["snapshot.json"]
 	name := fileName(named.Version, Snapshot)
-	snapshot, raw, err := checked[metadata.SnapshotType](ctx, files, name, Snapshot, named.Version, root)
+	raw, err := read(ctx, files, name)
 	if err != nil {
 		return err
 	}
 	if err := mismatch(named.VerifyLengthHashes(raw)); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+	snapshot, err := checked[metadata.SnapshotType](ctx, files, name, Snapshot, named.Version, root)
+	if err != nil {
+		return err
+	}
 	top(Snapshot, snapshot)
 	version := snapshot.Signed.Meta["targets.json"].Version
-	targets, _, err := checked[metadata.TargetsType](ctx, files, fileName(version, Targets), Targets, version, root)
+	targets, err := checked[metadata.TargetsType](ctx, files, fileName(version, Targets), Targets, version, root)
 	if err != nil {
 		return err
 	}
@@ -203,7 +207,7 @@ func checkedBin(ctx context.Context, files Files, role string, snapshot *snapsho
 		return nil, fmt.Errorf("%w: the snapshot does not name %s", ErrMissing, role)
 	}
 	name := fileName(f.Version, role)
-	meta, _, err := checked[metadata.TargetsType](ctx, files, name, role, f.Version, targets)
+	meta, err := checked[metadata.TargetsType](ctx, files, name, role, f.Version, targets)
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,9 @@ func Init(s Setup) (root, targets *Draft, err error) {
 	if s.Bins < 2 || s.Bins > MaxBins || s.Bins != 1<<b {
 		return nil, nil, fmt.Errorf("%w: %d bins, they are a power of two from 2 to %d", ErrRequest, s.Bins, MaxBins)
 	}
+	if s.Threshold < 1 {
+		return nil, nil, fmt.Errorf("%w: %d root keys have to sign", ErrRequest, s.Threshold)
+	}
 	for _, role := range []string{Root, Targets, Bins, Snapshot, Timestamp} {
 		if v := s.Validity.of(role); v < time.Second || v != v.Truncate(time.Second) || v > 100*365*day {
 			return nil, nil, fmt.Errorf("%w: %s would be valid for %s", ErrRequest, role, v)

@@ -172,9 +172,10 @@ func (s *State) validity(role string) time.Duration {
 	return validityOf(s.root().Signed.Roles[role].UnrecognizedFields, role)
 }
 
-// due is when less than a third of the life is left.
+// due is when less than a third of the life is left, which began in the second
+// in which now is.
 func due(expires time.Time, validity time.Duration, now time.Time) bool {
-	return expires.Sub(now) < validity/3
+	return expires.Sub(now.Truncate(time.Second)) < validity/3
 }
 
 func needsKey(role string, r keyring) error {
