@@ -51,6 +51,11 @@ func tufWith(t testing.TB, seeds ...byte) TUF {
 // drafted has one root key, and few bins so that there are few steps.
 func drafted(t testing.TB, r *Repository) {
 	t.Helper()
+	draftedAt(t, r, now)
+}
+
+func draftedAt(t testing.TB, r *Repository, now time.Time) {
+	t.Helper()
 	_, err := r.InitTUF(t.Context(), tuf.Setup{
 		Root: keyOfSeed(t, rootSeed), Threshold: 1, Targets: keyOfSeed(t, targetsSeed), Release: keyOfSeed(t, releaseSeed),
 		Snapshot: keyOfSeed(t, onlineSeed), Timestamp: keyOfSeed(t, onlineSeed), Bins: 2, Validity: tuf.DefaultValidity(), Now: now,
