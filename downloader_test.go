@@ -70,8 +70,8 @@ func TestCustomDownloaderIsNotTrusted(t *testing.T) {
 		{"as it should be", func(*directory) {}, nil, ""},
 		{"fails", func(d *directory) { d.fetchSpec = func() (*updater.Spec, error) { return nil, errOwn } }, errOwn, ""},
 		{"returns nothing", func(d *directory) { d.fetchSpec = func() (*updater.Spec, error) { return nil, nil } }, nil, "no Spec"},
-		{"panics on the document", func(d *directory) { d.fetchSpec = func() (*updater.Spec, error) { panic("boom") } }, nil, "panicked: boom"},
-		{"panics on the binary", func(d *directory) { d.fetch = func(*updater.Spec, string) error { panic("boom") } }, nil, "panicked: boom"},
+		{"panics on the document", func(d *directory) { d.fetchSpec = func() (*updater.Spec, error) { panic("boom") } }, updater.ErrPanic, "boom"},
+		{"panics on the binary", func(d *directory) { d.fetch = func(*updater.Spec, string) error { panic("boom") } }, updater.ErrPanic, "boom"},
 		{"makes the Spec up", func(d *directory) {
 			d.fetchSpec = func() (*updater.Spec, error) {
 				return &updater.Spec{BinaryPath: "x", Sha256Hash: sum(binary)}, nil

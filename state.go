@@ -59,10 +59,10 @@ func (c *Config) statePath() (string, error) {
 	return filepath.Join(c.stateDir, filepath.Base(target)+"-"+hex.EncodeToString(sum[:4])+".json"), nil
 }
 
-// remembered loads the state that holds for policy. A damaged file is never
+// remembered loads the state that holds for those who are trusted now. A damaged file is never
 // taken for an empty one in silence: with a CurrentVersion that stays the floor
 // and the damage is logged, without one ErrState is returned.
-func (c *Config) remembered(policy *trust.Policy) (*state, error) {
+func (c *Config) remembered(trusted string) (*state, error) {
 	path, err := c.statePath()
 	if errors.Is(err, fs.ErrNotExist) {
 		return &state{}, nil // no target, so nothing was installed; v0.1.0's FetchSpec needed none
@@ -81,7 +81,7 @@ func (c *Config) remembered(policy *trust.Policy) (*state, error) {
 	case err != nil:
 		c.note(warning, "remembered trust is damaged, the running version is the floor", "file", path, "error", err)
 		return &state{}, nil
-	case s.Policy != policyID(policy):
+	case s.Policy != trusted:
 		c.note(info, "the public keys changed since the last update", "file", path)
 		return &state{}, nil
 	}
@@ -119,7 +119,7 @@ func (c *Config) remember(v *trust.Verified) error {
 	if err != nil {
 		return err
 	}
-	next := state{Policy: policyID(policy), Version: c.Version, Released: v.Release.Released, Seen: c.now().UTC()}
+	next := state{Policy: c.trustID(policy), Version: c.Version, Released: v.Release.Released, Seen: c.Now().UTC()}
 	if old, err := readState(path); err == nil && old.Policy == next.Policy {
 		order, ok := compareVersions(next.Version, old.Version)
 		_, ordered := compareVersions(old.Version, old.Version)
@@ -142,8 +142,15 @@ func (c *Config) remember(v *trust.Verified) error {
 	return install.WriteFile(path, raw)
 }
 
-func policyID(p *trust.Policy) string {
-	if p == nil {
+// trustID names whom the configuration trusts.
+func (c *Config) trustID(p *trust.Policy) string {
+	verifier, vouched := c.Downloader.(Verifier)
+	switch {
+	case vouched && p != nil:
+		return p.ID() + " and " + hashString(verifier.TrustID())
+	case vouched:
+		return "vouched: " + hashString(verifier.TrustID())
+	case p == nil:
 		return "insecure: unsigned releases are allowed"
 	}
 	return p.ID()
