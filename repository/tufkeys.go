@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sigstore/sigstore/pkg/signature"
@@ -189,13 +190,14 @@ func (r *Repository) changeTUF(ctx context.Context, o TUF, now time.Time, f func
 func (m *metadata) settle(ctx context.Context, drafts []*tuf.Draft) (*TUFChange, error) {
 	out := &TUFChange{}
 	var documents []*rename
-	finished := false
+	finished, hidden := false, false
 	for _, d := range drafts {
 		told, move, err := m.place(d)
 		if err != nil {
 			return nil, err
 		}
 		finished = finished || told.Published != ""
+		hidden = hidden || told.Published != "" && d.Role() == tuf.Targets
 		out.Drafts = append(out.Drafts, told)
 		if move != nil {
 			documents = append(documents, move)
@@ -212,8 +214,8 @@ func (m *metadata) settle(ctx context.Context, drafts []*tuf.Draft) (*TUFChange,
 			m.warnings = append(m.warnings, err.Error())
 		}
 	}
-	if finished && m.result == nil {
-		m.warnings = append(m.warnings, "clients see it, and what depends on it, after update-repo tuf refresh")
+	if finished && (m.result == nil || !m.result.Visible) {
+		m.outstanding(hidden)
 	}
 	warnings, err := m.t.commitWith(ctx, m, nil, documents)
 	if err != nil {
@@ -224,6 +226,15 @@ func (m *metadata) settle(ctx context.Context, drafts []*tuf.Draft) (*TUFChange,
 	out.Warnings = warnings
 
 	return out, nil
+}
+
+// outstanding says what is left to do after drafts were published.
+func (m *metadata) outstanding(hidden bool) {
+	if roles := m.state.Waiting(); len(roles) > 0 {
+		m.warnings = append(m.warnings, "clients refuse the repository until update-repo tuf refresh has signed "+strings.Join(roles, ", "))
+	} else if hidden {
+		m.warnings = append(m.warnings, "the new targets metadata is seen by clients after update-repo tuf refresh")
+	}
 }
 
 // place writes a draft, or what it becomes.
@@ -386,14 +397,7 @@ func (m *metadata) missingCopies(ctx context.Context, done map[string]tuf.Target
 func (m *metadata) adopt(ctx context.Context, u *tuf.Update) (map[string]string, error) {
 	var keys []trust.Key
 	for _, s := range m.signers {
-		if m.state.SignsBins([]*tuf.Signer{s}) && !slices.Contains(keys, s.Key()) {
-			keys = append(keys, s.Key())
-		}
-	}
-	// With a threshold above one no key is enough for the bins, and any is for
-	// a release.
-	if len(keys) == 0 {
-		for _, s := range m.signers {
+		if m.state.SignsReleases(s.Key()) && !slices.Contains(keys, s.Key()) {
 			keys = append(keys, s.Key())
 		}
 	}

@@ -117,6 +117,9 @@ func (o *tufSignOptions) signFile(ctx context.Context, c *term.Console, copies [
 	if err != nil {
 		return fmt.Errorf("reading %q: %w", o.file, err)
 	}
+	if draft.Role() == tuf.Targets && o.previous == "" {
+		return term.Usagef("the keys of targets are named by a root: say --previous")
+	}
 	var present *tuf.Authority
 	if o.previous != "" {
 		if raw, err = readMetadata(o.previous); err != nil {

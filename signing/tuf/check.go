@@ -97,7 +97,7 @@ func (v *View) root(ctx context.Context, files Files, o Options) (*rootMeta, err
 		roots = append(roots, root)
 	}
 	if len(roots) == 0 {
-		return nil, nil
+		return nil, pinned(nil, o.Trusted)
 	}
 
 	return roots[len(roots)-1], pinned(roots, o.Trusted)

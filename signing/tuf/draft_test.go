@@ -251,12 +251,13 @@ func TestDraftsThatHideSomething(t *testing.T) {
 		require.ErrorIs(t, err, ErrMalformed)
 	})
 	t.Run("roles beside the bins", func(t *testing.T) {
-		s := w.load(t)
-		s.TargetsDraft.targets.Signed.Delegations.Roles = []metadata.DelegatedRole{{Name: "thief", KeyIDs: []string{}, Threshold: 1, Paths: []string{"*"}}}
-		f, err := s.TargetsDraft.File()
-		require.NoError(t, err)
-		_, err = ParseDraft(f.Content)
+		sound := w.dir[TargetsDraft]
+		edit(t, w, TargetsDraft, func(signed map[string]any) {
+			signed["delegations"].(map[string]any)["roles"] = []any{map[string]any{"name": "thief", "keyids": []any{}, "threshold": 1, "terminating": true, "paths": []any{"*"}}}
+		})
+		_, err := ParseDraft(w.dir[TargetsDraft])
 		require.ErrorIs(t, err, ErrMalformed)
+		w.dir[TargetsDraft] = sound
 	})
 }
 

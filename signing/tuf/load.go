@@ -68,6 +68,23 @@ func Load(ctx context.Context, files Directory, o Options) (*State, error) {
 	return s, nil
 }
 
+// Waiting names the roles whose metadata is not there, or not signed for the
+// present root: until it is, clients refuse the repository.
+func (s *State) Waiting() []string {
+	out := []string{}
+	if s.newestTargets() == nil || verify(s.root(), Targets, s.newestTargets()) != nil {
+		out = append(out, Targets)
+	}
+	if s.published == nil || verify(s.root(), Snapshot, s.published) != nil {
+		out = append(out, Snapshot)
+	}
+	if s.timestamp == nil || verify(s.root(), Timestamp, s.timestamp) != nil {
+		out = append(out, Timestamp)
+	}
+
+	return out
+}
+
 // Exists reports whether a root is published.
 func (s *State) Exists() bool { return s.root() != nil }
 
@@ -139,7 +156,7 @@ func nextRoot(raw []byte, version int64, before *rootMeta) (*rootMeta, error) {
 
 // pinned holds a chain of roots to one that is known.
 func pinned(roots []*rootMeta, trusted []byte) error {
-	if trusted == nil || len(roots) == 0 {
+	if trusted == nil {
 		return nil
 	}
 	known, err := parse[metadata.RootType](trusted)

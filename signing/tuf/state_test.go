@@ -355,6 +355,11 @@ func TestPinned(t *testing.T) {
 	}
 	_, err = Check(t.Context(), other.dir, now, Options{Trusted: trusted})
 	require.ErrorIs(t, err, ErrPinned)
+	// A directory without metadata is not the one that was trusted either.
+	_, err = Load(t.Context(), memory{}, Options{Trusted: trusted})
+	require.ErrorIs(t, err, ErrPinned)
+	_, err = Check(t.Context(), memory{}, now, Options{Trusted: trusted})
+	require.ErrorIs(t, err, ErrPinned)
 	_, err = Load(t.Context(), w.dir, Options{Trusted: []byte("{}")})
 	require.ErrorIs(t, err, ErrMalformed)
 }

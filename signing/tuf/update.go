@@ -80,16 +80,20 @@ func (s *State) Knows(key trust.Key) bool {
 			return true
 		}
 	}
-	for _, t := range s.candidates() {
-		if _, ok := binsRing(t.Signed.Delegations).id(key); ok {
-			return true
-		}
-	}
 
-	return false
+	return s.SignsReleases(key)
 }
 
-// SignsBins reports whether one of the keys signs bins, and with them releases.
+// SignsReleases reports whether a key is one of the bins, and with them of
+// releases.
+func (s *State) SignsReleases(key trust.Key) bool {
+	return slices.ContainsFunc(s.candidates(), func(t *targetsMeta) bool {
+		_, ok := binsRing(t.Signed.Delegations).id(key)
+		return ok
+	})
+}
+
+// SignsBins reports whether the keys are enough to sign bins.
 func (s *State) SignsBins(signers []*Signer) bool {
 	return slices.ContainsFunc(s.candidates(), func(t *targetsMeta) bool {
 		return binsRing(t.Signed.Delegations).enough(signers)
