@@ -247,11 +247,52 @@ func TestDamage(t *testing.T) {
 			}
 			require.ErrorIs(t, err, tc.load)
 			if tc.load == nil {
+				require.NotEmpty(t, s.Problems)
 				w.refresh(t, w.release, w.online)
 				w.requireSees(t, want)
 			}
 		})
 	}
+}
+
+// Each root is signed by its own threshold and by that of the one before.
+func TestRootsAreAChain(t *testing.T) {
+	thieves := []*Signer{seeded(t, 31), seeded(t, 32)}
+	replaced := func(w *world) *Draft {
+		return w.rotate(t, Rotation{
+			Roles: []string{Root}, Add: keysOf(thieves...),
+			Remove: []string{KeyID(w.alice.key), KeyID(w.bob.key), KeyID(w.carol.key)},
+		})
+	}
+	for name, by := range map[string]func(w *world) []*Signer{
+		"by the new keys":                func(*world) []*Signer { return thieves },
+		"by the old keys":                func(w *world) []*Signer { return []*Signer{w.alice, w.bob} },
+		"by the new, and one of the old": func(w *world) []*Signer { return append([]*Signer{w.alice}, thieves...) },
+		"by the old, and one of the new": func(w *world) []*Signer { return []*Signer{w.alice, w.bob, thieves[0]} },
+		"by nobody":                      func(*world) []*Signer { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			d := replaced(w)
+			delete(w.dir, RootDraft)
+			for _, signer := range by(w) {
+				require.NoError(t, d.Sign(t.Context(), signer, w.load(t).Authority()))
+			}
+			_, err := d.Finish(w.load(t).Authority())
+			require.ErrorIs(t, err, ErrSignatures)
+			f, err := d.File()
+			require.NoError(t, err)
+			w.dir["2.root.json"] = f.Content
+			_, err = Load(t.Context(), w.dir, Options{})
+			require.ErrorIs(t, err, ErrSignatures)
+			_, err = Check(t.Context(), w.dir, w.now, Options{})
+			require.ErrorIs(t, err, ErrSignatures)
+		})
+	}
+	w := newWorld(t)
+	replaced(w)
+	w.sign(t, append([]*Signer{w.bob, w.carol}, thieves...)...)
+	w.requireSees(t, map[string]Target{})
 }
 
 // A bin that its own key signed may still say what no bin may.
