@@ -72,7 +72,14 @@ var arrows = map[string]arrow{
 	"internal/codec/bsdiff":      {},
 	"internal/codec/bsdiff/diff": {own: []string{"internal/codec/bz2"}}, // for publishers
 
-	"signing":            {own: []string{"trust"}, other: []string{"github.com/sigstore/sigstore/pkg/signature"}},
+	"signing": {own: []string{"trust"}, other: []string{"github.com/sigstore/sigstore/pkg/signature"}},
+	"signing/tuf": {
+		own: []string{"signing", "trust"},
+		other: []string{
+			"github.com/sigstore/sigstore/pkg/signature", "github.com/theupdateframework/go-tuf/v2/metadata",
+			"github.com/secure-systems-lab/go-securesystemslib/cjson",
+		},
+	},
 	"internal/codec/bz2": {other: []string{"github.com/dsnet/compress"}},
 	"internal/codec/zst": {other: []string{"github.com/klauspost/compress/zstd"}},
 	"keys": {
@@ -83,7 +90,7 @@ var arrows = map[string]arrow{
 		},
 	},
 	"repository": {
-		own: []string{"signing", "trust", "internal/attrs", "internal/codec", "internal/codec/bsdiff", "internal/codec/bsdiff/diff", "internal/codec/bz2", "internal/codec/zst", "internal/fetch", "internal/lock"},
+		own: []string{"signing", "signing/tuf", "trust", "internal/attrs", "internal/codec", "internal/codec/bsdiff", "internal/codec/bsdiff/diff", "internal/codec/bz2", "internal/codec/zst", "internal/fetch", "internal/lock"},
 		other: []string{
 			"github.com/sigstore/sigstore/pkg/signature", "golang.org/x/mod/semver", "golang.org/x/sys",
 		},
