@@ -208,10 +208,14 @@ func (f Filter) String() string {
 // readDocument reads at most one byte more than clients do. A document so long
 // is refused by package trust.
 func (r *Repository) readDocument(ctx context.Context, l Location) ([]byte, error) {
+	return r.readRegular(ctx, l.document())
+}
+
+func (r *Repository) readRegular(ctx context.Context, name string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	f, err := r.openRegular(l.document())
+	f, err := r.openRegular(name)
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,9 @@ type source interface {
 	// before its hash was compared. A size below zero is not known.
 	artifact(ctx context.Context, l Location, name string, size int64) (artifactFile, error)
 
+	// copied returns the copy of a document that TUF clients fetch.
+	copied(ctx context.Context, name string) ([]byte, error)
+
 	// older returns the binary that a patch applies to, or nil when it is not
 	// there or cannot be looked for.
 	older(ctx context.Context, l Location, hash string) ([]byte, error)
@@ -71,7 +74,11 @@ func (s remote) at(name string) *url.URL {
 }
 
 func (s remote) document(ctx context.Context, l Location) ([]byte, error) {
-	raw, err := s.client.Document(ctx, s.at(l.document()), trust.MaxDocument)
+	return s.fetched(ctx, l.document())
+}
+
+func (s remote) fetched(ctx context.Context, name string) ([]byte, error) {
+	raw, err := s.client.Document(ctx, s.at(name), trust.MaxDocument)
 	switch {
 	case errors.Is(err, fetch.ErrNotFound):
 		return nil, fmt.Errorf("%w: %w", ErrMissing, err)
