@@ -105,6 +105,7 @@ type metadata struct {
 	signers []*tuf.Signer
 	now     time.Time
 
+	copies    []*rename // in place before a bin names them
 	moves     []*rename // in place before documents are
 	roots     []*rename
 	timestamp *rename
@@ -208,7 +209,7 @@ func (m *metadata) change(ctx context.Context, documents map[Location][]byte) er
 func (m *metadata) copy(ctx context.Context, l Location, document []byte) error {
 	target := tuf.TargetOf(document)
 	name := target.Copy(l.document())
-	if err := m.artifact(name, document); err != nil {
+	if err := m.artifact(&m.copies, name, document); err != nil {
 		return err
 	}
 	before, seen, err := m.state.Published(ctx, l.document())
@@ -241,7 +242,7 @@ func (m *metadata) update(ctx context.Context, u tuf.Update) error {
 	m.result = result
 	m.warnings = append(m.warnings, result.Warnings...)
 	for _, f := range result.Artifacts {
-		if err := m.artifact(path.Join(tuf.Dir, f.Name), f.Content); err != nil {
+		if err := m.artifact(&m.moves, path.Join(tuf.Dir, f.Name), f.Content); err != nil {
 			return err
 		}
 	}
@@ -258,7 +259,7 @@ func (m *metadata) update(ctx context.Context, u tuf.Update) error {
 }
 
 // artifact writes a file whose name nobody asks for before a document is there.
-func (m *metadata) artifact(to string, content []byte) error {
+func (m *metadata) artifact(list *[]*rename, to string, content []byte) error {
 	info, err := m.t.repo.root.Lstat(to)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -273,7 +274,7 @@ func (m *metadata) artifact(to string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	m.moves = append(m.moves, &rename{from: from, to: to})
+	*list = append(*list, &rename{from: from, to: to})
 
 	return nil
 }
@@ -311,7 +312,7 @@ func (t *transaction) commitWith(ctx context.Context, m *metadata, artifacts, do
 	if m.timestamp != nil {
 		documents = append(documents, m.timestamp)
 	}
-	if err := t.commit(ctx, slices.Concat(artifacts, m.moves), documents); err != nil {
+	if err := t.commit(ctx, slices.Concat(artifacts, m.copies, m.moves), documents); err != nil {
 		return nil, err
 	}
 

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"time"
@@ -125,8 +126,9 @@ func (m *metadata) sign(ctx context.Context, drafts []*tuf.Draft, signer *tuf.Si
 		switch {
 		case err == nil:
 			signed++
-		case errors.Is(err, tuf.ErrKey), errors.Is(err, tuf.ErrMissing):
+		case errors.Is(err, tuf.ErrKey):
 			refused = err
+		case errors.Is(err, tuf.ErrMissing): // of a targets draft before the first root
 		default:
 			return err
 		}
@@ -241,7 +243,7 @@ func (m *metadata) place(d *tuf.Draft) (TUFDraft, *rename, error) {
 		told.Published = path.Join(tuf.Dir, file.Name)
 		m.obsolete = append(m.obsolete, told.File)
 		if d.Role() == tuf.Targets {
-			return told, nil, m.artifact(told.Published, file.Content)
+			return told, nil, m.artifact(&m.moves, told.Published, file.Content)
 		}
 		move, err := m.document(file)
 		if err == nil {
@@ -326,7 +328,11 @@ func (m *metadata) refresh(ctx context.Context, req RefreshTUFRequest) error {
 		return err
 	}
 	for _, name := range sortedKeys(unsigned) {
-		if _, there := m.result.Targets[name]; !there {
+		current, _, err := m.t.repo.current(ctx, name)
+		if err != nil {
+			return err
+		}
+		if m.result.Targets[name] != current {
 			m.warnings = append(m.warnings, fmt.Sprintf("%s is not in the metadata: %s", name, unsigned[name]))
 		}
 	}
@@ -335,6 +341,37 @@ func (m *metadata) refresh(ctx context.Context, req RefreshTUFRequest) error {
 		raw, err := m.t.repo.readDocument(ctx, l)
 		if err == nil {
 			err = m.copy(ctx, l, raw)
+		}
+		if err != nil {
+			return err
+		}
+	}
+
+	return m.missingCopies(ctx, u.Set)
+}
+
+// missingCopies makes those that a publish did not come to before the power
+// failed, or somebody deleted, as far as their releases are here.
+func (m *metadata) missingCopies(ctx context.Context, done map[string]tuf.Target) error {
+	for _, name := range sortedKeys(m.result.Targets) {
+		if _, ok := done[name]; ok {
+			continue
+		}
+		target := m.result.Targets[name]
+		_, err := m.t.repo.root.Lstat(target.Copy(name))
+		if !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		l, ok := locationOf(name)
+		if !ok {
+			continue
+		}
+		raw, err := m.t.repo.readDocument(ctx, l)
+		if errors.Is(err, ErrMissing) || err == nil && tuf.TargetOf(raw) != target {
+			continue // verify tells of it
+		}
+		if err == nil {
+			err = m.artifact(&m.copies, target.Copy(name), raw)
 		}
 		if err != nil {
 			return err

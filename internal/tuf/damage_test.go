@@ -285,6 +285,8 @@ func TestFloorsFormat(t *testing.T) {
 	f.raise("role 0 \x00\xff", 1)
 	f.raise("role 0 \x00\xff", 7)
 	require.Equal(t, int64(7), f.roles[0].version, "never lower")
+	f.roles = f.roles[:2]
+	raw = f.format()
 	for i := range raw {
 		flipped := bytes.Clone(raw)
 		flipped[i] ^= 0x04

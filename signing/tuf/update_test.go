@@ -218,6 +218,9 @@ func TestStates(t *testing.T) {
 
 // The issue of scale: what a client moves, and what a publisher writes.
 func TestScale(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: 60,000 targets take seconds")
+	}
 	w := draftedWorld(t)
 	s := w.setup()
 	s.Bins = DefaultBins
