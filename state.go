@@ -115,11 +115,15 @@ func (c *Config) remember(v *trust.Verified) error {
 	if err != nil {
 		return err
 	}
+	trusted, err := c.trustID(policy)
+	if err != nil {
+		return err
+	}
 	path, err := c.statePath()
 	if err != nil {
 		return err
 	}
-	next := state{Policy: c.trustID(policy), Version: c.Version, Released: v.Release.Released, Seen: c.Now().UTC()}
+	next := state{Policy: trusted, Version: c.Version, Released: v.Release.Released, Seen: c.Now().UTC()}
 	if old, err := readState(path); err == nil && old.Policy == next.Policy {
 		order, ok := compareVersions(next.Version, old.Version)
 		_, ordered := compareVersions(old.Version, old.Version)
@@ -143,17 +147,23 @@ func (c *Config) remember(v *trust.Verified) error {
 }
 
 // trustID names whom the configuration trusts.
-func (c *Config) trustID(p *trust.Policy) string {
+func (c *Config) trustID(p *trust.Policy) (string, error) {
 	verifier, vouched := c.Downloader.(Verifier)
 	switch {
-	case vouched && p != nil:
-		return p.ID() + " and " + hashString(verifier.TrustID())
-	case vouched:
-		return "vouched: " + hashString(verifier.TrustID())
-	case p == nil:
-		return "insecure: unsigned releases are allowed"
+	case !vouched && p == nil:
+		return "insecure: unsigned releases are allowed", nil
+	case !vouched:
+		return p.ID(), nil
 	}
-	return p.ID()
+	var id string
+	err := guard("TrustID", func() error {
+		id = hashString(verifier.TrustID())
+		return nil
+	})
+	if p == nil {
+		return "vouched: " + id, err
+	}
+	return p.ID() + " and " + id, err
 }
 
 // compareVersions orders two semantic versions, a leading v being optional. ok
