@@ -53,7 +53,12 @@ func (c *Config) statePath() (string, error) {
 		return "", fmt.Errorf("finding target: %w", err)
 	}
 	if c.stateDir == "" {
-		return filepath.Join(install.WorkDir(target), install.TrustFile), nil
+		// Before anything is read or written by way of it, also without the lock.
+		work := install.WorkDir(target)
+		if err := install.CheckOwned(work); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("%w: %w", ErrState, err)
+		}
+		return filepath.Join(work, install.TrustFile), nil
 	}
 	sum := sha256.Sum256([]byte(target))
 	return filepath.Join(c.stateDir, filepath.Base(target)+"-"+hex.EncodeToString(sum[:4])+".json"), nil
@@ -140,10 +145,25 @@ func (c *Config) remember(v *trust.Verified) error {
 	raw := memo.Format(memo.Fields{
 		"format": stateFormat, "policy": next.Policy, "version": next.Version, "released": next.Released, "seen": next.Seen,
 	})
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := c.makeStateDir(filepath.Dir(path)); err != nil {
 		return err
 	}
 	return install.WriteFile(path, raw)
+}
+
+// makeStateDir makes the directory for what is remembered, or refuses what is in
+// its place. StateDir may be a link: who gave it chose that.
+func (c *Config) makeStateDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if c.stateDir != "" {
+		var err error
+		if dir, err = filepath.EvalSymlinks(dir); err != nil {
+			return err
+		}
+	}
+	return install.CheckOwned(dir)
 }
 
 // trustID names whom the configuration trusts.
