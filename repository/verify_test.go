@@ -120,6 +120,13 @@ func TestVerifyFindsFaults(t *testing.T) {
 		"a longer artifact signed": {func(t *testing.T, dir string) {
 			resign(t, dir, func(r *trust.Release) { r.Artifacts[0].Size++ })
 		}, ErrHash},
+		"nothing that clients read": {func(t *testing.T, dir string) {
+			resign(t, dir, func(r *trust.Release) {
+				for i := range r.Artifacts {
+					r.Artifacts[i].Encoding = "xz"
+				}
+			})
+		}, ErrNoArtifact},
 		"not what its encoding says": {func(t *testing.T, dir string) {
 			resign(t, dir, func(r *trust.Release) { r.Artifacts[0].Encoding = codec.None })
 		}, ErrHash},
