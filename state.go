@@ -158,10 +158,7 @@ func (c *Config) makeStateDir(dir string) error {
 		return err
 	}
 	if c.stateDir != "" {
-		var err error
-		if dir, err = filepath.EvalSymlinks(dir); err != nil {
-			return err
-		}
+		dir += string(filepath.Separator) + "." // what the link leads to
 	}
 	return install.CheckOwned(dir)
 }

@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 )
@@ -204,8 +203,11 @@ func (c *Client) redirectPolicy(theirs func(*http.Request, []*http.Request) erro
 // is not the origin does not choose what is asked of it in the caller's name.
 func (c *Client) headerFor(u *url.URL, via ...*http.Request) http.Header {
 	h := http.Header{"User-Agent": {userAgent}}
-	elsewhere := func(r *http.Request) bool { return !sameOrigin(c.origin, r.URL) }
-	if c.origin != nil && sameOrigin(c.origin, u) && !slices.ContainsFunc(via, elsewhere) {
+	ours := c.origin != nil && sameOrigin(c.origin, u)
+	for _, r := range via {
+		ours = ours && sameOrigin(c.origin, r.URL)
+	}
+	if ours {
 		for name, values := range c.extra {
 			h[http.CanonicalHeaderKey(name)] = values
 		}
