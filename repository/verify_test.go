@@ -157,6 +157,20 @@ func TestVerifyFindsFaults(t *testing.T) {
 	}
 }
 
+// What may be unsigned may not be signed wrongly: a changed release would pass for
+// one that nobody signed.
+func TestVerifyUnsignedIsNotBadlySigned(t *testing.T) {
+	dir, r := published(t)
+	rewrite(t, filepath.Join(dir, linuxDir, documentName), func(b []byte) []byte {
+		return bytes.Replace(b, []byte(`"name": "choria"`), []byte(`"name": "chorib"`), 1)
+	})
+	_, key := seeded(t, 1)
+	report, err := r.Verify(t.Context(), VerifyRequest{Policy: policy(t, 1, key), InsecureUnsigned: true, Now: now})
+	require.NoError(t, err)
+	require.False(t, report.OK())
+	require.ErrorIs(t, report.Releases[0].Faults[0].Err, trust.ErrSignature)
+}
+
 func TestVerifyWarns(t *testing.T) {
 	dir, r := published(t)
 	for _, stray := range []string{linuxDir + "notes.txt", "1.2.3/darwin/arm64/half.bz2", ".update-repo-00/x", "channels/stable.json", "index.html", "docs/a/b/c"} {
