@@ -194,7 +194,8 @@ func HTTPClient(client *http.Client) Option {
 
 // Header adds a header to requests of the [HTTPDownloader], such as an
 // Authorization. It is sent to the repository's own scheme, host and port
-// only, never to where a redirect leads. It may be given more than once.
+// only, and not any more once a redirect has led elsewhere, be it back. It may be
+// given more than once.
 func Header(key, value string) Option {
 	return func(c *Config) error {
 		if c.header == nil {

@@ -28,6 +28,7 @@ type voucher struct {
 	panic bool
 	id    string
 	asked int
+	ids   int // how often TrustID answers before it panics, 0: always
 }
 
 func (v *voucher) VerifyDocument(document []byte) ([]string, error) {
@@ -39,7 +40,25 @@ func (v *voucher) VerifyDocument(document []byte) ([]string, error) {
 	return v.by, v.err
 }
 
-func (v *voucher) TrustID() string { return v.id }
+func (v *voucher) TrustID() string {
+	if v.ids--; v.ids == 0 {
+		panic("boom")
+	}
+	return v.id
+}
+
+// A fault in TrustID is a refusal, and once the new binary is in place no reason
+// to call the update a failure, let alone to end the program.
+func TestTrustIDThatPanics(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	for at := range 3 {
+		w.refuses(updater.ErrPanic, updater.DownloadMethod(&voucher{by: []string{"tuf"}, ids: at + 1}))
+	}
+	require.NoError(t, updater.Apply(w.options(updater.DownloadMethod(&voucher{by: []string{"tuf"}, ids: 4}))...))
+	w.holds(newContent)
+	require.Contains(t, w.log.String(), "could not be remembered")
+}
 
 func TestVerifier(t *testing.T) {
 	errNo := errors.New("not this one")

@@ -65,7 +65,11 @@ func TestFail(t *testing.T) {
 		"usage wrapped": {fmt.Errorf("doing: %w", Usagef("bad %q", "x")), ExitMisuse, "tool: error: doing: bad \"x\"\n"},
 		"hint":          {WithHint(base, "try\nthis"), ExitFailed, "tool: error: base\\x1b[2J\ntool: hint: try\\nthis\n"},
 		"usage, hint":   {WithHint(Usage(base), "h"), ExitMisuse, "tool: error: base\\x1b[2J\ntool: hint: h\n"},
-		"interrupted":   {fmt.Errorf("asking: %w", context.Canceled), ExitFailed, "tool: error: interrupted\n"},
+		"a key": {
+			WithHint(errors.New("bad flag: -----BEGIN PRIVATE KEY-----\nMC4C"), "h"), ExitFailed,
+			"tool: error: what is wrong cannot be shown: it quotes a private key, which was given for something else\ntool: hint: h\n",
+		},
+		"interrupted": {fmt.Errorf("asking: %w", context.Canceled), ExitFailed, "tool: error: interrupted\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, err bytes.Buffer
