@@ -62,7 +62,7 @@ func TestTrustIDThatPanics(t *testing.T) {
 
 func TestVerifier(t *testing.T) {
 	errNo := errors.New("not this one")
-	nokey := updater.PublicKey(nil)
+	nokey := updater.Option(noKey)
 	for _, tc := range []struct {
 		name    string
 		voucher *voucher
@@ -112,7 +112,7 @@ func TestWrappedVerifierIsNone(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
 	wrapped := struct{ updater.Downloader }{&voucher{by: []string{"tuf"}}}
-	w.refuses(updater.ErrNoPublicKey, updater.PublicKey(nil), updater.DownloadMethod(wrapped))
+	w.refuses(updater.ErrNoPublicKey, noKey, updater.DownloadMethod(wrapped))
 }
 
 // What is remembered holds for those who are trusted: the keys, the verifier, or both.
@@ -124,7 +124,7 @@ func TestRememberedBelongsToTheVerifier(t *testing.T) {
 		v := &voucher{by: []string{"tuf"}, id: id}
 		return updater.Apply(w.options(append(more, updater.CurrentVersion(""), updater.Version(version), updater.DownloadMethod(v))...)...)
 	}
-	nokey := updater.PublicKey(nil)
+	nokey := updater.Option(noKey)
 	require.NoError(t, apply("1.3.0", "root 1", nokey))
 	require.ErrorIs(t, apply("1.2.3", "root 1", nokey), trust.ErrRollback)
 	w.holds(newContent)

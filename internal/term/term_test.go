@@ -166,8 +166,8 @@ func TestPassphraseFlags(t *testing.T) {
 		"directory":     {"--passphrase-file=" + t.TempDir(), "", "is a directory"},
 		"variable":      {"--passphrase-env=TEST_PASSPHRASE", "from env", ""},
 		"empty value":   {"--passphrase-env=TEST_EMPTY", "", ErrNoPassphrase.Error()},
-		"unset":         {"--passphrase-env=TEST_NO_SUCH", "", "is not set"},
-		"quoted badly":  {"--passphrase-env=x\x1b[2J", "", `"x\x1b[2J" is not set`},
+		"unset":         {"--passphrase-env=TEST_NO_SUCH", "", `environment variable "TEST_NO_SUCH" is not set`},
+		"no name":       {"--passphrase-env=correct horse", "", "the environment variable that --passphrase-env names is not set"},
 		"a device file": {"--passphrase-file=" + os.DevNull, "", ErrNoPassphrase.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {
