@@ -175,42 +175,34 @@ func (d *Downloader) locked(work func(c *client.Client) error) error {
 	if d.cfg == nil {
 		return errors.New("the tuf.Downloader was not configured")
 	}
-	store, end, err := d.store()
-	if err == nil {
-		err = work(&client.Client{Root: d.root, Store: store, Now: d.cfg.Now, Note: d.note})
-		end()
-	}
-	if errors.Is(err, client.ErrState) {
+	c := &client.Client{Root: d.root, Store: &d.memory, Now: d.cfg.Now, Note: d.note}
+	dir, err := d.cfg.KeepDir(keepName)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return work(c)
+	case err != nil:
 		return fmt.Errorf("%w: %w", updater.ErrState, err)
+	}
+	c.Store = client.Dir{Path: dir, ReadFile: install.ReadFile, WriteFile: install.WriteFile}
+	held, err := acquire(d.cfg.Context(), dir)
+	if err != nil {
+		return err
+	}
+	err = work(c)
+	_ = held.Release()
+	if errors.Is(err, client.ErrState) {
+		return fmt.Errorf("%w: in %s: %w", updater.ErrState, dir, err)
 	}
 	return err
 }
 
-func (d *Downloader) store() (store client.Store, end func(), err error) {
-	dir, err := d.cfg.KeepDir(keepName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return &d.memory, func() {}, nil
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", client.ErrState, err)
-	}
+// acquire waits for the lock of a directory.
+func acquire(ctx context.Context, dir string) (*lock.Lock, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", client.ErrState, err)
+		return nil, fmt.Errorf("%w: %w", updater.ErrState, err)
 	}
-	held, err := acquire(d.cfg.Context(), root)
-	if err != nil {
-		_ = root.Close()
-		return nil, nil, err
-	}
-	end = func() {
-		_ = held.Release()
-		_ = root.Close()
-	}
-	return client.Dir{Path: dir, ReadFile: install.ReadFile, WriteFile: install.WriteFile}, end, nil
-}
-
-func acquire(ctx context.Context, root *os.Root) (*lock.Lock, error) {
+	defer root.Close()
 	timer := time.NewTicker(lockPause)
 	defer timer.Stop()
 	for {
@@ -219,7 +211,7 @@ func acquire(ctx context.Context, root *os.Root) (*lock.Lock, error) {
 		case err == nil:
 			return held, nil
 		case !errors.Is(err, lock.ErrHeld):
-			return nil, fmt.Errorf("%w: %w", client.ErrState, err)
+			return nil, fmt.Errorf("%w: in %s: %w", updater.ErrState, dir, err)
 		}
 		select {
 		case <-timer.C:
