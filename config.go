@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"net/http"
 	"os"
@@ -216,8 +217,12 @@ func (c *Config) Repositories() []string { return append([]string{c.SourceRepo},
 // made when it is not there, with access for its owner only. Only Apply holds the
 // lock of the target; files are therefore written elsewhere and renamed, and what
 // is read may be another process's. An error that is fs.ErrNotExist means that
-// there is no target yet.
+// there is no target yet, [ErrUnsafeDirectory] that others may write there, and
+// trust.ErrMalformed that the name is outside the grammar of trust.CheckName.
 func (c *Config) KeepDir(name string) (string, error) {
+	if err := trust.CheckName(name); err != nil {
+		return "", err
+	}
 	path, err := c.statePath()
 	if err != nil {
 		return "", err
@@ -227,7 +232,13 @@ func (c *Config) KeepDir(name string) (string, error) {
 	} else {
 		path = strings.TrimSuffix(path, ".json") + "." + name
 	}
-	return path, os.MkdirAll(path, 0o700)
+	if err := c.makeStateDir(filepath.Dir(path)); err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	return path, install.CheckOwned(path)
 }
 
 // Now is the time by the clock of the configuration. It has a default here, like

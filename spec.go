@@ -89,7 +89,11 @@ func (c *Config) verify(spec *Spec) (*trust.Verified, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	remembered, err := c.remembered(c.trustID(policy))
+	trusted, err := c.trustID(policy)
+	if err != nil {
+		return nil, err
+	}
+	remembered, err := c.remembered(trusted)
 	if err != nil {
 		return nil, err
 	}

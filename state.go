@@ -53,7 +53,12 @@ func (c *Config) statePath() (string, error) {
 		return "", fmt.Errorf("finding target: %w", err)
 	}
 	if c.stateDir == "" {
-		return filepath.Join(install.WorkDir(target), install.TrustFile), nil
+		// Before anything is read or written by way of it, also without the lock.
+		work := install.WorkDir(target)
+		if err := install.CheckOwned(work); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("%w: %w", ErrState, err)
+		}
+		return filepath.Join(work, install.TrustFile), nil
 	}
 	sum := sha256.Sum256([]byte(target))
 	return filepath.Join(c.stateDir, filepath.Base(target)+"-"+hex.EncodeToString(sum[:4])+".json"), nil
@@ -115,11 +120,15 @@ func (c *Config) remember(v *trust.Verified) error {
 	if err != nil {
 		return err
 	}
+	trusted, err := c.trustID(policy)
+	if err != nil {
+		return err
+	}
 	path, err := c.statePath()
 	if err != nil {
 		return err
 	}
-	next := state{Policy: c.trustID(policy), Version: c.Version, Released: v.Release.Released, Seen: c.Now().UTC()}
+	next := state{Policy: trusted, Version: c.Version, Released: v.Release.Released, Seen: c.Now().UTC()}
 	if old, err := readState(path); err == nil && old.Policy == next.Policy {
 		order, ok := compareVersions(next.Version, old.Version)
 		_, ordered := compareVersions(old.Version, old.Version)
@@ -136,24 +145,42 @@ func (c *Config) remember(v *trust.Verified) error {
 	raw := memo.Format(memo.Fields{
 		"format": stateFormat, "policy": next.Policy, "version": next.Version, "released": next.Released, "seen": next.Seen,
 	})
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := c.makeStateDir(filepath.Dir(path)); err != nil {
 		return err
 	}
 	return install.WriteFile(path, raw)
 }
 
+// makeStateDir makes the directory for what is remembered, or refuses what is in
+// its place. StateDir may be a link: who gave it chose that.
+func (c *Config) makeStateDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if c.stateDir != "" {
+		dir += string(filepath.Separator) + "." // what the link leads to
+	}
+	return install.CheckOwned(dir)
+}
+
 // trustID names whom the configuration trusts.
-func (c *Config) trustID(p *trust.Policy) string {
+func (c *Config) trustID(p *trust.Policy) (string, error) {
 	verifier, vouched := c.Downloader.(Verifier)
 	switch {
-	case vouched && p != nil:
-		return p.ID() + " and " + hashString(verifier.TrustID())
-	case vouched:
-		return "vouched: " + hashString(verifier.TrustID())
-	case p == nil:
-		return "insecure: unsigned releases are allowed"
+	case !vouched && p == nil:
+		return "insecure: unsigned releases are allowed", nil
+	case !vouched:
+		return p.ID(), nil
 	}
-	return p.ID()
+	var id string
+	err := guard("TrustID", func() error {
+		id = hashString(verifier.TrustID())
+		return nil
+	})
+	if p == nil {
+		return "vouched: " + id, err
+	}
+	return p.ID() + " and " + id, err
 }
 
 // compareVersions orders two semantic versions, a leading v being optional. ok

@@ -330,7 +330,7 @@ func TestMirrorsOfUnsigned(t *testing.T) {
 			}
 			options := []updater.Option{
 				updater.SourceRepo(urls[0]), updater.Mirrors(urls[1:]...), updater.Pause(atOnce),
-				updater.PublicKey(nil), updater.InsecureAllowUnsigned(),
+				noKey, updater.InsecureAllowUnsigned(),
 			}
 			if tc.want == nil {
 				require.NoError(t, updater.Apply(w.options(options...)...))

@@ -28,6 +28,7 @@ type voucher struct {
 	panic bool
 	id    string
 	asked int
+	ids   int // how often TrustID answers before it panics, 0: always
 }
 
 func (v *voucher) VerifyDocument(document []byte) ([]string, error) {
@@ -39,11 +40,29 @@ func (v *voucher) VerifyDocument(document []byte) ([]string, error) {
 	return v.by, v.err
 }
 
-func (v *voucher) TrustID() string { return v.id }
+func (v *voucher) TrustID() string {
+	if v.ids--; v.ids == 0 {
+		panic("boom")
+	}
+	return v.id
+}
+
+// A fault in TrustID is a refusal, and once the new binary is in place no reason
+// to call the update a failure, let alone to end the program.
+func TestTrustIDThatPanics(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	for at := range 3 {
+		w.refuses(updater.ErrPanic, updater.DownloadMethod(&voucher{by: []string{"tuf"}, ids: at + 1}))
+	}
+	require.NoError(t, updater.Apply(w.options(updater.DownloadMethod(&voucher{by: []string{"tuf"}, ids: 4}))...))
+	w.holds(newContent)
+	require.Contains(t, w.log.String(), "could not be remembered")
+}
 
 func TestVerifier(t *testing.T) {
 	errNo := errors.New("not this one")
-	nokey := updater.PublicKey(nil)
+	nokey := updater.Option(noKey)
 	for _, tc := range []struct {
 		name    string
 		voucher *voucher
@@ -93,7 +112,7 @@ func TestWrappedVerifierIsNone(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
 	wrapped := struct{ updater.Downloader }{&voucher{by: []string{"tuf"}}}
-	w.refuses(updater.ErrNoPublicKey, updater.PublicKey(nil), updater.DownloadMethod(wrapped))
+	w.refuses(updater.ErrNoPublicKey, noKey, updater.DownloadMethod(wrapped))
 }
 
 // What is remembered holds for those who are trusted: the keys, the verifier, or both.
@@ -105,7 +124,7 @@ func TestRememberedBelongsToTheVerifier(t *testing.T) {
 		v := &voucher{by: []string{"tuf"}, id: id}
 		return updater.Apply(w.options(append(more, updater.CurrentVersion(""), updater.Version(version), updater.DownloadMethod(v))...)...)
 	}
-	nokey := updater.PublicKey(nil)
+	nokey := updater.Option(noKey)
 	require.NoError(t, apply("1.3.0", "root 1", nokey))
 	require.ErrorIs(t, apply("1.2.3", "root 1", nokey), trust.ErrRollback)
 	w.holds(newContent)

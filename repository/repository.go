@@ -45,6 +45,10 @@ var (
 	// document says, or does not decode to the binary.
 	ErrHash = errors.New("artifact is not the one that the document names")
 
+	// ErrNoArtifact means that no artifact of the release holds the whole binary
+	// in an encoding that clients read: nobody can install it.
+	ErrNoArtifact = errors.New("no artifact that clients can read")
+
 	// ErrOtherKey means that the document carries another key's signature,
 	// which signing would replace: cosign it, or say Force.
 	ErrOtherKey = errors.New("signed by another key")

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/choria-io/go-updater/internal/codec"
@@ -134,6 +135,9 @@ func checkArtifacts(ctx context.Context, src source, l Location, v *trust.Verifi
 			errs = append(errs, err)
 		}
 		return nil, errs
+	}
+	if !slices.ContainsFunc(v.Release.Artifacts, full) {
+		errs = append(errs, ErrNoArtifact)
 	}
 	for _, a := range v.Release.Artifacts {
 		warning, err := checkArtifact(ctx, src, l, a, &v.Release)

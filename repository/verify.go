@@ -263,6 +263,7 @@ func sentinel(err error) string {
 	}{
 		{ErrMissing, "repository.ErrMissing"},
 		{ErrHash, "repository.ErrHash"},
+		{ErrNoArtifact, "repository.ErrNoArtifact"},
 		{trust.ErrMalformed, "trust.ErrMalformed"},
 		{trust.ErrUnsigned, "trust.ErrUnsigned"},
 		{trust.ErrThreshold, "trust.ErrThreshold"},
