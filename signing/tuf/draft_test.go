@@ -236,11 +236,15 @@ func TestDraftsThatHideSomething(t *testing.T) {
 	})
 	t.Run("the same of a key that is there", func(t *testing.T) {
 		w := newWorld(t)
-		d := w.rotate(t, Rotation{Roles: []string{Root}})
+		dave := seeded(t, 7).key
+		d := w.rotate(t, Rotation{Roles: []string{Root}, Add: []trust.Key{dave}})
 		evil, _, err := newKey(w.evil.key)
 		require.NoError(t, err)
 		d.root.Signed.Keys[KeyID(w.carol.key)] = evil
-		require.Contains(t, w.load(t).Summary(d).Roles[0].Changes, "another key is called "+KeyID(w.carol.key))
+		d.root.Signed.Keys[KeyID(dave)] = evil
+		require.Equal(t, []string{
+			"another key is called " + KeyID(w.carol.key), "new key " + KeyID(dave), KeyID(dave) + " is not the id of its key",
+		}, w.load(t).Summary(d).Roles[0].Changes)
 	})
 	t.Run("targets beside the bins", func(t *testing.T) {
 		s := w.load(t)
