@@ -80,7 +80,7 @@ func (d *Downloader) FetchSpec() (*updater.Spec, error) {
 			if len(repos) == 1 || d.cfg.Context().Err() != nil {
 				return err
 			}
-			d.note("this repository is of no use, trying a mirror", "error", err)
+			d.cfg.Warn("this repository is of no use, trying a mirror", "error", err)
 			if failed != nil {
 				err = fmt.Errorf("%w; %w", failed, err)
 			}
@@ -157,7 +157,7 @@ func (d *Downloader) TrustID() string {
 		return err
 	})
 	if err != nil && d.cfg != nil {
-		d.note("the TUF metadata that is remembered cannot be used", "error", err)
+		d.cfg.Warn("the TUF metadata that is remembered cannot be used", "error", err)
 	}
 	return d.id
 }
@@ -175,7 +175,7 @@ func (d *Downloader) locked(work func(c *client.Client) error) error {
 	if d.cfg == nil {
 		return errors.New("the tuf.Downloader was not configured")
 	}
-	c := &client.Client{Root: d.root, Store: &d.memory, Now: d.cfg.Now, Note: d.note}
+	c := &client.Client{Root: d.root, Store: &d.memory, Now: d.cfg.Now, Note: d.cfg.Warn}
 	dir, err := d.cfg.KeepDir(keepName)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -219,14 +219,6 @@ func acquire(ctx context.Context, dir string) (*lock.Lock, error) {
 			return nil, fmt.Errorf("waiting for %w: %w", updater.ErrLocked, ctx.Err())
 		}
 	}
-}
-
-func (d *Downloader) note(message string, args ...any) {
-	line := "warning: " + message
-	for i := 0; i+1 < len(args); i += 2 {
-		line += fmt.Sprintf(" %v=%q", args[i], fmt.Sprint(args[i+1]))
-	}
-	d.cfg.Log.Print(line)
 }
 
 // remote reads the metadata of one repository.

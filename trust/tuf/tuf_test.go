@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -158,9 +159,11 @@ func TestMirrors(t *testing.T) {
 	w.release("1.2.3", "version 2", nil)
 	stale := httptest.NewServer(http.NotFoundHandler())
 	defer stale.Close()
-	require.NoError(t, w.apply(updater.SourceRepo(stale.URL), updater.Mirrors(w.server.URL)))
+	var slogged bytes.Buffer
+	require.NoError(t, w.apply(updater.SourceRepo(stale.URL), updater.Mirrors(w.server.URL), updater.Slog(slog.New(slog.NewTextHandler(&slogged, nil)))))
 	w.holds("version 2")
 	require.Contains(t, w.log.String(), "trying a mirror")
+	require.Contains(t, slogged.String(), "trying a mirror")
 
 	w = newWorld(t)
 	w.release("1.2.3", "version 2", nil)
