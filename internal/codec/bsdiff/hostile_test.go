@@ -172,7 +172,7 @@ func TestBombsStayBounded(t *testing.T) {
 			runtime.ReadMemStats(&after)
 			require.ErrorIs(t, err, bsdiff.ErrCorrupt)
 			require.LessOrEqual(t, count, size)
-			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20))
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(14<<20))
 		})
 	}
 }
@@ -195,7 +195,7 @@ func TestFlippedBytes(t *testing.T) {
 			got, err := apply(from, flipped, int64(len(to)))
 			if i%64 == 0 {
 				runtime.ReadMemStats(&after)
-				require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20))
+				require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(14<<20))
 			}
 			require.LessOrEqual(t, len(got), len(to))
 			if err == nil {

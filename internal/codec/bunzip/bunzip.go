@@ -11,14 +11,13 @@
 // reads the bits of the next.
 //
 // Whatever the input, a Reader holds two blocks of 900 kB and 64 KiB of input,
-// and a Worker 7.2 MB; less if the blocks are small. Who reads several streams at
+// and a Worker 4.7 MB; less if the blocks are small. Who reads several streams at
 // once gives them the same Worker.
 //
-// What is accepted unfolds to the same bytes as with compress/bzip2. Refused is
-// what that refuses, blocks of an ancient bzip2 that are randomised among it; and
-// beyond that two things which no compressor makes and which decoders understand
-// differently: a block that uses an incomplete Huffman code, and one that is no
-// Burrows-Wheeler transform of anything.
+// What is accepted, and what it unfolds to, is what compress/bzip2 has it; so
+// blocks of an ancient bzip2 that are randomised are refused. Refused is beyond
+// that a block that uses an incomplete Huffman code, which no compressor makes:
+// the program bzip2 understands it in another way.
 package bunzip
 
 import (
@@ -145,6 +144,7 @@ func (w *walker) try(b *block) (err error) {
 			err = fmt.Errorf("the decoder panicked: %v", v)
 		}
 	}()
+	w.walk(b)
 
-	return w.walk(b)
+	return nil
 }
