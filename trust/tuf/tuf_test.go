@@ -163,6 +163,20 @@ func TestMirrors(t *testing.T) {
 	require.NoError(t, w.apply(updater.SourceRepo(stale.URL), updater.Mirrors(w.server.URL), updater.Slog(slog.New(slog.NewTextHandler(&slogged, nil)))))
 	w.holds("version 2")
 	require.Contains(t, w.log.String(), "trying a mirror")
+
+	// One with the right metadata and a wrong document is of no use either.
+	w = newWorld(t)
+	w.release("1.2.3", "version 2", nil)
+	wrong := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "release.json") {
+			_, _ = rw.Write(bytes.ToUpper(w.Files[path("1.2.3")]))
+			return
+		}
+		w.server.Config.Handler.ServeHTTP(rw, r)
+	}))
+	defer wrong.Close()
+	require.NoError(t, w.apply(updater.SourceRepo(wrong.URL), updater.Mirrors(w.server.URL)))
+	w.holds("version 2")
 	require.Contains(t, slogged.String(), "trying a mirror")
 
 	w = newWorld(t)
