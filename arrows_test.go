@@ -55,11 +55,32 @@ var arrows = map[string]arrow{
 	"internal/trial":     {other: []string{"golang.org/x/sys"}},
 	"internal/faults":    {other: []string{"golang.org/x/sys"}}, // of tests only
 
+	// What a program links that installs from TUF metadata, and no other does.
+	"trust/tuf": {own: []string{"", "trust", "internal/install", "internal/lock", "internal/tuf"}},
+	"internal/tuf": {
+		own:   []string{"trust", "internal/fetch", "internal/memo"},
+		other: []string{"github.com/secure-systems-lab/go-securesystemslib/cjson", "github.com/theupdateframework/go-tuf/v2/metadata"},
+	},
+	"internal/tuf/simulator": { // of tests only
+		own: []string{"internal/fetch"},
+		other: []string{
+			"github.com/secure-systems-lab/go-securesystemslib/cjson", "github.com/sigstore/sigstore/pkg/signature",
+			"github.com/theupdateframework/go-tuf/v2/metadata",
+		},
+	},
+
 	"internal/codec/bunzip":      {},
 	"internal/codec/bsdiff":      {own: []string{"internal/codec/bunzip"}},
 	"internal/codec/bsdiff/diff": {own: []string{"internal/codec/bz2"}}, // for publishers
 
-	"signing":            {own: []string{"trust"}, other: []string{"github.com/sigstore/sigstore/pkg/signature"}},
+	"signing": {own: []string{"trust"}, other: []string{"github.com/sigstore/sigstore/pkg/signature"}},
+	"signing/tuf": {
+		own: []string{"signing", "trust"},
+		other: []string{
+			"github.com/sigstore/sigstore/pkg/signature", "github.com/theupdateframework/go-tuf/v2/metadata",
+			"github.com/secure-systems-lab/go-securesystemslib/cjson",
+		},
+	},
 	"internal/codec/bz2": {other: []string{"github.com/dsnet/compress"}},
 	"internal/codec/zst": {other: []string{"github.com/klauspost/compress/zstd"}},
 	"keys": {
@@ -70,7 +91,7 @@ var arrows = map[string]arrow{
 		},
 	},
 	"repository": {
-		own: []string{"signing", "trust", "internal/attrs", "internal/codec", "internal/codec/bsdiff", "internal/codec/bsdiff/diff", "internal/codec/bz2", "internal/codec/zst", "internal/fetch", "internal/lock"},
+		own: []string{"signing", "signing/tuf", "trust", "internal/attrs", "internal/codec", "internal/codec/bsdiff", "internal/codec/bsdiff/diff", "internal/codec/bz2", "internal/codec/zst", "internal/fetch", "internal/lock"},
 		other: []string{
 			"github.com/sigstore/sigstore/pkg/signature", "golang.org/x/mod/semver", "golang.org/x/sys",
 		},
@@ -85,7 +106,7 @@ var arrows = map[string]arrow{
 
 // free lists the trees of programs: they import what they like, nothing
 // imports them, and only they and internal/term own streams and exit codes.
-var free = []string{"cmd/", "examples/", "bench/"}
+var free = []string{"cmd/", "examples/", "bench/", "internal/tuf/conformance"}
 
 // embedded is the half of the map that a program links with the updater.
 var embedded = []string{
@@ -211,6 +232,18 @@ func TestEmbeddersLinkLittle(t *testing.T) {
 	}
 }
 
+// TestTUFTakesTheFormatsOnly: of go-tuf a program links the package that reads and
+// verifies metadata, and not the client whose faults internal/tuf tells of.
+func TestTUFTakesTheFormatsOnly(t *testing.T) {
+	linked := map[string]bool{}
+	for _, p := range goList(t, "linux", "-deps", "./trust/tuf", "./internal/tuf/conformance") {
+		if strings.HasPrefix(p.ImportPath, "github.com/theupdateframework/") {
+			linked[p.ImportPath] = true
+		}
+	}
+	require.Equal(t, map[string]bool{"github.com/theupdateframework/go-tuf/v2/metadata": true}, linked)
+}
+
 // TestArrowsAreSeenToBeWrong shows that the check is not vacuous.
 func TestArrowsAreSeenToBeWrong(t *testing.T) {
 	standard := func(path string) bool { return path == "fmt" }
@@ -231,6 +264,12 @@ func TestArrowsAreSeenToBeWrong(t *testing.T) {
 		{"", "golang.org/x/sys/unix", false},
 		{"", "golang.org/x/system", true},
 		{"/trust", "golang.org/x/sys/unix", true},
+		{"/trust", module + "/trust/tuf", true},
+		{"/trust/tuf", module, false},
+		{"/trust/tuf", "github.com/theupdateframework/go-tuf/v2/metadata", true},
+		{"/trust/tuf", module + "/internal/tuf/simulator", true},
+		{"/internal/tuf", module, true},
+		{"/cmd/update-repo", module + "/internal/tuf/conformance", true},
 		{"/internal/install", module + "/keys", true},
 		{"/internal/codec", "github.com/dsnet/compress/bzip2", true},
 		{"/keys", module + "/signing", true},

@@ -15,6 +15,7 @@ import (
 	"hash"
 	"io"
 	"math"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,15 +49,50 @@ func (h *HTTPDownloader) FetchBinary(spec *Spec, target string) (err error) {
 	if err != nil {
 		return err
 	}
+	urls, err := h.cfg.urls(full.Path)
+	if err != nil {
+		return err
+	}
+	if v.Legacy {
+		return h.fetchUnhashed(full, &v.Release, target, urls)
+	}
 	if patch, old := h.patch(v, full); patch != nil {
-		err := h.fetchArtifact(patch, &v.Release, target, old)
+		err := h.fetchPatch(patch, &v.Release, target, old)
 		_ = old.Close()
 		if err == nil || h.cfg.Context().Err() != nil {
 			return err
 		}
 		h.cfg.note(warning, "the patch is of no use here, fetching the whole binary", "patch", patch.Path, "error", err)
 	}
-	return h.fetchArtifact(full, &v.Release, target, nil)
+	return h.fetchArtifact(full, &v.Release, target, nil, urls)
+}
+
+func (h *HTTPDownloader) fetchPatch(patch *trust.Artifact, r *trust.Release, target string, old *os.File) error {
+	urls, err := h.cfg.urls(patch.Path)
+	if err != nil {
+		return err
+	}
+	return h.fetchArtifact(patch, r, target, old, urls)
+}
+
+// fetchUnhashed asks one repository after the other for the whole: a document of
+// v0.1.0 does not say what the artifact is, so which of them has it is known only
+// once the binary is there.
+func (h *HTTPDownloader) fetchUnhashed(a *trust.Artifact, r *trust.Release, target string, urls []*url.URL) error {
+	var failed error
+	for i := range urls {
+		err := h.fetchArtifact(a, r, target, nil, urls[i:i+1])
+		if err == nil || h.cfg.Context().Err() != nil {
+			return err
+		}
+		if failed != nil {
+			err = fmt.Errorf("%w; %w", failed, err)
+		}
+		if failed = err; i+1 < len(urls) {
+			h.cfg.note(warning, "this repository is of no use, trying a mirror", "error", err)
+		}
+	}
+	return failed
 }
 
 // choose picks the artifact that costs least to transfer of those that hold the
@@ -105,7 +141,7 @@ func cheapest(all []trust.Artifact, usable func(trust.Artifact) bool) *trust.Art
 }
 
 // fetchArtifact downloads and unpacks one artifact. A patch needs the old file.
-func (h *HTTPDownloader) fetchArtifact(a *trust.Artifact, r *trust.Release, target string, old *os.File) (err error) {
+func (h *HTTPDownloader) fetchArtifact(a *trust.Artifact, r *trust.Release, target string, old *os.File, urls []*url.URL) (err error) {
 	packed, end, err := h.collect(a, target)
 	if err != nil {
 		return fmt.Errorf("creating a file for the artifact: %w", err)
@@ -115,7 +151,7 @@ func (h *HTTPDownloader) fetchArtifact(a *trust.Artifact, r *trust.Release, targ
 			h.cfg.note(warning, "could not tidy up after the download", "error", endErr)
 		}
 	}()
-	if err := h.download(a, packed); err != nil {
+	if err := h.download(a, packed, urls); err != nil {
 		return err
 	}
 	return h.unpack(a, packed, r, target, old)
@@ -154,21 +190,17 @@ func (h *HTTPDownloader) collect(a *trust.Artifact, target string) (packed *os.F
 
 // download writes the artifact to packed and checks its length and hash, when
 // the document has them, before anybody decodes it.
-func (h *HTTPDownloader) download(a *trust.Artifact, packed *os.File) error {
+func (h *HTTPDownloader) download(a *trust.Artifact, packed *os.File, urls []*url.URL) error {
 	if a.Size > h.cfg.sizeLimit() {
 		return fmt.Errorf("%w: an artifact of %d bytes, MaxSize() is %d", ErrTooLarge, a.Size, h.cfg.sizeLimit())
-	}
-	urls, err := h.cfg.urls(a.Path)
-	if err != nil {
-		return err
 	}
 	h.cfg.note(info, "fetching", "url", fetch.Shown(urls[0]), "bytes", a.Size)
 	report := h.report(PhaseDownload, a.Size)
 	if a.Hash == "" {
-		_, err = h.client.Stream(h.cfg.Context(), urls[0], h.cfg.sizeLimit(), packed, report)
+		_, err := h.client.Stream(h.cfg.Context(), urls[0], h.cfg.sizeLimit(), packed, report)
 		return err
 	}
-	err = h.client.Download(h.cfg.Context(), fetch.Download{
+	err := h.client.Download(h.cfg.Context(), fetch.Download{
 		URLs: urls, Size: a.Size, Hash: a.Hash, File: packed, Progress: report,
 		Note: func(message string, args ...any) { h.cfg.note(warning, message, args...) },
 	})

@@ -44,7 +44,7 @@ func (u *Updater) Check(ctx context.Context) (*Status, error) {
 		Current:      u.config.CurrentVersion,
 		Release:      v.Release,
 		Signers:      v.Signers,
-		Checked:      u.config.now(),
+		Checked:      u.config.Now(),
 	}, nil
 }
 

@@ -9,11 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/choria-io/go-updater/internal/install"
@@ -161,14 +164,18 @@ func (c *Config) Validate() error {
 	return err
 }
 
-// policy returns whom this configuration trusts; nil, without an error, only
-// when unsigned releases were allowed explicitly.
+// policy returns whose signatures this configuration trusts; nil, without an
+// error, only when unsigned releases were allowed explicitly, or when the
+// downloader is a Verifier, whose word alone counts then.
 func (c *Config) policy() (*trust.Policy, error) {
 	given := len(c.PublicKey) > 0 || len(c.keys) > 0
+	_, verifier := c.Downloader.(Verifier)
 	switch {
+	case verifier && c.allowUnsigned:
+		return nil, errors.New("InsecureAllowUnsigned() contradicts a downloader that verifies, use one of them")
 	case given && c.allowUnsigned:
 		return nil, errors.New("InsecureAllowUnsigned() contradicts the public key, use one of them")
-	case c.allowUnsigned:
+	case c.allowUnsigned, verifier && !given:
 		return nil, nil
 	case !given:
 		return nil, ErrNoPublicKey
@@ -201,9 +208,43 @@ func (c *Config) Context() context.Context {
 	return c.ctx
 }
 
-// now and sizeLimit have defaults here, and not in newConfig, because a program
-// may hand a downloader a Config of its own making, as v0.1.0 allowed.
-func (c *Config) now() time.Time {
+// Repositories are the URLs that a [Downloader] may ask, in order: SourceRepo and
+// then [Mirrors].
+func (c *Config) Repositories() []string { return append([]string{c.SourceRepo}, c.mirrors...) }
+
+// KeepDir is a directory for what a [Downloader] remembers from one call to the
+// next, under a name of its own: beside the target, or where [StateDir] says. It is
+// made when it is not there, with access for its owner only. Only Apply holds the
+// lock of the target; files are therefore written elsewhere and renamed, and what
+// is read may be another process's. An error that is fs.ErrNotExist means that
+// there is no target yet, [ErrUnsafeDirectory] that others may write there, and
+// trust.ErrMalformed that the name is outside the grammar of trust.CheckName.
+func (c *Config) KeepDir(name string) (string, error) {
+	if err := trust.CheckName(name); err != nil {
+		return "", err
+	}
+	path, err := c.statePath()
+	if err != nil {
+		return "", err
+	}
+	if c.stateDir == "" {
+		path = filepath.Join(filepath.Dir(path), name)
+	} else {
+		path = strings.TrimSuffix(path, ".json") + "." + name
+	}
+	if err := c.makeStateDir(filepath.Dir(path)); err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	return path, install.CheckOwned(path)
+}
+
+// Now is the time by the clock of the configuration. It has a default here, like
+// sizeLimit, and not in newConfig, because a program may hand a downloader a Config
+// of its own making, as v0.1.0 allowed.
+func (c *Config) Now() time.Time {
 	if c.clock == nil {
 		return time.Now()
 	}
@@ -223,6 +264,10 @@ const (
 	info    level = false
 	warning level = true
 )
+
+// Warn logs what a [Downloader] went on in spite of, to wherever the configuration
+// logs: args are keys and values, as log/slog has them.
+func (c *Config) Warn(message string, args ...any) { c.note(warning, message, args...) }
 
 // note logs one line to wherever the configuration logs.
 func (c *Config) note(l level, message string, args ...any) {

@@ -10,9 +10,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/cryptotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -70,8 +72,8 @@ func TestCustomDownloaderIsNotTrusted(t *testing.T) {
 		{"as it should be", func(*directory) {}, nil, ""},
 		{"fails", func(d *directory) { d.fetchSpec = func() (*updater.Spec, error) { return nil, errOwn } }, errOwn, ""},
 		{"returns nothing", func(d *directory) { d.fetchSpec = func() (*updater.Spec, error) { return nil, nil } }, nil, "no Spec"},
-		{"panics on the document", func(d *directory) { d.fetchSpec = func() (*updater.Spec, error) { panic("boom") } }, nil, "panicked: boom"},
-		{"panics on the binary", func(d *directory) { d.fetch = func(*updater.Spec, string) error { panic("boom") } }, nil, "panicked: boom"},
+		{"panics on the document", func(d *directory) { d.fetchSpec = func() (*updater.Spec, error) { panic("boom") } }, updater.ErrPanic, "boom"},
+		{"panics on the binary", func(d *directory) { d.fetch = func(*updater.Spec, string) error { panic("boom") } }, updater.ErrPanic, "boom"},
 		{"makes the Spec up", func(d *directory) {
 			d.fetchSpec = func() (*updater.Spec, error) {
 				return &updater.Spec{BinaryPath: "x", Sha256Hash: sum(binary)}, nil
@@ -199,6 +201,41 @@ func TestHTTPDownloaderVerifiesOnItsOwn(t *testing.T) {
 	require.Error(t, (&updater.HTTPDownloader{}).FetchBinary(spec, target), "not configured")
 	_, err = (&updater.HTTPDownloader{}).FetchSpec()
 	require.Error(t, err, "not configured")
+}
+
+// Beside a target of one's own choice the artifact has a random name. Who guesses
+// it and has a link there is not written through.
+func TestArtifactIsNeverWrittenThroughALink(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	dir, victim := t.TempDir(), filepath.Join(t.TempDir(), "victim")
+	require.NoError(t, os.WriteFile(victim, []byte("precious"), 0o600))
+	var seen []string
+	w.handler = func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+		names, _ := filepath.Glob(filepath.Join(dir, "stage-*"))
+		seen = append(seen, names...)
+		next.ServeHTTP(rw, r)
+	}
+	d := &updater.HTTPDownloader{}
+	_, err := updater.New(w.options(updater.DownloadMethod(d))...)
+	require.NoError(t, err)
+	spec, err := d.FetchSpec()
+	require.NoError(t, err)
+
+	target := filepath.Join(dir, "staged")
+	cryptotest.SetGlobalRandom(t, 1)
+	require.NoError(t, d.FetchBinary(spec, target))
+	require.Len(t, seen, 1)
+	require.NoError(t, os.Remove(target))
+
+	symlink(t, victim, seen[0])
+	cryptotest.SetGlobalRandom(t, 1) // the same name again
+	require.ErrorIs(t, d.FetchBinary(spec, target), os.ErrExist)
+	require.NoFileExists(t, target)
+	content, err := os.ReadFile(victim)
+	require.NoError(t, err)
+	require.Equal(t, "precious", string(content))
+	require.FileExists(t, seen[0], "what we did not make stays")
 }
 
 func TestFetchSpecReturnsOnlyWhatWasVerified(t *testing.T) {

@@ -34,6 +34,15 @@ var (
 	// ErrNotFound is a document or artifact that the repository does not have.
 	ErrNotFound = fetch.ErrNotFound
 
+	// ErrForbidden is a document or artifact that the repository does not give
+	// us. An object store says so of what it does not have, too, to those who
+	// may not list what it has.
+	ErrForbidden = fetch.ErrForbidden
+
+	// ErrPanic is a fault of a Downloader that ended the update and not the
+	// program. The text says where.
+	ErrPanic = errors.New("the downloader panicked")
+
 	// ErrTooLarge is a document, or a release, above its size limit. For
 	// releases see MaxSize.
 	ErrTooLarge = fetch.ErrTooLarge

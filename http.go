@@ -146,9 +146,29 @@ func (h *HTTPDownloader) keepAnswer() {
 	h.fresh = nil
 }
 
+// ReadFile reads a small file of a repository into memory, for a Downloader that
+// needs more than release documents: repo is one of [Config.Repositories], name
+// the file's path below it, in the grammar of trust.CheckPath, and limit its
+// greatest length in bytes. What it returns is the repository's word and nobody
+// else's. Errors are [ErrNotFound], [ErrForbidden], [ErrTooLarge], [ErrStalled],
+// [ErrRedirect] and trust.ErrMalformed for a name outside the grammar.
+func (h *HTTPDownloader) ReadFile(repo, name string, limit int64) ([]byte, error) {
+	if err := h.connect(); err != nil {
+		return nil, err
+	}
+	if err := trust.CheckPath(name); err != nil {
+		return nil, err
+	}
+	u, err := below(repo, name)
+	if err != nil {
+		return nil, err
+	}
+	return h.client.Document(h.cfg.Context(), u, limit)
+}
+
 // urls are the addresses of a file of the release, at SourceRepo and its mirrors.
 func (c *Config) urls(path string) (all []*url.URL, err error) {
-	for _, repo := range append([]string{c.SourceRepo}, c.mirrors...) {
+	for _, repo := range c.Repositories() {
 		u, err := c.at(repo, path)
 		if err != nil {
 			return nil, err
@@ -164,11 +184,15 @@ func (c *Config) url(path string) (*url.URL, error) { return c.at(c.SourceRepo, 
 // at is the address of a file of the release. path has the grammar of
 // trust.CheckPath, and so have the configuration's parts.
 func (c *Config) at(repo, path string) (*url.URL, error) {
+	return below(repo, strings.Join([]string{c.Version, c.OperatingSystem, c.Architecture, path}, "/"))
+}
+
+// below is the address of a file of a repository.
+func below(repo, full string) (*url.URL, error) {
 	u, err := repoURL(repo)
 	if err != nil {
 		return nil, err
 	}
-	full := strings.Join([]string{c.Version, c.OperatingSystem, c.Architecture, path}, "/")
 	// Object stores read a plus sign in a path as a space unless it is escaped.
 	escaped := strings.TrimSuffix(u.EscapedPath(), "/") + "/" + strings.ReplaceAll(full, "+", "%2B")
 	// Of the escaped form, because a path may end in an escaped slash.

@@ -147,9 +147,13 @@ func DownloadMethod(m Downloader) Option {
 
 // PublicKey sets the key that signs releases: the 32 bytes of an Ed25519 public
 // key, base64 of them, or PEM (PKIX). Several PEM blocks mean that any one of
-// the keys suffices. Keys that prove nothing are refused with trust.ErrBadKey.
+// the keys suffices. Keys that prove nothing are refused with trust.ErrBadKey, and
+// no key at all, as an empty file that is embedded, with [ErrNoPublicKey].
 func PublicKey(k []byte) Option {
 	return func(c *Config) error {
+		if len(k) == 0 {
+			return fmt.Errorf("PublicKey() was given none: %w", ErrNoPublicKey)
+		}
 		c.PublicKey = slices.Clone(k)
 		return nil
 	}
@@ -194,7 +198,8 @@ func HTTPClient(client *http.Client) Option {
 
 // Header adds a header to requests of the [HTTPDownloader], such as an
 // Authorization. It is sent to the repository's own scheme, host and port
-// only, never to where a redirect leads. It may be given more than once.
+// only, and not any more once a redirect has led elsewhere, be it back. It may be
+// given more than once.
 func Header(key, value string) Option {
 	return func(c *Config) error {
 		if c.header == nil {

@@ -75,7 +75,8 @@ func (c *Config) noteRecovery(r Recovery) {
 
 // Confirm ends the [Probation] of the version that runs: it works. Call it once
 // the program has done what it is there for, such as reaching its server. Where
-// nothing is on probation it does nothing.
+// nothing is on probation it does nothing, nor before [Updater.Recover] has counted
+// a start: a process that goes on after its update does not confirm what replaced it.
 func (u *Updater) Confirm(ctx context.Context) error {
 	end, err := u.begin(ctx)
 	if err != nil {

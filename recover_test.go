@@ -71,6 +71,10 @@ func TestConfirmEndsProbation(t *testing.T) {
 	require.NoError(t, u.Confirm(t.Context()), "nothing is on probation yet")
 	_, err = u.Apply(t.Context())
 	require.NoError(t, err)
+	require.NoError(t, u.Confirm(t.Context()), "by the version before, which still runs")
+	r, err := u.Recover(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, &updater.Recovery{Starts: 1, Limit: 1}, r, "the new one has yet to prove itself")
 	require.NoError(t, u.Confirm(t.Context()))
 	for range 3 {
 		r, err := u.Recover(t.Context())

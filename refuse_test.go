@@ -190,17 +190,19 @@ func TestApplyRefusesConfigurations(t *testing.T) {
 		opts []updater.Option
 		want error
 	}{
-		{"no key", []updater.Option{updater.PublicKey(nil)}, updater.ErrNoPublicKey},
-		{"no keys", []updater.Option{updater.PublicKey(nil), updater.PublicKeys(1)}, updater.ErrNoPublicKey},
+		{"no key", []updater.Option{noKey}, updater.ErrNoPublicKey},
+		{"an empty key", []updater.Option{updater.PublicKey(nil)}, updater.ErrNoPublicKey},
+		{"an empty key, and a downloader that verifies", []updater.Option{updater.PublicKey([]byte{}), updater.DownloadMethod(&voucher{by: []string{"tuf"}})}, updater.ErrNoPublicKey},
+		{"no keys", []updater.Option{noKey, updater.PublicKeys(1)}, updater.ErrNoPublicKey},
 		{"zero key", []updater.Option{updater.PublicKey(zero)}, trust.ErrBadKey},
 		{"identity key", []updater.Option{updater.PublicKey(identity)}, trust.ErrBadKey},
 		{"short key", []updater.Option{updater.PublicKey(key[:31])}, trust.ErrBadKey},
 		{"long key", []updater.Option{updater.PublicKey(append(bytes.Clone(key), 0))}, trust.ErrBadKey},
 		{"private key", []updater.Option{updater.PublicKey(privatePEM)}, trust.ErrBadKey},
-		{"threshold 0", []updater.Option{updater.PublicKey(nil), updater.PublicKeys(0, key)}, trust.ErrBadPolicy},
-		{"threshold -1", []updater.Option{updater.PublicKey(nil), updater.PublicKeys(-1, key)}, trust.ErrBadPolicy},
-		{"threshold above the keys", []updater.Option{updater.PublicKey(nil), updater.PublicKeys(3, key, other)}, trust.ErrBadPolicy},
-		{"a key twice", []updater.Option{updater.PublicKey(nil), updater.PublicKeys(2, key, key)}, trust.ErrBadPolicy},
+		{"threshold 0", []updater.Option{noKey, updater.PublicKeys(0, key)}, trust.ErrBadPolicy},
+		{"threshold -1", []updater.Option{noKey, updater.PublicKeys(-1, key)}, trust.ErrBadPolicy},
+		{"threshold above the keys", []updater.Option{noKey, updater.PublicKeys(3, key, other)}, trust.ErrBadPolicy},
+		{"a key twice", []updater.Option{noKey, updater.PublicKeys(2, key, key)}, trust.ErrBadPolicy},
 		{"PublicKey and PublicKeys", []updater.Option{updater.PublicKeys(1, other)}, updater.ErrConfig},
 		{"unsigned allowed beside a key", []updater.Option{updater.InsecureAllowUnsigned()}, updater.ErrConfig},
 		{"version that leads out", []updater.Option{updater.Version("../1.2.3")}, updater.ErrConfig},
@@ -253,10 +255,10 @@ func TestPublicKeysAsksForDistinctSigners(t *testing.T) {
 			}
 			w.publish("1.2.3", r)
 			if tc.want != nil {
-				w.refuses(tc.want, updater.PublicKey(nil), keys)
+				w.refuses(tc.want, noKey, keys)
 				return
 			}
-			require.NoError(t, updater.Apply(w.options(updater.PublicKey(nil), keys)...))
+			require.NoError(t, updater.Apply(w.options(noKey, keys)...))
 			w.holds(newContent)
 		})
 	}
@@ -360,7 +362,7 @@ func TestUnsignedIsInstalledOnlyWhenSpelledOut(t *testing.T) {
 	}
 	w.publish("1.2.3", r)
 	w.refuses(trust.ErrUnsigned)
-	insecure := []updater.Option{updater.PublicKey(nil), updater.InsecureAllowUnsigned()}
+	insecure := []updater.Option{noKey, updater.InsecureAllowUnsigned()}
 
 	w.refuses(updater.ErrTooLarge, append(insecure, updater.MaxSize(int64(len(newContent)-1)))...)
 	w.refuses(trust.ErrRollback, append(insecure, updater.CurrentVersion("2.0.0"))...)
@@ -386,7 +388,7 @@ func TestUnsignedBombStopsAtMaxSize(t *testing.T) {
 		return fmt.Appendf(nil, `{"binary":%q,"hash":%q}`, r.doc.Binary, r.doc.Hash)
 	}
 	w.publish("1.2.3", r)
-	unsigned := []updater.Option{updater.PublicKey(nil), updater.InsecureAllowUnsigned()}
+	unsigned := []updater.Option{noKey, updater.InsecureAllowUnsigned()}
 	most := int64(0)
 	watch := updater.Progress(func(p updater.ProgressReport) { most = max(most, p.Done) })
 	w.refuses(updater.ErrTooLarge, append(unsigned, updater.MaxSize(1<<20), watch)...)
@@ -403,5 +405,5 @@ func TestUnsignedArtifactStopsAtMaxSize(t *testing.T) {
 		return fmt.Appendf(nil, `{"binary":%q,"hash":%q}`, r.doc.Binary, r.doc.Hash)
 	}
 	w.publish("1.2.3", r)
-	w.refuses(updater.ErrTooLarge, updater.PublicKey(nil), updater.InsecureAllowUnsigned(), updater.MaxSize(1<<16))
+	w.refuses(updater.ErrTooLarge, noKey, updater.InsecureAllowUnsigned(), updater.MaxSize(1<<16))
 }

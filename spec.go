@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 
 	"github.com/choria-io/go-updater/trust"
 )
@@ -88,21 +89,28 @@ func (c *Config) verify(spec *Spec) (*trust.Verified, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	remembered, err := c.remembered(policy)
+	trusted, err := c.trustID(policy)
+	if err != nil {
+		return nil, err
+	}
+	remembered, err := c.remembered(trusted)
 	if err != nil {
 		return nil, err
 	}
 	want := trust.Want{
 		Name: c.product, Version: c.Version, OS: c.OperatingSystem, Arch: c.Architecture,
-		Now: c.now(), LastSeen: remembered.Seen,
+		Now: c.Now(), LastSeen: remembered.Seen,
 		Running: c.CurrentVersion, Accepted: remembered.accepted(),
 		Compare: compareVersions, AllowDowngrade: c.allowDowngrade,
 	}
 	document := []byte(spec.document)
 	var v *trust.Verified
+	verifier, vouched := c.Downloader.(Verifier)
 	switch {
-	case policy != nil && spec.document == "":
+	case (policy != nil || vouched) && spec.document == "":
 		err = fmt.Errorf("%w: the downloader returned a Spec without its document, see ParseSpec", trust.ErrUnsigned)
+	case vouched:
+		v, err = trust.VerifyVouched(document, policy, guardVerifier(verifier), want)
 	case policy != nil:
 		v, err = trust.Verify(document, policy, want)
 	case spec.document == "":
@@ -151,12 +159,23 @@ func (c *Config) fetchSpec() (*Spec, *trust.Verified, error) {
 	return spec, v, nil
 }
 
+// guardVerifier is guard for the one question a downloader is believed on.
+func guardVerifier(d Verifier) func([]byte) ([]string, error) {
+	return func(document []byte) (by []string, err error) {
+		err = guard("VerifyDocument", func() (err error) {
+			by, err = d.VerifyDocument(slices.Clone(document))
+			return err
+		})
+		return by, err
+	}
+}
+
 // guard turns a panic of a downloader into a refusal: a program that updates
 // itself must outlive a fault in parsing what a repository sent.
 func guard(what string, call func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%s of the downloader panicked: %v", what, p)
+			err = fmt.Errorf("%w in %s: %v", ErrPanic, what, p)
 		}
 	}()
 	return call()

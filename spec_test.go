@@ -83,7 +83,7 @@ func TestHandMadeSpecIsNothingSignedAfterJSON(t *testing.T) {
 	d := &directory{binary: binary}
 	d.fetchSpec = func() (*updater.Spec, error) { return updater.ParseSpec(raw) }
 	w.refuses(trust.ErrSignature, updater.DownloadMethod(d))
-	unsigned := w.options(updater.DownloadMethod(d), updater.PublicKey(nil), updater.InsecureAllowUnsigned())
+	unsigned := w.options(updater.DownloadMethod(d), noKey, updater.InsecureAllowUnsigned())
 	spec, err := updater.FetchSpec(unsigned...)
 	require.NoError(t, err)
 	require.Equal(t, w.server.URL+"/1.2.3/linux/amd64/"+r.doc.Binary, spec.BinaryURI.String())

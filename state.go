@@ -53,16 +53,21 @@ func (c *Config) statePath() (string, error) {
 		return "", fmt.Errorf("finding target: %w", err)
 	}
 	if c.stateDir == "" {
-		return filepath.Join(install.WorkDir(target), install.TrustFile), nil
+		// Before anything is read or written by way of it, also without the lock.
+		work := install.WorkDir(target)
+		if err := install.CheckOwned(work); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("%w: %w", ErrState, err)
+		}
+		return filepath.Join(work, install.TrustFile), nil
 	}
 	sum := sha256.Sum256([]byte(target))
 	return filepath.Join(c.stateDir, filepath.Base(target)+"-"+hex.EncodeToString(sum[:4])+".json"), nil
 }
 
-// remembered loads the state that holds for policy. A damaged file is never
+// remembered loads the state that holds for those who are trusted now. A damaged file is never
 // taken for an empty one in silence: with a CurrentVersion that stays the floor
 // and the damage is logged, without one ErrState is returned.
-func (c *Config) remembered(policy *trust.Policy) (*state, error) {
+func (c *Config) remembered(trusted string) (*state, error) {
 	path, err := c.statePath()
 	if errors.Is(err, fs.ErrNotExist) {
 		return &state{}, nil // no target, so nothing was installed; v0.1.0's FetchSpec needed none
@@ -81,7 +86,7 @@ func (c *Config) remembered(policy *trust.Policy) (*state, error) {
 	case err != nil:
 		c.note(warning, "remembered trust is damaged, the running version is the floor", "file", path, "error", err)
 		return &state{}, nil
-	case s.Policy != policyID(policy):
+	case s.Policy != trusted:
 		c.note(info, "the public keys changed since the last update", "file", path)
 		return &state{}, nil
 	}
@@ -115,11 +120,15 @@ func (c *Config) remember(v *trust.Verified) error {
 	if err != nil {
 		return err
 	}
+	trusted, err := c.trustID(policy)
+	if err != nil {
+		return err
+	}
 	path, err := c.statePath()
 	if err != nil {
 		return err
 	}
-	next := state{Policy: policyID(policy), Version: c.Version, Released: v.Release.Released, Seen: c.now().UTC()}
+	next := state{Policy: trusted, Version: c.Version, Released: v.Release.Released, Seen: c.Now().UTC()}
 	if old, err := readState(path); err == nil && old.Policy == next.Policy {
 		order, ok := compareVersions(next.Version, old.Version)
 		_, ordered := compareVersions(old.Version, old.Version)
@@ -136,17 +145,42 @@ func (c *Config) remember(v *trust.Verified) error {
 	raw := memo.Format(memo.Fields{
 		"format": stateFormat, "policy": next.Policy, "version": next.Version, "released": next.Released, "seen": next.Seen,
 	})
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := c.makeStateDir(filepath.Dir(path)); err != nil {
 		return err
 	}
 	return install.WriteFile(path, raw)
 }
 
-func policyID(p *trust.Policy) string {
-	if p == nil {
-		return "insecure: unsigned releases are allowed"
+// makeStateDir makes the directory for what is remembered, or refuses what is in
+// its place. StateDir may be a link: who gave it chose that.
+func (c *Config) makeStateDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
 	}
-	return p.ID()
+	if c.stateDir != "" {
+		dir += string(filepath.Separator) + "." // what the link leads to
+	}
+	return install.CheckOwned(dir)
+}
+
+// trustID names whom the configuration trusts.
+func (c *Config) trustID(p *trust.Policy) (string, error) {
+	verifier, vouched := c.Downloader.(Verifier)
+	switch {
+	case !vouched && p == nil:
+		return "insecure: unsigned releases are allowed", nil
+	case !vouched:
+		return p.ID(), nil
+	}
+	var id string
+	err := guard("TrustID", func() error {
+		id = hashString(verifier.TrustID())
+		return nil
+	})
+	if p == nil {
+		return "vouched: " + id, err
+	}
+	return p.ID() + " and " + id, err
 }
 
 // compareVersions orders two semantic versions, a leading v being optional. ok

@@ -55,7 +55,7 @@ func TestRememberedVersionIsTheFloor(t *testing.T) {
 	})
 	t.Run("a change of keys starts anew", func(t *testing.T) {
 		both := updater.PublicKeys(1, public(testKey(1)), public(testKey(2)))
-		require.NoError(t, updater.Apply(w.options(append(opts, updater.PublicKey(nil), both)...)...))
+		require.NoError(t, updater.Apply(w.options(append(opts, noKey, both)...)...))
 		w.holds("older")
 	})
 }

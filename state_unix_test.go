@@ -7,6 +7,7 @@
 package updater_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/trust"
 )
 
 // A fifo in place of the memory must not hold the program up.
@@ -34,6 +36,16 @@ func TestStateDirOpenToOthersIsRefused(t *testing.T) {
 	for _, mode := range []os.FileMode{0o777, 0o770, os.ModeSticky | 0o777} {
 		require.NoError(t, os.Chmod(dir, mode))
 		require.ErrorIs(t, w.refuses(updater.ErrState, updater.StateDir(dir)), updater.ErrUnsafeDirectory)
+		var kept error
+		d := &reader{read: func(_ *updater.HTTPDownloader, c *updater.Config) error {
+			_, kept = c.KeepDir("tuf")
+			return nil
+		}}
+		w.refuses(updater.ErrUnsafeDirectory, updater.StateDir(dir), updater.DownloadMethod(d))
+		require.ErrorIs(t, kept, updater.ErrUnsafeDirectory, "before anything of a Downloader lies there")
+		left, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		require.Empty(t, left)
 	}
 	require.NoError(t, os.Chmod(dir, 0o755))
 	if os.Geteuid() == 0 {
@@ -42,6 +54,67 @@ func TestStateDirOpenToOthersIsRefused(t *testing.T) {
 		require.NoError(t, os.Chown(dir, 0, 0))
 	}
 	require.NoError(t, updater.Apply(w.options(updater.StateDir(dir))...))
+}
+
+// A link that another user planted at the work directory's name, in a directory
+// where everyone may make files, leads root nowhere: not a Check, nor a Downloader,
+// neither of which holds the lock.
+func TestPlantedWorkDirIsNotFollowed(t *testing.T) {
+	for name, plant := range map[string]func(t *testing.T, work, elsewhere string){
+		"link": func(t *testing.T, work, elsewhere string) { require.NoError(t, os.Symlink(elsewhere, work)) },
+		"open": func(t *testing.T, work, _ string) {
+			require.NoError(t, os.Mkdir(work, 0o700))
+			require.NoError(t, os.Chmod(work, 0o777))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, _ := polled(t)
+			elsewhere, work := t.TempDir(), filepath.Join(filepath.Dir(w.target), ".app.update")
+			require.NoError(t, os.Chmod(filepath.Dir(w.target), os.ModeSticky|0o777))
+			plant(t, work, elsewhere)
+
+			_, err := w.check()
+			require.ErrorIs(t, err, updater.ErrState)
+			require.ErrorIs(t, err, updater.ErrUnsafeDirectory)
+			d := &reader{read: func(_ *updater.HTTPDownloader, c *updater.Config) error {
+				_, err := c.KeepDir("tuf")
+				return err
+			}}
+			w.refuses(updater.ErrUnsafeDirectory, updater.DownloadMethod(d))
+			for _, dir := range []string{elsewhere, work} {
+				left, err := os.ReadDir(dir)
+				require.NoError(t, err)
+				require.Empty(t, left)
+			}
+		})
+	}
+}
+
+// What lies at the name of a Downloader's own directory is not taken for it.
+func TestPlantedKeepDirIsRefused(t *testing.T) {
+	for _, tc := range []struct {
+		name, keep string
+		plant      func(dir string) error
+		want       error
+	}{
+		{"link", "tuf", func(dir string) error { return os.Symlink(t.TempDir(), dir) }, updater.ErrUnsafeDirectory},
+		{"file", "tuf", func(dir string) error { return os.WriteFile(dir, nil, 0o600) }, updater.ErrUnsafeDirectory},
+		{"open", "tuf", func(dir string) error { return errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, 0o770)) }, updater.ErrUnsafeDirectory},
+		{"out of the work directory", "../tuf", func(string) error { return nil }, trust.ErrMalformed},
+		{"no name", "", func(string) error { return nil }, trust.ErrMalformed},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w, _ := polled(t)
+			work := filepath.Join(filepath.Dir(w.target), ".app.update")
+			require.NoError(t, os.Mkdir(work, 0o700))
+			require.NoError(t, tc.plant(filepath.Join(work, tc.keep)))
+			d := &reader{read: func(_ *updater.HTTPDownloader, c *updater.Config) error {
+				_, err := c.KeepDir(tc.keep)
+				return err
+			}}
+			w.refuses(tc.want, updater.DownloadMethod(d))
+		})
+	}
 }
 
 // Whoever can exchange a directory above the target's leads a downloader astray.

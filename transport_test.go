@@ -292,6 +292,58 @@ func TestMirrors(t *testing.T) {
 	}
 }
 
+// A document of v0.1.0 does not say what the artifact is, only what it unfolds to.
+func TestMirrorsOfUnsigned(t *testing.T) {
+	const good, gone, other = "good", "gone", "other"
+	for _, tc := range []struct {
+		kinds []string // of the artifact, at SourceRepo and its mirrors
+		want  error
+	}{
+		{[]string{good}, nil},
+		{[]string{gone, good}, nil},
+		{[]string{other, gone, good}, nil},
+		{[]string{other, gone}, updater.ErrHash},
+		{[]string{gone, other}, updater.ErrNotFound},
+	} {
+		t.Run(strings.Join(tc.kinds, " "), func(t *testing.T) {
+			w := newWorld(t)
+			r := newRelease(t, "1.2.3", []byte(newContent))
+			r.document = func(*testing.T, []byte) []byte {
+				return trust.FormatJSON(map[string]any{"binary": r.doc.Binary, "hash": r.doc.Hash})
+			}
+			w.publish("1.2.3", r)
+			files := http.FileServer(http.Dir(w.repo))
+			var urls []string
+			for _, kind := range tc.kinds {
+				server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, rq *http.Request) {
+					switch artifact := strings.HasSuffix(rq.URL.Path, ".bz2"); {
+					case artifact && kind == gone:
+						http.NotFound(rw, rq)
+					case artifact && kind == other:
+						_, _ = rw.Write(pack(t, []byte("another program")))
+					default:
+						files.ServeHTTP(rw, rq)
+					}
+				}))
+				t.Cleanup(server.Close)
+				urls = append(urls, server.URL)
+			}
+			options := []updater.Option{
+				updater.SourceRepo(urls[0]), updater.Mirrors(urls[1:]...), updater.Pause(atOnce),
+				noKey, updater.InsecureAllowUnsigned(),
+			}
+			if tc.want == nil {
+				require.NoError(t, updater.Apply(w.options(options...)...))
+				w.holds(newContent)
+				return
+			}
+			err := w.refuses(tc.want, options...)
+			require.ErrorIs(t, err, updater.ErrHash, "says what is wrong with each")
+			require.ErrorIs(t, err, updater.ErrNotFound, "says what is wrong with each")
+		})
+	}
+}
+
 func TestMirrorsGetNoHeaders(t *testing.T) {
 	w, mirror := newWorld(t), newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))

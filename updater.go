@@ -28,6 +28,25 @@ type Downloader interface {
 	FetchBinary(spec *Spec, target string) error
 }
 
+// Verifier is a [Downloader] that brings trust of its own, as trust/tuf does: what
+// it says of a release document counts besides the signatures that PublicKey asks
+// for, both must hold, and it counts alone where no key is given. To implement it
+// is to be trusted like a key; a Downloader that merely fetches does not.
+type Verifier interface {
+	Downloader
+
+	// VerifyDocument returns the ids of those who vouch for every byte of the
+	// document, at least one, or the refusal. It is asked about what FetchSpec
+	// returned, before any field of it is looked at, and once more when the lock
+	// of the target is held; it asks no repository.
+	VerifyDocument(document []byte) (by []string, err error)
+
+	// TrustID names whom it trusts at present, after FetchSpec. What is remembered
+	// of a release, and that nothing older is installed, holds for one TrustID, so
+	// it changes with the keys that can vouch for a release and with nothing else.
+	TrustID() string
+}
+
 // Updater updates one target. It is safe for concurrent use; its calls wait for
 // one another.
 type Updater struct {

@@ -43,6 +43,11 @@ var (
 	// does not handle.
 	ErrUnsupported = errors.New("not supported by this build")
 
+	// ErrIsKey is a key where the name of one is expected, as "$KEY" gives where
+	// env:KEY was meant. No message quotes it. It is in the list of processes by
+	// now, and perhaps in a shell's history: make a new one.
+	ErrIsKey = errors.New("a key itself was given, where a file or env:NAME is expected")
+
 	// ErrAgent is an ssh-agent that can't be reached, does not hold the key,
 	// or refused to sign.
 	ErrAgent = errors.New("ssh-agent")

@@ -24,6 +24,10 @@ type File struct {
 
 // ReadFile reads a key file of either half, at most [MaxFile] bytes.
 func ReadFile(path string) (_ *File, err error) {
+	// Errors name the file, and a log is no place for a key.
+	if isKey(path) {
+		return nil, fmt.Errorf("reading key: %w", ErrIsKey)
+	}
 	// O_NONBLOCK so that a fifo put in the place of the file can't hold us up;
 	// on a regular file it means nothing.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)

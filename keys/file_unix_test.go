@@ -9,7 +9,9 @@ package keys
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,6 +60,47 @@ func TestReplaceFileKeepsLinkAndOwner(t *testing.T) {
 		require.NoError(t, unix.Stat(path, &st))
 		require.Equal(t, []uint32{12345, 12346}, []uint32{st.Uid, st.Gid})
 	}
+}
+
+const replaceEnv = "KEYS_TEST_REPLACE"
+
+// Who cannot give the file back to its owner does not replace it: the owner could
+// not read his key afterwards.
+func TestReplaceFileThatWouldChangeOwner(t *testing.T) {
+	if path := os.Getenv(replaceEnv); path != "" {
+		err := ReplaceFile(path, []byte("new"))
+		require.ErrorIs(t, err, os.ErrPermission)
+		require.ErrorContains(t, err, "keeping the owner")
+		return
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("NOT PROVEN, needs root: makes a file of another user")
+	}
+	dir, err := os.MkdirTemp("", "keys-test-") // not t.TempDir, which only its owner can enter
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chown(dir, 12345, 12345))
+	path, bin := filepath.Join(dir, "a.key"), filepath.Join(dir, "test")
+	require.NoError(t, os.WriteFile(path, []byte("old"), 0o644))
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Skip("NOT PROVEN, needs /proc: ", err)
+	}
+	require.NoError(t, os.WriteFile(bin, self, 0o755))
+	cmd := exec.CommandContext(t.Context(), bin, "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env, cmd.Dir = append(os.Environ(), replaceEnv+"="+path), dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 12345, Gid: 12345}}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), "--- PASS")
+
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "old", string(data))
+	require.Equal(t, os.FileMode(0o644), mode(t, path))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 2, "nothing is left behind")
 }
 
 func TestReadFileDoesNotWaitForFifo(t *testing.T) {

@@ -39,9 +39,12 @@ func written(t *testing.T, f PrivateFormat, passphrase string) string {
 	t.Helper()
 	var data []byte
 	var err error
-	if passphrase == "" {
+	switch {
+	case passphrase == "":
 		data, err = FormatUnprotected(rfcKey(t), f)
-	} else {
+	case f == Minisign && passphrase == testPassphrase:
+		data = sealedMinisign(t)
+	default:
 		data, err = FormatEncrypted(rfcKey(t), f, []byte(passphrase))
 	}
 	require.NoError(t, err)

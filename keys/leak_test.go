@@ -42,6 +42,25 @@ func TestErrorsQuoteNothing(t *testing.T) {
 	}
 }
 
+// Nor does one that names what was not found: "$KEY" is easily written for env:KEY.
+func TestKeyInPlaceOfItsNameIsNotQuoted(t *testing.T) {
+	for _, name := range []string{"openssl.pem", "openssl-pbkdf2.pem", "openssh", "minisign-encrypted.key"} {
+		key := string(testdata(t, name))
+		refs := []string{key, "env:" + key}
+		if strings.Contains(key, "PRIVATE KEY-----") {
+			refs = append(refs, strings.ReplaceAll(key, "\n", " ")) // what echo $KEY makes of it
+		}
+		for i, ref := range refs {
+			_, _, err := Resolve(t.Context(), ref, Options{})
+			require.ErrorIs(t, err, ErrIsKey, name)
+			requireNoQuote(t, err, []byte(key), nil, name, i)
+			_, err = ReadFile(ref)
+			require.ErrorIs(t, err, ErrIsKey, name)
+			requireNoQuote(t, err, []byte(key), nil, name, i)
+		}
+	}
+}
+
 func damage(data []byte) [][]byte {
 	half, quarter := len(data)/2, len(data)/4
 	all := [][]byte{

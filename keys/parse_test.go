@@ -19,6 +19,7 @@ import (
 	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/blake2b"
+	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -242,6 +243,18 @@ func TestBoundsCosts(t *testing.T) {
 		} {
 			der := bytes.Replace(block.Bytes, cost, changed, 1)
 			_, err := ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: der}), []byte(testPassphrase))
+			require.ErrorIs(t, err, ErrUnsupported, name)
+		}
+		// What is held besides 128·N·r: with r=2^22 and p=16 it is 9 GiB.
+		for name, costs := range map[string][3]int64{
+			"r": {2, 1 << 22, 1}, "r and p": {2, 1 << 22, 16}, "work": {1 << 20, 8, 16}, "N": {1 << 24, 8, 1},
+			"most of r": {2, maxBlock + 1, 1},
+		} {
+			var b cryptobyte.Builder
+			for _, cost := range costs {
+				b.AddASN1Int64(cost)
+			}
+			_, err := deriveScrypt(b.BytesOrPanic(), []byte("salt"), []byte(testPassphrase), 32)
 			require.ErrorIs(t, err, ErrUnsupported, name)
 		}
 		// N=2^30 takes the place of r too; memory is N·r.

@@ -30,7 +30,8 @@ import (
 // The costs that a file may ask for: a few seconds and 1 GiB at most.
 const (
 	maxPBKDF2 = 10_000_000
-	maxScrypt = 1 << 30 // bytes of memory: 128·N·r
+	maxScrypt = 1 << 30 // bytes that are mixed, and more than are held: 128·N·r·p
+	maxBlock  = 1 << 10 // scrypt's r, of which it also holds 128·r·p and 256·r bytes
 	maxLanes  = 16      // scrypt's p
 )
 
@@ -150,7 +151,7 @@ func deriveScrypt(params, salt cryptobyte.String, passphrase []byte, size int) (
 		!readKeyLength(&params, size) || !params.Empty() {
 		return nil, errPBES2
 	}
-	if r < 1 || p > maxLanes || r > maxScrypt/128 || n > maxScrypt/128/r {
+	if r < 1 || r > maxBlock || p < 1 || p > maxLanes || n > maxScrypt/128/r/p {
 		return nil, fmt.Errorf("%w: scrypt costs out of bounds", ErrUnsupported)
 	}
 	key, err := scrypt.Key(passphrase, salt, n, r, p, size)

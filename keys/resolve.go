@@ -53,6 +53,9 @@ func Resolve(ctx context.Context, ref string, o Options) (signature.Signer, trus
 
 // ResolvePrivate is [Resolve] for a file or a variable, whose key can be had.
 func ResolvePrivate(ctx context.Context, ref string, o Options) (*PrivateKey, error) {
+	if isKey(ref) {
+		return nil, fmt.Errorf("reading the key: %w", ErrIsKey)
+	}
 	if found := scheme.FindString(ref); found != "" {
 		return nil, fmt.Errorf("%w: key references that start with %q; give a file, env:NAME or ssh-agent:SHA256:…", ErrUnsupported, found)
 	}
@@ -68,6 +71,12 @@ func ResolvePrivate(ctx context.Context, ref string, o Options) (*PrivateKey, er
 		return nil, err
 	}
 	return o.Open(ctx, file)
+}
+
+// isKey tells a key from the name of a file or variable. All forms of a private
+// key but raw ones take more than one line; names that do are not worth a leak.
+func isKey(name string) bool {
+	return strings.ContainsAny(name, "\r\n") || strings.Contains(name, "PRIVATE KEY-----")
 }
 
 // Open reads the private key in a file that was read, warns when others can

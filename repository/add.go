@@ -59,6 +59,9 @@ type AddRequest struct {
 	Signer           signature.Signer
 	InsecureUnsigned bool
 
+	// TUF keeps TUF metadata current, if there is any.
+	TUF TUF
+
 	Progress Progress
 }
 
@@ -109,6 +112,11 @@ func (r *Repository) Add(ctx context.Context, req AddRequest) (out []Published, 
 		}
 	}
 
+	md, err := t.releasing(ctx, releasing{req.TUF, req.Signer, req.Now})
+	if err != nil {
+		return nil, fmt.Errorf("publishing: %w", err)
+	}
+
 	adds, m, err := t.additions(ctx, &req, key)
 	if err != nil {
 		return nil, err
@@ -127,7 +135,7 @@ func (r *Repository) Add(ctx context.Context, req AddRequest) (out []Published, 
 		return nil, fmt.Errorf("publishing: %w", err)
 	}
 
-	return t.publish(ctx, adds, &req, key)
+	return t.publish(ctx, adds, &req, key, md)
 }
 
 // additions looks for all that is needed, before minutes are spent on it.
@@ -164,15 +172,21 @@ func (t *transaction) additions(ctx context.Context, req *AddRequest, key *trust
 	return adds, m, nil
 }
 
-func (t *transaction) publish(ctx context.Context, adds []*addition, req *AddRequest, key *trust.Key) ([]Published, error) {
+func (t *transaction) publish(ctx context.Context, adds []*addition, req *AddRequest, key *trust.Key, md *metadata) ([]Published, error) {
 	var artifacts, documents []*rename
+	raw := map[Location][]byte{}
 	for _, a := range adds {
 		if err := a.describe(ctx, req, key); err != nil {
 			return nil, fmt.Errorf("publishing %s: %w", a.at, err)
 		}
 		artifacts, documents = append(artifacts, a.moves...), append(documents, a.document)
+		raw[a.at] = a.raw
 	}
-	if err := t.commit(ctx, artifacts, documents); err != nil {
+	if err := md.change(ctx, raw); err != nil {
+		return nil, fmt.Errorf("publishing: %w", err)
+	}
+	warnings, err := t.commitWith(ctx, md, artifacts, documents)
+	if err != nil {
 		return nil, fmt.Errorf("publishing: %w", err)
 	}
 
@@ -181,6 +195,7 @@ func (t *transaction) publish(ctx context.Context, adds []*addition, req *AddReq
 		a.out.Warnings = append(a.out.Warnings, t.remove(a.obsolete)...)
 		out = append(out, a.out)
 	}
+	out[0].Warnings = append(out[0].Warnings, warnings...)
 
 	return out, nil
 }

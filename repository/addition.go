@@ -28,6 +28,7 @@ type addition struct {
 	at       Location
 	old      references
 	moves    []*rename
+	raw      []byte
 	document *rename
 	obsolete []string
 	out      Published
@@ -70,7 +71,8 @@ func (a *addition) describe(ctx context.Context, req *AddRequest, key *trust.Key
 			a.obsolete = append(a.obsolete, path.Join(a.at.dir(), name))
 		}
 	}
-	a.document, err = a.t.prepare(a.n, a.at, document)
+	a.raw = document
+	a.document, err = a.t.prepare(fmt.Sprint(a.n), a.at.document(), document)
 
 	return err
 }
@@ -144,12 +146,12 @@ func (a *addition) free(name, hash string) (free, there bool, err error) {
 
 // prepare writes the document that is to be renamed to its place, and keeps
 // what is there now for undo.
-func (t *transaction) prepare(n int, at Location, document []byte) (*rename, error) {
-	from, err := t.write(fmt.Sprintf("%d.json", n), document)
+func (t *transaction) prepare(work, to string, document []byte) (*rename, error) {
+	from, err := t.write(work+".json", document)
 	if err != nil {
 		return nil, err
 	}
-	m := &rename{from: from, to: at.document()}
+	m := &rename{from: from, to: to}
 	f, err := t.repo.openRegular(m.to)
 	if errors.Is(err, ErrMissing) {
 		return m, nil
@@ -158,7 +160,7 @@ func (t *transaction) prepare(n int, at Location, document []byte) (*rename, err
 		return nil, err
 	}
 	defer f.Close()
-	name := fmt.Sprintf("%d.previous", n)
+	name := work + ".previous"
 	previous, err := t.create(name)
 	if err != nil {
 		return nil, err

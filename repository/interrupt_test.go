@@ -302,6 +302,28 @@ func TestUndoKeepsWhatOthersMade(t *testing.T) {
 	require.Equal(t, []string{"1.2.3/linux/notes.txt"}, names(tree(t, dir)))
 }
 
+// A published artifact that was damaged is repaired by publishing it again. When
+// that fails later on, its place is not left empty: the document still names it.
+func TestUndoKeepsWhatWasThere(t *testing.T) {
+	dir := t.TempDir()
+	r := stepwise(t, dir)
+	_, err := r.Add(t.Context(), request(t, 1))
+	require.NoError(t, err)
+	artifact := filepath.Join(dir, "1.2.3", "linux", "amd64", "choria-linux-amd64-1.2.3.bz2")
+	require.NoError(t, os.WriteFile(artifact, []byte("damaged"), 0o644))
+	r.step = func(op, name string) error {
+		if op == "rename" && strings.HasSuffix(name, documentName) {
+			return errDisk
+		}
+		return nil
+	}
+	req := request(t, 1)
+	req.Force = true
+	_, err = r.Add(t.Context(), req)
+	require.ErrorIs(t, err, errDisk)
+	require.FileExists(t, artifact)
+}
+
 func TestReadBackFindsABadCompressor(t *testing.T) {
 	dir := t.TempDir()
 	r := stepwise(t, dir)

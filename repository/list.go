@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/mod/semver"
 
+	"github.com/choria-io/go-updater/signing/tuf"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -183,7 +184,8 @@ func (r *Repository) look(l Location) (strays []string, ok bool, err error) {
 		if err != nil || d.IsDir() || name == l.document() {
 			return err
 		}
-		if !old.names(strings.TrimPrefix(name, l.dir()+"/")) {
+		// Copies for TUF clients are named after their content.
+		if !old.names(strings.TrimPrefix(name, l.dir()+"/")) && !tuf.IsCopy(name) {
 			strays = append(strays, name+" is not named by any document")
 		}
 		return nil

@@ -45,6 +45,10 @@ var (
 	// document says, or does not decode to the binary.
 	ErrHash = errors.New("artifact is not the one that the document names")
 
+	// ErrNoArtifact means that no artifact of the release holds the whole binary
+	// in an encoding that clients read: nobody can install it.
+	ErrNoArtifact = errors.New("no artifact that clients can read")
+
 	// ErrOtherKey means that the document carries another key's signature,
 	// which signing would replace: cosign it, or say Force.
 	ErrOtherKey = errors.New("signed by another key")
@@ -208,10 +212,14 @@ func (f Filter) String() string {
 // readDocument reads at most one byte more than clients do. A document so long
 // is refused by package trust.
 func (r *Repository) readDocument(ctx context.Context, l Location) ([]byte, error) {
+	return r.readRegular(ctx, l.document())
+}
+
+func (r *Repository) readRegular(ctx context.Context, name string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	f, err := r.openRegular(l.document())
+	f, err := r.openRegular(name)
 	if err != nil {
 		return nil, err
 	}

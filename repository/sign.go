@@ -35,6 +35,9 @@ type SignRequest struct {
 
 	// Force replaces another key's signature.
 	Force bool
+
+	// TUF keeps TUF metadata current, if there is any.
+	TUF TUF
 }
 
 // Sign signs releases that are published. Their artifacts are checked first: a
@@ -54,7 +57,9 @@ func (r *Repository) Sign(ctx context.Context, req SignRequest) ([]Published, er
 		return nil, err
 	}
 
-	return r.resign(ctx, req.Filter, func(ctx context.Context, s *subject) error {
+	o := releasing{req.TUF, req.Signer, req.Now}
+
+	return r.resign(ctx, req.Filter, o, func(ctx context.Context, s *subject) error {
 		if err := s.unsigned(ctx, r, &req, key); err != nil {
 			return err
 		}
@@ -84,6 +89,9 @@ type CosignRequest struct {
 	// Policy is whose signatures the documents carry already. A cosigner
 	// vouches for the same release, not for whatever he finds.
 	Policy *trust.Policy
+
+	// TUF keeps TUF metadata current, if there is any.
+	TUF TUF
 }
 
 // Cosign adds a signature to releases that are published and signed, after
@@ -101,7 +109,9 @@ func (r *Repository) Cosign(ctx context.Context, req CosignRequest) ([]Published
 		return trust.Want{Version: l.Version, OS: l.OS, Arch: l.Arch, Now: req.Now}
 	}
 
-	return r.resign(ctx, req.Filter, func(ctx context.Context, s *subject) error {
+	o := releasing{req.TUF, req.Signer, req.Now}
+
+	return r.resign(ctx, req.Filter, o, func(ctx context.Context, s *subject) error {
 		verified, err := trust.Verify(s.raw, req.Policy, want(s.at))
 		if err != nil {
 			return err
@@ -129,20 +139,24 @@ type subject struct {
 
 // resign checks all releases before the key is used for the first, and signs
 // one after the other: behind the key there may be a person with a token.
-func (r *Repository) resign(ctx context.Context, f Filter, check, sign func(context.Context, *subject) error) ([]Published, error) {
+func (r *Repository) resign(ctx context.Context, f Filter, o releasing, check, sign func(context.Context, *subject) error) ([]Published, error) {
 	t, err := r.begin(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
 	var out []Published
-	subjects, err := r.subjects(ctx, f)
+	m, err := t.releasing(ctx, o)
+	var subjects []*subject
+	if err == nil {
+		subjects, err = r.subjects(ctx, f)
+	}
 	if err == nil {
 		err = forEach(ctx, len(subjects), cpus(), func(ctx context.Context, i int) error {
 			return named(subjects[i], check(ctx, subjects[i]))
 		})
 	}
 	if err == nil {
-		out, err = t.resign(ctx, subjects, sign)
+		out, err = t.resign(ctx, m, subjects, sign)
 	}
 	if cerr := t.close(); err == nil && cerr != nil {
 		out[0].Warnings = append(out[0].Warnings, cerr.Error())
@@ -151,22 +165,29 @@ func (r *Repository) resign(ctx context.Context, f Filter, check, sign func(cont
 	return out, err
 }
 
-func (t *transaction) resign(ctx context.Context, subjects []*subject, sign func(context.Context, *subject) error) ([]Published, error) {
+func (t *transaction) resign(ctx context.Context, md *metadata, subjects []*subject, sign func(context.Context, *subject) error) ([]Published, error) {
 	var out []Published
 	var documents []*rename
+	raw := map[Location][]byte{}
 	for i, s := range subjects {
 		if err := sign(ctx, s); err != nil {
 			return nil, named(s, err)
 		}
-		m, err := t.prepare(i, s.at, s.raw)
+		m, err := t.prepare(fmt.Sprint(i), s.at.document(), s.raw)
 		if err != nil {
 			return nil, named(s, err)
 		}
 		documents, out = append(documents, m), append(out, s.out)
+		raw[s.at] = s.raw
 	}
-	if err := t.commit(ctx, nil, documents); err != nil {
+	if err := md.change(ctx, raw); err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
+	warnings, err := t.commitWith(ctx, md, nil, documents)
+	if err != nil {
+		return nil, fmt.Errorf("signing: %w", err)
+	}
+	out[0].Warnings = append(out[0].Warnings, warnings...)
 
 	return out, nil
 }

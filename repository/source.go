@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/choria-io/go-updater/internal/codec"
@@ -28,6 +29,9 @@ type source interface {
 	// artifact returns a file that is read twice: a decoder must not see it
 	// before its hash was compared. A size below zero is not known.
 	artifact(ctx context.Context, l Location, name string, size int64) (artifactFile, error)
+
+	// copied returns the copy of a document that TUF clients fetch.
+	copied(ctx context.Context, name string) ([]byte, error)
 
 	// older returns the binary that a patch applies to, or nil when it is not
 	// there or cannot be looked for.
@@ -71,7 +75,11 @@ func (s remote) at(name string) *url.URL {
 }
 
 func (s remote) document(ctx context.Context, l Location) ([]byte, error) {
-	raw, err := s.client.Document(ctx, s.at(l.document()), trust.MaxDocument)
+	return s.fetched(ctx, l.document())
+}
+
+func (s remote) fetched(ctx context.Context, name string) ([]byte, error) {
+	raw, err := s.client.Document(ctx, s.at(name), trust.MaxDocument)
 	switch {
 	case errors.Is(err, fetch.ErrNotFound):
 		return nil, fmt.Errorf("%w: %w", ErrMissing, err)
@@ -127,6 +135,9 @@ func checkArtifacts(ctx context.Context, src source, l Location, v *trust.Verifi
 			errs = append(errs, err)
 		}
 		return nil, errs
+	}
+	if !slices.ContainsFunc(v.Release.Artifacts, full) {
+		errs = append(errs, ErrNoArtifact)
 	}
 	for _, a := range v.Release.Artifacts {
 		warning, err := checkArtifact(ctx, src, l, a, &v.Release)

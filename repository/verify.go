@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/choria-io/go-updater/internal/fetch"
+	"github.com/choria-io/go-updater/signing/tuf"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -34,6 +35,10 @@ type VerifyRequest struct {
 	// Policy no signature is looked at.
 	InsecureUnsigned bool
 
+	// TrustedRoot is a root.json that the roots of TUF metadata have to contain.
+	// Without it the oldest there is believed.
+	TrustedRoot []byte
+
 	// HTTP is used by VerifyURL in place of a client of its own.
 	HTTP *http.Client
 }
@@ -41,7 +46,10 @@ type VerifyRequest struct {
 // Report is what Verify found.
 type Report struct {
 	Releases []Checked `json:"releases"`
-	Warnings []string  `json:"warnings,omitempty"`
+
+	// Metadata is nil when the repository has no TUF metadata.
+	Metadata *MetadataReport `json:"metadata,omitempty"`
+	Warnings []string        `json:"warnings,omitempty"`
 }
 
 // Checked is what Verify found about one release. Everything but its place and
@@ -65,6 +73,9 @@ type Fault struct {
 
 // OK reports that clients can install every release.
 func (r *Report) OK() bool {
+	if r.Metadata != nil && !r.Metadata.OK() {
+		return false
+	}
 	for _, c := range r.Releases {
 		if len(c.Faults) > 0 {
 			return false
@@ -75,7 +86,8 @@ func (r *Report) OK() bool {
 }
 
 // Verify checks the releases that the filter selects: each document as a client
-// that asks for its place, and each artifact. What is wrong with a release is in
+// that asks for its place, and each artifact. TUF metadata is checked as a whole
+// whatever the filter selects. What is wrong with a release is in
 // the report; an error means that nothing could be checked.
 func (r *Repository) Verify(ctx context.Context, req VerifyRequest) (*Report, error) {
 	if err := req.complete(); err != nil {
@@ -89,12 +101,20 @@ func (r *Repository) Verify(ctx context.Context, req VerifyRequest) (*Report, er
 		return nil, fmt.Errorf("%w: the repository has nothing for %s", ErrNoRelease, req.Filter)
 	}
 	report := &Report{Releases: make([]Checked, len(locations)), Warnings: warnings}
+	var targets map[string]tuf.Target
+	report.Metadata, targets, err = checkMetadata(ctx, metadataFiles{r}, &req)
+	if err != nil {
+		return nil, fmt.Errorf("verifying repository: %w", err)
+	}
 	err = forEach(ctx, len(locations), cpus(), func(ctx context.Context, i int) error {
-		report.Releases[i] = req.check(ctx, local{r}, locations[i])
+		report.Releases[i] = req.check(ctx, local{r}, locations[i], targets)
 		return ctx.Err()
 	})
 	if err != nil {
 		return nil, fmt.Errorf("verifying repository: %w", err)
+	}
+	if req.Filter == (Filter{}) && targets != nil {
+		report.Metadata.orphans(locations, targets)
 	}
 
 	return report, nil
@@ -118,10 +138,15 @@ func VerifyURL(ctx context.Context, base *url.URL, req VerifyRequest) (*Report, 
 		return nil, err
 	}
 
+	src := remote{client, base}
+	found, targets, err := checkMetadata(ctx, remoteFiles{src}, &req)
+	if err != nil {
+		return nil, fmt.Errorf("verifying repository: %w", err)
+	}
 	candidates := req.candidates()
 	checked := make([]*Checked, len(candidates))
 	err = forEach(ctx, len(candidates), probes, func(ctx context.Context, i int) error {
-		c := req.check(ctx, remote{client, base}, candidates[i])
+		c := req.check(ctx, src, candidates[i], targets)
 		if !c.absent() {
 			checked[i] = &c
 		}
@@ -131,7 +156,7 @@ func VerifyURL(ctx context.Context, base *url.URL, req VerifyRequest) (*Report, 
 		return nil, fmt.Errorf("verifying repository: %w", err)
 	}
 
-	report := &Report{}
+	report := &Report{Metadata: found}
 	for _, c := range checked {
 		if c != nil {
 			report.Releases = append(report.Releases, *c)
@@ -172,7 +197,7 @@ func (req *VerifyRequest) candidates() []Location {
 }
 
 // check does what a client does, without stopping at the first artifact.
-func (req *VerifyRequest) check(ctx context.Context, src source, l Location) Checked {
+func (req *VerifyRequest) check(ctx context.Context, src source, l Location, targets map[string]tuf.Target) Checked {
 	c := Checked{Location: l, Document: l.document()}
 	raw, err := src.document(ctx, l)
 	if err != nil {
@@ -191,6 +216,7 @@ func (req *VerifyRequest) check(ctx context.Context, src source, l Location) Che
 			c.warn("expires in %d days, at %s: sign it again with a later expiry", int(left.Hours()/24), verified.Release.Expires.Format(time.RFC3339))
 		}
 	}
+	c.sameForTUF(ctx, src, raw, targets)
 	warnings, errs := checkArtifacts(ctx, src, l, verified)
 	c.Warnings = append(c.Warnings, warnings...)
 	for _, err := range errs {
@@ -237,12 +263,19 @@ func sentinel(err error) string {
 	}{
 		{ErrMissing, "repository.ErrMissing"},
 		{ErrHash, "repository.ErrHash"},
+		{ErrNoArtifact, "repository.ErrNoArtifact"},
 		{trust.ErrMalformed, "trust.ErrMalformed"},
 		{trust.ErrUnsigned, "trust.ErrUnsigned"},
 		{trust.ErrThreshold, "trust.ErrThreshold"},
 		{trust.ErrSignature, "trust.ErrSignature"},
 		{trust.ErrMismatch, "trust.ErrMismatch"},
 		{trust.ErrExpired, "trust.ErrExpired"},
+		{tuf.ErrMalformed, "tuf.ErrMalformed"},
+		{tuf.ErrSignatures, "tuf.ErrSignatures"},
+		{tuf.ErrExpired, "tuf.ErrExpired"},
+		{tuf.ErrMissing, "tuf.ErrMissing"},
+		{tuf.ErrMismatch, "tuf.ErrMismatch"},
+		{tuf.ErrPinned, "tuf.ErrPinned"},
 		{fetch.ErrStatus, "fetch.ErrStatus"},
 		{fetch.ErrStalled, "fetch.ErrStalled"},
 		{fetch.ErrRedirect, "fetch.ErrRedirect"},

@@ -120,6 +120,13 @@ func TestVerifyFindsFaults(t *testing.T) {
 		"a longer artifact signed": {func(t *testing.T, dir string) {
 			resign(t, dir, func(r *trust.Release) { r.Artifacts[0].Size++ })
 		}, ErrHash},
+		"nothing that clients read": {func(t *testing.T, dir string) {
+			resign(t, dir, func(r *trust.Release) {
+				for i := range r.Artifacts {
+					r.Artifacts[i].Encoding = "xz"
+				}
+			})
+		}, ErrNoArtifact},
 		"not what its encoding says": {func(t *testing.T, dir string) {
 			resign(t, dir, func(r *trust.Release) { r.Artifacts[0].Encoding = codec.None })
 		}, ErrHash},
@@ -148,6 +155,20 @@ func TestVerifyFindsFaults(t *testing.T) {
 			require.Equal(t, fault.Check, remote.Releases[0].Faults[0].Check)
 		})
 	}
+}
+
+// What may be unsigned may not be signed wrongly: a changed release would pass for
+// one that nobody signed.
+func TestVerifyUnsignedIsNotBadlySigned(t *testing.T) {
+	dir, r := published(t)
+	rewrite(t, filepath.Join(dir, linuxDir, documentName), func(b []byte) []byte {
+		return bytes.Replace(b, []byte(`"name": "choria"`), []byte(`"name": "chorib"`), 1)
+	})
+	_, key := seeded(t, 1)
+	report, err := r.Verify(t.Context(), VerifyRequest{Policy: policy(t, 1, key), InsecureUnsigned: true, Now: now})
+	require.NoError(t, err)
+	require.False(t, report.OK())
+	require.ErrorIs(t, report.Releases[0].Faults[0].Err, trust.ErrSignature)
 }
 
 func TestVerifyWarns(t *testing.T) {

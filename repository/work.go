@@ -6,7 +6,9 @@ package repository
 
 import (
 	"context"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -74,3 +76,5 @@ func forEach(ctx context.Context, n, workers int, f func(ctx context.Context, i 
 }
 
 func cpus() int { return runtime.GOMAXPROCS(0) }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -25,7 +25,9 @@
 // A [Policy] is a set of Ed25519 keys (RFC 8032) and the number of distinct
 // keys that must have signed. The algorithm is the key's; nothing in a
 // document selects it. A "signature" may be any key's. A cosignature names its
-// key, and one that names a trusted key must verify: it is never skipped.
+// key, and one that names a trusted key must verify: it is never skipped. Who
+// proves a document's origin by other means than signatures in it does so by way
+// of [VerifyVouched], in place of step 2 or before it.
 //
 // # The order
 //

@@ -6,6 +6,7 @@ package trust_test
 
 import (
 	"crypto/sha256"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -15,13 +16,15 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// bothVerify runs Verify on the signed and InsecureVerifyUnsigned on the
-// unsigned document: what a document says is checked in either.
-func bothVerify(t *testing.T, m member, w trust.Want, sentinel error, why string) {
+// allVerify runs Verify on the signed, VerifyVouched on the vouched for and
+// InsecureVerifyUnsigned on the unsigned document: what a document says is checked
+// in each.
+func allVerify(t *testing.T, m member, w trust.Want, sentinel error, why string) {
 	t.Helper()
 	a := newTestKey("a")
 	for name, verify := range map[string]func() (*trust.Verified, error){
 		"signed":   func() (*trust.Verified, error) { return trust.Verify(signed(m, a), policy(1, a), w) },
+		"vouched":  func() (*trust.Verified, error) { return trust.VerifyVouched(write(m), nil, vouch("tuf"), w) },
 		"unsigned": func() (*trust.Verified, error) { return trust.InsecureVerifyUnsigned(write(m), w) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -68,6 +71,65 @@ func TestVerified(t *testing.T) {
 	require.Equal(t, &expected, v)
 }
 
+// vouch vouches for everything.
+func vouch(by ...string) func([]byte) ([]string, error) {
+	return func([]byte) ([]string, error) { return by, nil }
+}
+
+// Keys and a voucher must both agree; a voucher alone is enough where no key is
+// given, and nobody is not.
+func TestVerifyVouched(t *testing.T) {
+	a, b := newTestKey("a"), newTestKey("b")
+	no := errors.New("not this one")
+	for name, tt := range map[string]struct {
+		document []byte
+		policy   *trust.Policy
+		vouch    func([]byte) ([]string, error)
+		signers  []string
+		sentinel error
+	}{
+		"both":                           {signed(release(), a), policy(1, a), vouch("tuf"), []string{a.ID(), "tuf"}, nil},
+		"voucher alone":                  {write(release()), nil, vouch("tuf", "too"), []string{"tuf", "too"}, nil},
+		"voucher alone, somebody signed": {signed(release(), b), nil, vouch("tuf"), []string{"tuf"}, nil},
+		"voucher refuses":                {signed(release(), a), policy(1, a), func([]byte) ([]string, error) { return nil, no }, nil, no},
+		"voucher refuses, no key":        {write(release()), nil, func([]byte) ([]string, error) { return nil, no }, nil, no},
+		"nobody vouches":                 {signed(release(), a), policy(1, a), vouch(), nil, trust.ErrUnsigned},
+		"nobody vouches, no key":         {write(release()), nil, vouch(), nil, trust.ErrUnsigned},
+		"nobody is asked":                {signed(release(), a), policy(1, a), nil, nil, trust.ErrBadPolicy},
+		"another key":                    {signed(release(), b), policy(1, a), vouch("tuf"), nil, trust.ErrSignature},
+		"no signature":                   {write(release()), policy(1, a), vouch("tuf"), nil, trust.ErrUnsigned},
+		"too few":                        {signed(release(), a), policy(2, a, b), vouch("tuf", "too"), nil, trust.ErrThreshold},
+		"not strict":                     {append(write(release()), ' ', '1'), nil, vouch("tuf"), nil, trust.ErrMalformed},
+		"a document of v0.1.0":           {write(member{"binary": "choria.bz2", "hash": strings.Repeat("0a", 32)}), nil, vouch("tuf"), nil, trust.ErrMalformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, err := trust.VerifyVouched(tt.document, tt.policy, tt.vouch, want())
+			if tt.sentinel != nil {
+				requireRefused(t, v, err, tt.sentinel)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, tt.signers, v.Signers)
+			require.Equal(t, "1.2.3", v.Release.Version)
+		})
+	}
+}
+
+// A voucher gets the bytes themselves, and only what is strict JSON.
+func TestVoucherSeesTheDocument(t *testing.T) {
+	var seen []string
+	ask := func(document []byte) ([]string, error) {
+		seen = append(seen, string(document))
+		return []string{"tuf"}, nil
+	}
+	document := append(write(release()), '\n')
+	_, err := trust.VerifyVouched(document, nil, ask, want())
+	require.NoError(t, err)
+	_, err = trust.VerifyVouched([]byte("{"), nil, ask, want())
+	require.ErrorIs(t, err, trust.ErrMalformed)
+	require.Equal(t, []string{string(document)}, seen)
+}
+
 // Wrong software: validly signed, for something else.
 func TestMismatch(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -90,7 +152,7 @@ func TestMismatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := want()
 			tt.change(&w)
-			bothVerify(t, release(), w, tt.sentinel, "was asked for")
+			allVerify(t, release(), w, tt.sentinel, "was asked for")
 		})
 	}
 }
@@ -127,7 +189,7 @@ func TestTime(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := want()
 			w.Now, w.LastSeen = tt.now, tt.lastSeen
-			bothVerify(t, release(), w, tt.sentinel, tt.why)
+			allVerify(t, release(), w, tt.sentinel, tt.why)
 		})
 	}
 }
@@ -174,7 +236,7 @@ func TestRollback(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := want()
 			tt.change(&w)
-			bothVerify(t, release(), w, tt.sentinel, tt.why)
+			allVerify(t, release(), w, tt.sentinel, tt.why)
 		})
 	}
 }

@@ -45,6 +45,9 @@ patch that saves less than 30 % is not published. Making one takes about 9
 bytes of memory for each byte of the binary; as many as there are cores are made
 at a time.
 
+In a repository with TUF metadata, the release gets into it, with the same key,
+and clients see it at once when --tuf-key gives the online key.
+
 SOURCE_DATE_EPOCH dates the release, so that the same input makes the same
 files.`
 
@@ -62,6 +65,7 @@ type addOptions struct {
 	patches                       int
 	expires                       validity
 	key                           keyFlags
+	tuf                           tufFlags
 }
 
 func addCommand(c *term.Console) *cobra.Command {
@@ -73,7 +77,7 @@ func addCommand(c *term.Console) *cobra.Command {
 		Example: addExample,
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return explain(o.run(cmd.Context(), c, args))
+			return explainTUF(o.run(cmd.Context(), c, args))
 		},
 		DisableFlagsInUseLine: true,
 	}
@@ -91,6 +95,7 @@ func addCommand(c *term.Console) *cobra.Command {
 	f.BoolVar(&o.force, "force", false, "replace a release that is published")
 	o.expires.add(cmd)
 	o.key.add(cmd)
+	o.tuf.add(cmd)
 	f.BoolVar(&o.insecure, "insecure-unsigned", false, "publish without a signature, for clients that do not check any")
 	f.BoolVar(&o.json, "json", false, "print what was published as JSON")
 	cmd.MarkFlagsMutuallyExclusive("key", "insecure-unsigned")
@@ -147,6 +152,9 @@ func (o *addOptions) run(ctx context.Context, c *term.Console, args []string) (e
 		if req.Signer, err = o.key.signer(ctx, c, r); err != nil {
 			return err
 		}
+	}
+	if req.TUF, err = o.tuf.tuf(ctx, c, r, &o.key.passphrase); err != nil {
+		return err
 	}
 	out, err := o.add(ctx, c, r, req)
 	if err != nil {

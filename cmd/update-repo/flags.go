@@ -17,7 +17,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/choria-io/go-updater/internal/term"
-	"github.com/choria-io/go-updater/keys"
 	"github.com/choria-io/go-updater/repository"
 	"github.com/choria-io/go-updater/trust"
 )
@@ -37,12 +36,8 @@ func (k *keyFlags) signer(ctx context.Context, c *term.Console, r *repository.Re
 	if err := inside(r, k.ref); err != nil {
 		return nil, err
 	}
-	signer, _, err := keys.Resolve(ctx, k.ref, keys.Options{
-		Passphrase: func(ctx context.Context, what string) ([]byte, error) { return k.passphrase.Known(ctx, c, what) },
-		Warn:       c.Warning,
-	})
 
-	return signer, err
+	return resolve(ctx, c, k.ref, &k.passphrase)
 }
 
 // publicKeyFlags say whose signatures are trusted.
@@ -58,19 +53,9 @@ func (p *publicKeyFlags) add(cmd *cobra.Command) {
 
 // policy returns nil when no key was given.
 func (p *publicKeyFlags) policy() (*trust.Policy, error) {
-	var trusted []trust.Key
-	for _, name := range p.files {
-		file, err := keys.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		parsed, err := keys.ParsePublic(file.Data)
-		if err != nil {
-			return nil, fmt.Errorf("reading %q: %w", name, err)
-		}
-		for _, k := range parsed {
-			trusted = append(trusted, k.Key)
-		}
+	trusted, err := publicKeys(p.files)
+	if err != nil {
+		return nil, err
 	}
 	if len(trusted) == 0 {
 		return nil, nil

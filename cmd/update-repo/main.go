@@ -50,7 +50,7 @@ written as ./list.`
 
 func newRoot(c *term.Console) *cobra.Command {
 	root := term.NewRoot("update-repo", "Publish signed releases for programs that update themselves", rootHelp)
-	root.AddCommand(addCommand(c), listCommand(c), verifyCommand(c), signCommand(c), cosignCommand(c))
+	root.AddCommand(addCommand(c), listCommand(c), verifyCommand(c), signCommand(c), cosignCommand(c), tufCommand(c))
 
 	return root
 }

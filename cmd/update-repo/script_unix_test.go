@@ -41,6 +41,10 @@ func TestMain(m *testing.M) {
 
 func TestScript(t *testing.T) {
 	native := build(t)
+	keygen := t.TempDir()
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", keygen, "../keygen").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
@@ -51,6 +55,7 @@ func TestScript(t *testing.T) {
 			env.Setenv("NATIVE", native)
 			env.Setenv("GOOS", runtime.GOOS)
 			env.Setenv("GOARCH", runtime.GOARCH)
+			env.Setenv("PATH", keygen+string(filepath.ListSeparator)+env.Getenv("PATH"))
 			return nil
 		},
 		Condition: condition,

@@ -31,6 +31,7 @@ type signOptions struct {
 	force, json bool
 	expires     validity
 	key         keyFlags
+	tuf         tufFlags
 }
 
 func signCommand(c *term.Console) *cobra.Command {
@@ -42,13 +43,14 @@ func signCommand(c *term.Console) *cobra.Command {
 		Example: signExample,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return explain(o.run(cmd.Context(), c, cmd.Flags().Changed("expires")))
+			return explainTUF(o.run(cmd.Context(), c, cmd.Flags().Changed("expires")))
 		},
 		DisableFlagsInUseLine: true,
 	}
 	repoFlag(cmd, &o.repo)
 	o.filterFlags.add(cmd, "sign")
 	o.key.add(cmd)
+	o.tuf.add(cmd)
 	o.expires.add(cmd)
 	cmd.Flags().StringVar(&o.name, "name", "", "the product of documents of version 0.1.0 is called `NAME`")
 	cmd.Flags().BoolVar(&o.force, "force", false, "replace the signature of another key")
@@ -72,9 +74,13 @@ func (o *signOptions) run(ctx context.Context, c *term.Console, renew bool) erro
 	if err != nil {
 		return err
 	}
+	keys, err := o.tuf.tuf(ctx, c, r, &o.key.passphrase)
+	if err != nil {
+		return err
+	}
 	out, err := r.Sign(ctx, repository.SignRequest{
 		Filter: o.Filter, Signer: signer, Now: now, Released: date, Expires: date.Add(o.expires.Duration),
-		Renew: renew, Name: o.name, Force: o.force,
+		Renew: renew, Name: o.name, Force: o.force, TUF: keys,
 	})
 	if err != nil {
 		return err
@@ -97,6 +103,7 @@ type cosignOptions struct {
 	repo   string
 	json   bool
 	key    keyFlags
+	tuf    tufFlags
 	public publicKeyFlags
 }
 
@@ -109,13 +116,14 @@ func cosignCommand(c *term.Console) *cobra.Command {
 		Example: cosignExample,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return explain(o.run(cmd.Context(), c))
+			return explainTUF(o.run(cmd.Context(), c))
 		},
 		DisableFlagsInUseLine: true,
 	}
 	repoFlag(cmd, &o.repo)
 	o.filterFlags.add(cmd, "cosign")
 	o.key.add(cmd)
+	o.tuf.add(cmd)
 	o.public.add(cmd)
 	cmd.Flags().BoolVar(&o.json, "json", false, "print what was cosigned as JSON")
 
@@ -139,7 +147,11 @@ func (o *cosignOptions) run(ctx context.Context, c *term.Console) error {
 	if err != nil {
 		return err
 	}
-	out, err := r.Cosign(ctx, repository.CosignRequest{Filter: o.Filter, Signer: signer, Now: time.Now(), Policy: policy})
+	keys, err := o.tuf.tuf(ctx, c, r, &o.key.passphrase)
+	if err != nil {
+		return err
+	}
+	out, err := r.Cosign(ctx, repository.CosignRequest{Filter: o.Filter, Signer: signer, Now: time.Now(), Policy: policy, TUF: keys})
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,8 @@ const verifyHelp = `Check releases as a client would: every document, its signat
 artifact. Of a local repository all releases are checked, or those that the
 flags select. --repo may be an http, https or file URL, which shows what clients
 are really served; the version has to be given then, and without --os and --arch
-every platform is tried.
+every platform is tried. TUF metadata is checked as well when there is any: all of
+it, and that TUF clients see the same releases.
 
 The exit code is 1 when a client would refuse any of the releases.`
 
@@ -101,6 +102,7 @@ type verifyOptions struct {
 	repo           string
 	insecure, json bool
 	public         publicKeyFlags
+	tuf            tufFlags
 }
 
 func verifyCommand(c *term.Console) *cobra.Command {
@@ -119,6 +121,7 @@ func verifyCommand(c *term.Console) *cobra.Command {
 	cmd.Flags().StringVar(&o.repo, "repo", ".", "the repository is in `DIR`, or at a URL")
 	o.filterFlags.add(cmd, "check")
 	o.public.add(cmd)
+	o.tuf.addRoot(cmd)
 	cmd.Flags().BoolVar(&o.insecure, "insecure-unsigned", false, "let releases without a signature pass")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the report as JSON")
 
@@ -134,8 +137,12 @@ func (o *verifyOptions) run(ctx context.Context, c *term.Console) error {
 		return term.WithHint(term.Usagef("whose signature to look for is not known"),
 			"say --public-key release.pub; --insecure-unsigned checks hashes only")
 	}
+	root, err := o.tuf.trustedRoot()
+	if err != nil {
+		return err
+	}
 	report, err := o.verify(ctx, repository.VerifyRequest{
-		Filter: o.Filter, Policy: policy, InsecureUnsigned: o.insecure, Now: time.Now(),
+		Filter: o.Filter, Policy: policy, InsecureUnsigned: o.insecure, Now: time.Now(), TrustedRoot: root,
 	})
 	if err != nil {
 		return err
@@ -159,6 +166,9 @@ func (o *verifyOptions) run(ctx context.Context, c *term.Console) error {
 	}
 	if err != nil || report.OK() {
 		return err
+	}
+	if report.Metadata != nil && !report.Metadata.OK() {
+		return fmt.Errorf("clients refuse the TUF metadata: %d faults", len(report.Metadata.Faults))
 	}
 	bad := 0
 	for _, r := range report.Releases {
@@ -195,6 +205,14 @@ func (o *verifyOptions) verify(ctx context.Context, req repository.VerifyRequest
 }
 
 func printReport(c *term.Console, report *repository.Report) error {
+	if m := report.Metadata; m != nil {
+		if m.OK() {
+			fmt.Fprintf(c.Out, "ok     TUF metadata, %d targets\n", m.Targets)
+		}
+		for _, f := range m.Faults {
+			fmt.Fprintln(c.Out, term.Sanitize(fmt.Sprintf("fault  TUF metadata: %s: %s", f.Check, f.Message)))
+		}
+	}
 	for _, r := range report.Releases {
 		lines := []string{fmt.Sprintf("ok     %s, %s", r.Location, signedBy(r))}
 		if len(r.Faults) > 0 {

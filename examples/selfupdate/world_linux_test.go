@@ -9,6 +9,9 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +19,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,41 +36,88 @@ type world struct {
 	sums     map[[sha256.Size]byte]string
 }
 
+// One world for all tests: it takes longer to make than most of them, and nothing
+// in it changes.
+var theWorld = sync.OnceValues(makeWorld)
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("sweeps take a minute")
 	}
-	dir := t.TempDir()
-	private, err := keys.Generate(rand.Reader)
+	w, err := theWorld()
 	require.NoError(t, err)
-	signer, err := private.Signer()
-	require.NoError(t, err)
-	repo := filepath.Join(dir, "repo")
-	require.NoError(t, os.Mkdir(repo, 0o755))
-	server := httptest.NewServer(http.FileServer(http.Dir(repo)))
-	t.Cleanup(server.Close)
+	return w
+}
 
-	w := &world{old: filepath.Join(dir, "1.0.0"), new: filepath.Join(dir, "2.0.0"), sums: map[[sha256.Size]byte]string{}}
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "selfupdate-world-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	worldDir = dir
+	code := m.Run()
+	if err := os.RemoveAll(dir); err != nil {
+		log.Fatal(err)
+	}
+	os.Exit(code)
+}
+
+var worldDir string
+
+// makeWorld publishes. What it serves goes on until the process ends.
+func makeWorld() (*world, error) {
+	private, err := keys.Generate(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := private.Signer()
+	if err != nil {
+		return nil, err
+	}
+	repo := filepath.Join(worldDir, "repo")
+	if err := os.Mkdir(repo, 0o755); err != nil {
+		return nil, err
+	}
+	server := httptest.NewServer(http.FileServer(http.Dir(repo)))
+
+	w := &world{old: filepath.Join(worldDir, "1.0.0"), new: filepath.Join(worldDir, "2.0.0"), sums: map[[sha256.Size]byte]string{}}
 	for version, bin := range map[string]string{"1.0.0": w.old, "2.0.0": w.new} {
 		flags := "-s -w -X main.version=" + version + " -X main.repo=" + server.URL + " -X main.releaseKey=" + private.Public().String()
-		cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", flags, "-o", bin, ".")
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", flags, "-o", bin, ".")
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-		content, err := os.ReadFile(bin)
-		require.NoError(t, err)
-		w.sums[sha256.Sum256(content)] = version
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("%w: %s", err, out)
+		}
+		sum, _, err := sumOf(bin)
+		if err != nil {
+			return nil, err
+		}
+		w.sums[sum] = version
 	}
 	r, err := repository.Open(repo)
-	require.NoError(t, err)
+	if err != nil {
+		return nil, err
+	}
 	now := time.Now()
-	_, err = r.Add(t.Context(), repository.AddRequest{
+	_, err = r.Add(context.Background(), repository.AddRequest{
 		Name: "selfupdate", Version: "2.0.0", Signer: signer, Now: now, Expires: now.AddDate(0, 0, 1),
 		Files: []repository.File{{Path: w.new, OS: runtime.GOOS, Arch: runtime.GOARCH}},
 	})
-	require.NoError(t, errors.Join(err, r.Close()))
-	return w
+	return w, errors.Join(err, r.Close())
+}
+
+// sumOf reads in pieces: a sweep asks it a thousand times, and memory for whole
+// programs would cost more than the hash.
+func sumOf(path string) (sum [sha256.Size]byte, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return sum, 0, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	size, err = io.Copy(h, f)
+	return [sha256.Size]byte(h.Sum(nil)), size, err
 }
 
 // install puts the old version into dir, forced out as an installer would. This
@@ -118,10 +169,10 @@ func start(t *testing.T, target string, args ...string) string {
 // version is the one whose bytes the file has, to the last.
 func (w *world) version(t *testing.T, path, what string) string {
 	t.Helper()
-	content, err := os.ReadFile(path)
+	sum, size, err := sumOf(path)
 	require.NoError(t, err, what)
-	version, known := w.sums[sha256.Sum256(content)]
-	require.True(t, known, "%s: %s has %d bytes that are no version", what, path, len(content))
+	version, known := w.sums[sum]
+	require.True(t, known, "%s: %s has %d bytes that are no version", what, path, size)
 	return version
 }
 
@@ -170,6 +221,6 @@ func (w *world) requireNothing(t *testing.T, target, what string, excused ...str
 
 // isNew tells it without an assertion: the swap may be under way.
 func (w *world) isNew(target string) bool {
-	content, err := os.ReadFile(target)
-	return err == nil && w.sums[sha256.Sum256(content)] == "2.0.0"
+	sum, _, err := sumOf(target)
+	return err == nil && w.sums[sum] == "2.0.0"
 }

@@ -5,6 +5,7 @@
 package attrs
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,6 +100,42 @@ func TestSignaturesOfTheOldContentAreNot(t *testing.T) {
 	require.ErrorIs(t, err, unix.ENODATA)
 }
 
+const copyEnv = "ATTRS_TEST_COPY"
+
+// A file system that takes a capability and does not store it has lost it.
+func TestWhatWasTakenAndNotStoredIsLost(t *testing.T) {
+	if dir := os.Getenv(copyEnv); dir != "" {
+		src, err := os.Open(filepath.Join(dir, "old"))
+		require.NoError(t, err)
+		dst, err := os.Open(filepath.Join(dir, "new"))
+		require.NoError(t, err)
+		_, err = Copy(dst, src)
+		require.ErrorIs(t, err, ErrLost)
+		require.ErrorContains(t, err, capability)
+		return
+	}
+	needRoot(t)
+	_, src, dir := pair(t)
+	command(t, "setcap", "cap_net_bind_service=+ep", src.Name())
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), copyEnv+"="+dir)
+	lost := 0
+	res, err := faults.Run(t.Context(), cmd, faults.Watch{Dirs: []string{dir}}, func(c faults.Call) faults.Action {
+		if c.Name != "fsetxattr" {
+			return faults.Pass
+		}
+		lost++
+		return faults.Lose
+	})
+	if errors.Is(err, faults.ErrUnsupported) {
+		t.Skip("NOT PROVEN: ", err)
+	}
+	require.NoError(t, err)
+	require.Equal(t, 1, lost, "the capability was set")
+	require.Zero(t, res.Exit, "%s", res.Output)
+	require.Contains(t, string(res.Output), "--- PASS")
+}
+
 const asUserEnv = "ATTRS_TEST_AS_USER"
 
 // Without the privilege a capability cannot be given, and that is no success.
@@ -185,8 +222,8 @@ func TestCapabilitiesGoLast(t *testing.T) {
 	require.Equal(t, []string{"system.posix_acl_access", "user.z", capability}, sorted(set))
 }
 
-// What a file system took and did not store is a loss.
-func TestResultIsLookedAt(t *testing.T) {
+// A note may become another.
+func TestNotesAreNotLookedAt(t *testing.T) {
 	dst, _, _ := pair(t)
 	require.ErrorIs(t, check(dst, map[string][]byte{capability: {1}}), ErrLost)
 	require.NoError(t, check(dst, map[string][]byte{"user.note": {1}}))

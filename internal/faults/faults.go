@@ -94,6 +94,7 @@ func (c Call) String() string {
 // Action is what becomes of a call.
 type Action struct {
 	kill  bool
+	lose  bool
 	errno syscall.Errno
 }
 
@@ -102,6 +103,9 @@ var (
 	Pass = Action{}
 	// Kill ends the command and everything it started, before the call is made.
 	Kill = Action{kill: true}
+	// Lose answers that the call was made, without making it, as a file system
+	// does that takes what it cannot store. A close is made all the same.
+	Lose = Action{lose: true}
 )
 
 // Fail answers errno without making the call. A close is made all the same,

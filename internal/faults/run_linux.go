@@ -122,6 +122,7 @@ type thread struct {
 	attached bool
 	at       int // the place in calls of the call it is in, or -1
 	fail     syscall.Errno
+	lost     bool
 	// A call that a signal interrupted is made again by the kernel.
 	again      bool
 	nr         uint64

@@ -129,6 +129,17 @@ func TestFailIsSeenAndNotMade(t *testing.T) {
 	}
 }
 
+func TestLoseIsNotSeenAndNotMade(t *testing.T) {
+	bin := victim(t)
+	dir := t.TempDir()
+	want := tree(t, dir)
+	res := trace(t, At(1, Lose), in(dir), bin, "steps", dir, "1")
+	require.Zero(t, res.Exit, "%s", res.Output)
+	require.Len(t, res.Calls, 1)
+	require.Zero(t, res.Calls[0].Errno)
+	require.Equal(t, want, tree(t, dir))
+}
+
 func TestOtherDirectoriesDoNotCount(t *testing.T) {
 	dir, other := t.TempDir(), t.TempDir()
 	res := trace(t, At(1, Kill), in(other), victim(t), "steps", dir, "99")

@@ -64,7 +64,7 @@ func (t *tracer) syscallStop(tid int, th *thread) error {
 
 // enter counts a call, and does to it what the hook says.
 func (t *tracer) enter(tid int, th *thread, info *syscallInfo) error {
-	th.at, th.fail = -1, 0
+	th.at, th.fail, th.lost = -1, 0, false
 	if th.again && th.nr == info.nr() && th.args == info.args() {
 		th.again, th.at = false, th.restarting
 		return nil
@@ -83,8 +83,8 @@ func (t *tracer) enter(tid int, th *thread, info *syscallInfo) error {
 		t.kill()
 		return nil
 	}
-	th.fail = do.errno
-	if th.fail != 0 && call.Class != Closes {
+	th.fail, th.lost = do.errno, do.lose
+	if (th.fail != 0 || th.lost) && call.Class != Closes {
 		return skipCall(tid)
 	}
 	return nil
@@ -128,8 +128,8 @@ func (t *tracer) leave(tid int, th *thread, info *syscallInfo) error {
 		return nil
 	}
 	call := &t.calls[th.at]
-	defer func() { th.at, th.fail = -1, 0 }()
-	if th.fail != 0 {
+	defer func() { th.at, th.fail, th.lost = -1, 0, false }()
+	if th.fail != 0 || th.lost {
 		call.Errno = th.fail
 		return setResult(tid, -int64(th.fail))
 	}

@@ -36,7 +36,7 @@ func (e *statusError) Error() string {
 func (e *statusError) Is(target error) bool {
 	missing := e.code == http.StatusNotFound || e.code == http.StatusGone
 
-	return target == ErrStatus || target == ErrNotFound && missing
+	return target == ErrStatus || target == ErrNotFound && missing || target == ErrForbidden && e.code == http.StatusForbidden
 }
 
 // checkAnswer refuses everything but what was asked for as it is: an unasked

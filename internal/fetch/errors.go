@@ -18,8 +18,12 @@ var (
 	ErrNotFound = errors.New("not found")
 
 	// ErrStatus means another status than 200, which the text names. A 404 or
-	// 410 is ErrNotFound too.
+	// 410 is ErrNotFound too, a 403 ErrForbidden.
 	ErrStatus = errors.New("server answered")
+
+	// ErrForbidden means status 403. An object store says so of what is not
+	// there, too, to those who may not list what is.
+	ErrForbidden = errors.New("forbidden")
 
 	// ErrTooLarge means more bytes than the caller accepts.
 	ErrTooLarge = errors.New("too large")

@@ -23,7 +23,7 @@
 //   - Redirects are followed ten times at most, never from https to http, and
 //     never to another kind of URL.
 //   - Headers of the caller, which may hold credentials, reach the origin he
-//     named and no other.
+//     named and no other, and not what another one's redirect names there.
 //   - An answer that makes no progress ends in [ErrStalled], from name lookup
 //     to the last byte; time that the caller spends on writing does not count.
 //   - What may be the network's fault is tried again, five times in a row

@@ -114,6 +114,7 @@ func TestOnlyStatus200IsAnAnswer(t *testing.T) {
 		{http.StatusNotModified, ErrStatus},
 		{http.StatusUnauthorized, ErrStatus},
 		{http.StatusForbidden, ErrStatus},
+		{http.StatusForbidden, ErrForbidden},
 		{http.StatusNotFound, ErrNotFound},
 		{http.StatusGone, ErrNotFound},
 		{http.StatusInternalServerError, ErrStatus},

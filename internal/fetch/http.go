@@ -180,7 +180,7 @@ func (c *Client) redirectPolicy(theirs func(*http.Request, []*http.Request) erro
 		case from == "https" && to == "http":
 			return fmt.Errorf("%w: from https to %s", ErrRedirect, shown(req.URL))
 		}
-		req.Header = c.headerFor(req.URL)
+		req.Header = c.headerFor(req.URL, via...)
 		for _, name := range []string{"If-None-Match", "If-Range", "Range"} {
 			if values := via[0].Header.Values(name); len(values) > 0 {
 				req.Header[name] = values
@@ -199,10 +199,15 @@ func (c *Client) redirectPolicy(theirs func(*http.Request, []*http.Request) erro
 	}
 }
 
-// headerFor returns all that is sent to u.
-func (c *Client) headerFor(u *url.URL) http.Header {
+// headerFor returns all that is sent to u, to which the answers to via led. Who
+// is not the origin does not choose what is asked of it in the caller's name.
+func (c *Client) headerFor(u *url.URL, via ...*http.Request) http.Header {
 	h := http.Header{"User-Agent": {userAgent}}
-	if c.origin != nil && sameOrigin(c.origin, u) {
+	ours := c.origin != nil && sameOrigin(c.origin, u)
+	for _, r := range via {
+		ours = ours && sameOrigin(c.origin, r.URL)
+	}
+	if ours {
 		for name, values := range c.extra {
 			h[http.CanonicalHeaderKey(name)] = values
 		}

@@ -49,6 +49,7 @@ func TestHeadersReachTheOriginOnly(t *testing.T) {
 			var atRepo, atOther recorder
 			mux := http.NewServeMux()
 			mux.HandleFunc("/start", to(func() string { return other.URL + "/elsewhere" }))
+			mux.HandleFunc("/within", to(func() string { return repo.URL + "/back" }))
 			mux.HandleFunc("/back", honest)
 			repo = serve(t, atRepo.handler(mux.ServeHTTP))
 			other = serve(t, atOther.handler(to(func() string { return repo.URL + "/back" })))
@@ -59,11 +60,17 @@ func TestHeadersReachTheOriginOnly(t *testing.T) {
 
 			require.Equal(t, secret, atRepo.got["/start"].Get(name))
 			require.NotContains(t, fmt.Sprint(atOther.got["/elsewhere"]), secret, "neither the header nor a Referer")
-			require.Equal(t, secret, atRepo.got["/back"].Get(name), "set again at the origin")
+			require.Empty(t, atRepo.got["/back"].Get(name), "another chose what is asked of the origin")
 
+			// A mirror that answers so would have us ask anything of the origin.
 			_, err = c.Document(t.Context(), parse(t, other.URL+"/first"), 100)
 			require.NoError(t, err)
 			require.NotContains(t, fmt.Sprint(atOther.got["/first"]), secret)
+			require.Empty(t, atRepo.got["/back"].Get(name))
+
+			_, err = c.Document(t.Context(), parse(t, repo.URL+"/within"), 100)
+			require.NoError(t, err)
+			require.Equal(t, secret, atRepo.got["/back"].Get(name), "the origin itself may")
 		})
 	}
 }

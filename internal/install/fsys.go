@@ -131,6 +131,16 @@ func syncDir(fsys fsys, dir string) error {
 	return nil
 }
 
+// CheckOwned refuses a directory that others than we and root may write to, and a
+// link in its place, which leads to wherever who planted it likes.
+func CheckOwned(dir string) error {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	return checkOwned(dir, info)
+}
+
 // ReadFile reads a file that WriteFile stored, up to limit+1 bytes. Who else may
 // write to the directory could change what is remembered, and a fifo or a device
 // in its place would hold us up: both are refused, before anything is opened.

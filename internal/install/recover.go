@@ -75,7 +75,8 @@ func (s *Session) hasWork() (bool, error) {
 }
 
 // Confirm ends the probation of what is installed at target. Without one it does
-// nothing.
+// nothing, nor before the first start that Recover counted: who asks then is a
+// process of the version before, which cannot speak for one that never ran.
 func Confirm(ctx context.Context, target string) error { return confirm(ctx, target, openRoot) }
 
 func confirm(ctx context.Context, target string, open func(string) (fsys, error)) (err error) {
@@ -93,7 +94,7 @@ func confirm(ctx context.Context, target string, open func(string) (fsys, error)
 	switch {
 	case s.damaged != nil:
 		return s.damaged
-	case s.journal.State != installed || s.journal.Probation == 0:
+	case s.journal.State != installed || s.journal.Probation == 0 || s.journal.Starts == 0:
 		return nil
 	}
 	next := s.journal

@@ -304,6 +304,10 @@ func TestConfirmEndsProbation(t *testing.T) {
 	_, err = s.Commit(stage(t, s, newBytes), Plan{Probation: 1})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
+	require.NoError(t, Confirm(t.Context(), target), "it was not started yet")
+	r, err := Recover(t.Context(), target)
+	require.NoError(t, err)
+	require.Equal(t, Recovery{Starts: 1, Limit: 1}, r)
 	require.NoError(t, Confirm(t.Context(), target))
 	require.NoError(t, Confirm(t.Context(), target), "again does nothing")
 	for range 3 {

@@ -117,8 +117,13 @@ func (l *Lock) Release() error {
 	return errors.Join(unlock(file), file.Close())
 }
 
-// sign writes down who holds the lock. Whether that works does not matter.
+// sign writes down who holds the lock. Whether that works does not matter. What
+// holds anything else is another file, to which somebody made a hard link.
 func sign(file *os.File) {
+	info, err := file.Stat()
+	if err != nil || info.Size() > 0 && signedBy(file) == 0 {
+		return
+	}
 	line := strconv.Itoa(os.Getpid()) + "\n"
 	if _, err := file.WriteAt([]byte(line), 0); err == nil {
 		_ = file.Truncate(int64(len(line)))
@@ -130,13 +135,22 @@ func holder(file *os.File, err error) error {
 	if !errors.Is(err, ErrHeld) {
 		return err
 	}
+	if pid := signedBy(file); pid > 0 {
+		return &HeldError{PID: pid}
+	}
+	return err
+}
+
+// signedBy returns what sign wrote, or 0.
+func signedBy(file *os.File) (pid int) {
 	var line [24]byte
 	n, _ := file.ReadAt(line[:], 0)
-	pid, parseErr := strconv.Atoi(strings.TrimSuffix(string(line[:n]), "\n"))
-	if parseErr != nil || pid <= 0 {
-		return err
+	digits, whole := strings.CutSuffix(string(line[:n]), "\n")
+	pid, err := strconv.Atoi(digits)
+	if err != nil || !whole || pid <= 0 {
+		return 0
 	}
-	return &HeldError{PID: pid}
+	return pid
 }
 
 var errRetry = errors.New("lock file was exchanged")

@@ -36,6 +36,23 @@ func TestAcquirePlanted(t *testing.T) {
 	}
 }
 
+// A hard link is a regular file. It is locked, and not written to.
+func TestAcquirePlantedHardLink(t *testing.T) {
+	for _, content := range []string{"what somebody needs\n", "12345", "1\n2\n", "-1\n"} {
+		root := newRoot(t)
+		require.NoError(t, root.WriteFile("victim", []byte(content), 0o600))
+		require.NoError(t, root.Link("victim", "lock"))
+		l, err := Acquire(root, "lock")
+		require.NoError(t, err)
+		_, err = Acquire(root, "lock")
+		require.ErrorIs(t, err, ErrHeld)
+		require.NoError(t, l.Release())
+		got, err := root.ReadFile("victim")
+		require.NoError(t, err)
+		require.Equal(t, content, string(got))
+	}
+}
+
 // A symlink put there between the look and the opening: Root would follow it.
 func TestAcquireSymlinkAfterLook(t *testing.T) {
 	root := newRoot(t)

@@ -124,10 +124,11 @@ func (r Reader) Time(name string) time.Time {
 		return time.Time{}
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
+	// In UTC it may be of a year that Format does not write.
+	if t = t.UTC(); err != nil || t.Year() < 0 || t.Year() > 9999 {
 		r.damaged(name)
 	}
-	return t.UTC()
+	return t
 }
 
 // Part returns the memo within the memo called name, and whether there is one.

@@ -115,6 +115,17 @@ func TestMembersOfAnotherType(t *testing.T) {
 	}
 }
 
+// In UTC, which is how it would be written again, such a time has no year of four
+// digits.
+func TestTimeThatFormatWouldNotWrite(t *testing.T) {
+	for _, text := range []string{"9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59"} {
+		m, err := memo.Parse(memo.Format(memo.Fields{"time": text}))
+		require.NoError(t, err)
+		m.Time("time")
+		require.ErrorIs(t, m.Err(), memo.ErrDamaged, text)
+	}
+}
+
 // Whole, but not of Format's making: its list is of numbers.
 func TestListOfSomethingElse(t *testing.T) {
 	sum := sha256.Sum256([]byte(`{"parts":[1]}`))

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 )
@@ -67,6 +68,10 @@ func (c *Console) line(kind, colour, text string) {
 		kind = "\x1b[" + colour + "m" + kind + ":\x1b[0m"
 	} else {
 		kind += ":"
+	}
+	// A key that was given for a name is quoted by whoever did not find the name.
+	if strings.Contains(text, "PRIVATE KEY-----") {
+		text = "what is wrong cannot be shown: it quotes a private key, which was given for something else"
 	}
 	// When standard error is gone there is nobody left to tell.
 	_, _ = fmt.Fprintf(c.Err, "%s: %s %s\n", c.name, kind, Sanitize(text))

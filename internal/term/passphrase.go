@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
@@ -90,7 +91,7 @@ func (s *PassphraseSource) flagged(ctx context.Context, c *Console) (p []byte, d
 	case s.env != "":
 		value, set := os.LookupEnv(s.env)
 		if !set {
-			return nil, true, fmt.Errorf("environment variable %q is not set", s.env)
+			return nil, true, fmt.Errorf("%s is not set", variable(s.env))
 		}
 		p = []byte(value)
 	default:
@@ -100,6 +101,15 @@ func (s *PassphraseSource) flagged(ctx context.Context, c *Console) (p []byte, d
 		err = ErrNoPassphrase
 	}
 	return p, true, err
+}
+
+// variable quotes what is called as variables are: anything else may be the
+// passphrase itself, given in place of its name.
+func variable(name string) string {
+	if strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == "" {
+		return fmt.Sprintf("environment variable %q", name)
+	}
+	return "the environment variable that --passphrase-env names"
 }
 
 func passphraseFile(ctx context.Context, c *Console, path string) ([]byte, error) {

@@ -65,7 +65,11 @@ func TestFail(t *testing.T) {
 		"usage wrapped": {fmt.Errorf("doing: %w", Usagef("bad %q", "x")), ExitMisuse, "tool: error: doing: bad \"x\"\n"},
 		"hint":          {WithHint(base, "try\nthis"), ExitFailed, "tool: error: base\\x1b[2J\ntool: hint: try\\nthis\n"},
 		"usage, hint":   {WithHint(Usage(base), "h"), ExitMisuse, "tool: error: base\\x1b[2J\ntool: hint: h\n"},
-		"interrupted":   {fmt.Errorf("asking: %w", context.Canceled), ExitFailed, "tool: error: interrupted\n"},
+		"a key": {
+			WithHint(errors.New("bad flag: -----BEGIN PRIVATE KEY-----\nMC4C"), "h"), ExitFailed,
+			"tool: error: what is wrong cannot be shown: it quotes a private key, which was given for something else\ntool: hint: h\n",
+		},
+		"interrupted": {fmt.Errorf("asking: %w", context.Canceled), ExitFailed, "tool: error: interrupted\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, err bytes.Buffer
@@ -162,8 +166,8 @@ func TestPassphraseFlags(t *testing.T) {
 		"directory":     {"--passphrase-file=" + t.TempDir(), "", "is a directory"},
 		"variable":      {"--passphrase-env=TEST_PASSPHRASE", "from env", ""},
 		"empty value":   {"--passphrase-env=TEST_EMPTY", "", ErrNoPassphrase.Error()},
-		"unset":         {"--passphrase-env=TEST_NO_SUCH", "", "is not set"},
-		"quoted badly":  {"--passphrase-env=x\x1b[2J", "", `"x\x1b[2J" is not set`},
+		"unset":         {"--passphrase-env=TEST_NO_SUCH", "", `environment variable "TEST_NO_SUCH" is not set`},
+		"no name":       {"--passphrase-env=correct horse", "", "the environment variable that --passphrase-env names is not set"},
 		"a device file": {"--passphrase-file=" + os.DevNull, "", ErrNoPassphrase.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,171 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sigstore/sigstore/pkg/signature"
+	"github.com/spf13/cobra"
+
+	"github.com/choria-io/go-updater/internal/term"
+	"github.com/choria-io/go-updater/repository"
+	"github.com/choria-io/go-updater/signing/tuf"
+)
+
+const tufSignHelp = `Sign the drafts of TUF metadata as one of those who have to: a root holder, or the
+holder of a targets key. What is signed is shown, and how it differs from what is
+published. Without --key it is only shown.
+
+The holders need not share a repository: --file signs a copy of a draft. Another
+brings the signatures together with --from. A draft is published when it has all
+signatures that it needs.`
+
+const tufSignExample = `  update-repo tuf sign --repo repo --key alice.key
+  update-repo tuf sign --file root.draft.json --key bob.key
+  update-repo tuf sign --repo repo --from root.draft.json --key carol.key`
+
+type tufSignOptions struct {
+	tufFlags
+	repo, file, previous string
+	from                 []string
+	json                 bool
+	key                  keyFlags
+}
+
+func tufSignCommand(c *term.Console) *cobra.Command {
+	o := &tufSignOptions{}
+	cmd := &cobra.Command{
+		Use:     "sign [--key REF] [--repo DIR | --file DRAFT] [--from COPY]... [flags]",
+		Short:   "Sign drafts of TUF metadata as one of several",
+		Long:    tufSignHelp,
+		Example: tufSignExample,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return explainTUF(o.run(cmd.Context(), c))
+		},
+		DisableFlagsInUseLine: true,
+	}
+	f := cmd.Flags()
+	repoFlag(cmd, &o.repo)
+	f.StringVar(&o.file, "file", "", "sign the draft in `FILE`, which is no part of a repository here")
+	f.StringVar(&o.previous, "previous", "", "the root in `FILE` is the one before the draft in --file, or the one that names the targets keys")
+	f.StringArrayVar(&o.from, "from", nil, "take over the signatures of the draft in `FILE`; may be given several times")
+	o.key.add(cmd)
+	o.tufFlags.add(cmd)
+	f.BoolVar(&o.json, "json", false, "print the drafts as JSON")
+	for _, other := range []string{"repo", "tuf-key", "tuf-root"} {
+		cmd.MarkFlagsMutuallyExclusive("file", other)
+	}
+
+	return cmd
+}
+
+func (o *tufSignOptions) run(ctx context.Context, c *term.Console) error {
+	if o.previous != "" && o.file == "" {
+		return term.Usagef("--previous is for --file: a repository has its roots")
+	}
+	var copies [][]byte
+	for _, name := range o.from {
+		raw, err := readMetadata(name)
+		if err != nil {
+			return err
+		}
+		copies = append(copies, raw)
+	}
+	if o.file != "" {
+		return o.signFile(ctx, c, copies)
+	}
+	r, err := openTUF(c, o.repo)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }()
+	req := repository.SignTUFRequest{Copies: copies, Now: time.Now()}
+	if req.TUF, err = o.tuf(ctx, c, r, &o.key.passphrase); err != nil {
+		return err
+	}
+	if o.key.ref != "" {
+		if req.Signer, err = o.key.signer(ctx, c, r); err != nil {
+			return err
+		}
+	}
+	shown := false
+	req.Show = func(s tuf.Summary) {
+		if shown = true; !o.json {
+			printSummary(c, s)
+		}
+	}
+	out, err := r.SignTUF(ctx, req)
+	if err != nil {
+		return err
+	}
+
+	return printChange(c, o.repo, out, o.json, !shown)
+}
+
+func (o *tufSignOptions) signFile(ctx context.Context, c *term.Console, copies [][]byte) error {
+	raw, err := readMetadata(o.file)
+	if err != nil {
+		return err
+	}
+	draft, err := tuf.ParseDraft(raw)
+	if err != nil {
+		return fmt.Errorf("reading %q: %w", o.file, err)
+	}
+	if draft.Role() == tuf.Targets && o.previous == "" {
+		return term.Usagef("the keys of targets are named by a root: say --previous")
+	}
+	var present *tuf.Authority
+	if o.previous != "" {
+		if raw, err = readMetadata(o.previous); err != nil {
+			return err
+		}
+		if present, err = tuf.ParseAuthority(raw); err != nil {
+			return fmt.Errorf("reading %q: %w", o.previous, err)
+		}
+	}
+	for _, raw := range copies {
+		other, err := tuf.ParseDraft(raw)
+		if err == nil {
+			_, err = draft.Merge(other, present)
+		}
+		if err != nil {
+			return fmt.Errorf("reading the copy: %w", err)
+		}
+	}
+	if !o.json {
+		printSummary(c, draft.Summary(present))
+	}
+	if o.key.ref != "" {
+		var s signature.Signer
+		if s, err = resolve(ctx, c, o.key.ref, &o.key.passphrase); err != nil {
+			return err
+		}
+		signer, err := tuf.NewSigner(ctx, s)
+		if err != nil {
+			return err
+		}
+		if err := draft.Sign(ctx, signer, present); err != nil {
+			return err
+		}
+	}
+	progress, err := draft.Progress(present)
+	if err != nil {
+		return err
+	}
+	file, err := draft.File()
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(o.file, file.Content); err != nil {
+		return err
+	}
+	told := repository.TUFDraft{File: o.file, Summary: draft.Summary(present), Progress: progress}
+
+	return printChange(c, "", &repository.TUFChange{Drafts: []repository.TUFDraft{told}}, o.json, false)
+}

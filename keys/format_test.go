@@ -1,0 +1,31 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package keys
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What is written is opened again before anybody relies on it: a key whose halves
+// are not of each other stands for whatever a library below may write wrong.
+func TestWhatWasWrittenIsReadBack(t *testing.T) {
+	k := rfcKey(t)
+	other, err := Generate(bytes.NewReader(bytes.Repeat([]byte{7}, 32)))
+	require.NoError(t, err)
+	torn := newPrivateKey(append(k.secret().key[:32:32], other.Public().Bytes()...), k.PublicKey())
+	// OpenSSH holds both halves and cannot be read; in PKCS #8 it is another key.
+	for _, f := range []PrivateFormat{OpenSSH, PKCS8, Sigstore} {
+		t.Run(string(f), func(t *testing.T) {
+			t.Parallel()
+			data, err := FormatEncrypted(torn, f, []byte(testPassphrase))
+			require.ErrorIs(t, err, ErrKeyMismatch)
+			require.ErrorContains(t, err, "reading it back: ")
+			require.Nil(t, data)
+		})
+	}
+}

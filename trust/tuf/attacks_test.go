@@ -1,0 +1,348 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package tuf_test
+
+import (
+	"bytes"
+	"io/fs"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/internal/tuf/simulator"
+	"github.com/choria-io/go-updater/trust"
+)
+
+// attack is one of the attacks that the TUF specification names (§1.5.2), by
+// whoever answers the client in place of the repository.
+type attack struct {
+	name string
+	// before is what the client saw and installed before, or nil.
+	before func(w *world)
+	// change is all in which the attack differs from what would be installed.
+	change func(w *world)
+	opts   []updater.Option
+	want   error
+}
+
+// stolen signs with the present keys of a role what its holder never would.
+func (w *world) stolen(role string) { w.Publish(role) }
+
+// thief signs a role with a key that nobody trusts.
+func (w *world) thief(role string) { w.Signers[role] = []*simulator.Key{w.NewKey()} }
+
+func attacks() []attack {
+	const old = "1.2.3"
+	install := func(w *world) {
+		w.release(old, "version 2", nil)
+		require.NoError(w.t, w.apply())
+	}
+	next := []updater.Option{updater.Version("1.2.4"), updater.CurrentVersion(old)}
+	slow := func(path string) func(*world) {
+		return func(w *world) {
+			w.answer = func(rw http.ResponseWriter, r *http.Request) bool {
+				if !strings.HasSuffix(r.URL.Path, path) {
+					return false
+				}
+				rw.WriteHeader(http.StatusOK)
+				for r.Context().Err() == nil {
+					_, _ = rw.Write([]byte(" "))
+					_ = http.NewResponseController(rw).Flush()
+					time.Sleep(500 * time.Millisecond)
+				}
+				return true
+			}
+		}
+	}
+	endless := func(path string) func(*world) {
+		return func(w *world) {
+			w.answer = func(rw http.ResponseWriter, r *http.Request) bool {
+				if !strings.HasSuffix(r.URL.Path, path) {
+					return false
+				}
+				for r.Context().Err() == nil {
+					if _, err := rw.Write(make([]byte, 64<<10)); err != nil {
+						return true
+					}
+				}
+				return true
+			}
+		}
+	}
+	return []attack{
+		{name: "arbitrary software: another binary", change: func(w *world) {
+			w.other["/1.2.4/linux/amd64/app-linux-amd64-1.2.4.bz2"] = w.other["/1.2.3/linux/amd64/app-linux-amd64-1.2.3.bz2"]
+		}, before: install, opts: next, want: updater.ErrHash},
+		{name: "arbitrary software: another document", change: func(w *world) {
+			w.Files[path("1.2.4")] = bytes.Replace(w.Files[path("1.2.4")], []byte(sum([]byte("version 3"))), []byte(sum([]byte("malice..."))), 1)
+		}, before: install, opts: next, want: trust.ErrMismatch},
+		{name: "arbitrary software: a bin signed by nobody we know", change: func(w *world) {
+			w.thief(bin("1.2.4"))
+			w.release("1.2.4", "malice", nil)
+		}, before: install, opts: next, want: trust.ErrSignature},
+
+		{name: "endless data: timestamp", change: endless("/timestamp.json"), before: install, opts: next, want: updater.ErrTooLarge},
+		{name: "endless data: snapshot", change: endless(".snapshot.json"), before: install, opts: next, want: updater.ErrTooLarge},
+		{name: "endless data: root", change: endless("/2.root.json"), before: install, opts: next, want: updater.ErrTooLarge},
+		{name: "endless data: document", change: endless(".release.json"), before: install, opts: next, want: updater.ErrTooLarge},
+		{name: "endless data: binary", change: endless(".bz2"), before: install, opts: next, want: updater.ErrHash},
+		{name: "endless data: a signed length of a terabyte", change: func(w *world) {
+			w.Timestamp.Meta["snapshot.json"].Length = 1 << 40
+			w.stolen(simulator.Timestamp)
+		}, before: install, opts: next, want: updater.ErrTooLarge},
+
+		// What a release depends on is in its document, which is one target: the part
+		// of this attack that applies is a target that is not the one asked for.
+		{name: "extraneous dependencies: a document that is another's", change: func(w *world) {
+			w.AddTarget(bin("1.2.4"), path("1.2.4"), w.Files[path("1.2.3")])
+			w.PublishAll("bin-0", "bin-1", simulator.Targets)
+		}, before: install, opts: next, want: trust.ErrMismatch},
+
+		{name: "fast-forward: a version without a successor", change: func(w *world) {
+			w.Timestamp.Version = 1<<53 + 1
+			w.stolen(simulator.Timestamp)
+		}, before: install, opts: next, want: trust.ErrMalformed},
+		{name: "fast-forward: what follows it", before: func(w *world) {
+			w.Restart(simulator.Timestamp, 1<<40)
+			w.release(old, "version 2", nil)
+			require.NoError(w.t, w.apply())
+		}, change: func(w *world) {
+			w.Restart(simulator.Timestamp, 3)
+			w.Publish(simulator.Timestamp)
+		}, opts: next, want: trust.ErrRollback},
+
+		{name: "indefinite freeze: timestamp", change: func(w *world) { w.now = w.Timestamp.Expires }, before: install, opts: next, want: trust.ErrExpired},
+		{name: "indefinite freeze: bin", change: func(w *world) {
+			w.Roles[bin("1.2.4")].Expires = w.now
+			w.PublishAll("bin-0", "bin-1", simulator.Targets)
+		}, before: install, opts: next, want: trust.ErrExpired},
+		{name: "indefinite freeze: root", change: func(w *world) {
+			w.Root.Expires = w.now
+			w.Publish(simulator.Root)
+		}, before: install, opts: next, want: trust.ErrExpired},
+
+		{name: "malicious mirror: no new root", change: func(w *world) {
+			w.Rotate(simulator.Timestamp)
+			w.Publish(simulator.Root, simulator.Timestamp)
+			w.Signed[simulator.Root] = w.Signed[simulator.Root][:1]
+		}, before: install, opts: next, want: trust.ErrSignature},
+		{name: "malicious mirror: nothing at all", change: func(w *world) {
+			w.answer = func(rw http.ResponseWriter, r *http.Request) bool { http.NotFound(rw, r); return true }
+		}, before: install, opts: next, want: updater.ErrNotFound},
+		{name: "malicious mirror: a login page", change: func(w *world) {
+			w.answer = func(rw http.ResponseWriter, r *http.Request) bool {
+				if strings.HasSuffix(r.URL.Path, ".root.json") {
+					return false
+				}
+				_, _ = rw.Write([]byte("<html>please log in"))
+				return true
+			}
+		}, before: install, opts: next, want: trust.ErrMalformed},
+
+		{name: "mix and match: bin of yesterday, snapshot of today", change: func(w *world) {
+			b := bin("1.2.4")
+			old := w.Signed[b][len(w.Signed[b])-2]
+			w.ReplaceLatest(b, old)
+		}, before: install, opts: next, want: trust.ErrMismatch},
+		{name: "mix and match: snapshot of yesterday, timestamp of today", change: func(w *world) {
+			all := w.Signed[simulator.Snapshot]
+			w.ReplaceLatest(simulator.Snapshot, all[len(all)-2])
+		}, before: install, opts: next, want: trust.ErrMismatch},
+
+		{name: "rollback: timestamp", before: func(w *world) {
+			install(w)
+			w.release("1.2.5", "version 4", nil)
+			require.NoError(w.t, w.apply(updater.Version("1.2.3"), updater.CurrentVersion("")))
+		}, change: func(w *world) {
+			all := w.Signed[simulator.Timestamp]
+			w.ReplaceLatest(simulator.Timestamp, all[0])
+		}, opts: next, want: trust.ErrRollback},
+		{name: "rollback: a stolen timestamp key and an older snapshot", before: install, change: func(w *world) {
+			w.Timestamp.Meta["snapshot.json"].Version = 1
+			w.stolen(simulator.Timestamp)
+		}, opts: next, want: trust.ErrRollback},
+		{name: "rollback: stolen timestamp and snapshot keys and an older bin", before: func(w *world) {
+			w.release("1.2.2", "version 1", nil)
+			install(w)
+		}, change: func(w *world) {
+			w.Snapshot.Meta[bin("1.2.4")+".json"].Version = 1
+			w.Snapshot.Meta[bin("1.2.3")+".json"].Version = 1
+			w.stolen(simulator.Snapshot)
+			w.stolen(simulator.Timestamp)
+		}, opts: next, want: trust.ErrRollback},
+		{name: "rollback: an older release that is still vouched for", before: func(w *world) {
+			install(w)
+			w.release("1.2.4", "version 3", nil)
+			require.NoError(w.t, w.apply(next...))
+		}, change: func(*world) {}, opts: []updater.Option{updater.CurrentVersion("")}, want: trust.ErrRollback},
+
+		{name: "slow retrieval: timestamp", change: slow("/timestamp.json"), before: install, opts: next, want: updater.ErrStalled},
+		{name: "slow retrieval: document", change: slow(".release.json"), before: install, opts: next, want: updater.ErrStalled},
+
+		{name: "wrong software: the document of another platform", change: func(w *world) {
+			document := bytes.Replace(w.Files[path("1.2.4")], []byte(`"arch":"amd64"`), []byte(`"arch":"arm64"`), 1)
+			w.AddTarget(bin("1.2.4"), path("1.2.4"), document)
+			w.PublishAll("bin-0", "bin-1", simulator.Targets)
+		}, before: install, opts: next, want: trust.ErrMismatch},
+		{name: "wrong software: the document of another product", change: func(w *world) {
+			document := bytes.Replace(w.Files[path("1.2.4")], []byte(`"name":"app"`), []byte(`"name":"rat"`), 1)
+			w.AddTarget(bin("1.2.4"), path("1.2.4"), document)
+			w.PublishAll("bin-0", "bin-1", simulator.Targets)
+		}, before: install, opts: next, want: trust.ErrMismatch},
+
+		{name: "key compromise: timestamp below its threshold", before: func(w *world) {
+			w.AddKey(simulator.Timestamp, w.NewKey())
+			w.Root.Roles[simulator.Timestamp].Threshold = 2
+			w.Publish(simulator.Root)
+			install(w)
+		}, change: func(w *world) {
+			w.Signers[simulator.Timestamp] = w.Signers[simulator.Timestamp][:1]
+			w.stolen(simulator.Timestamp)
+		}, opts: next, want: trust.ErrThreshold},
+		{name: "key compromise: snapshot below its threshold", before: func(w *world) {
+			w.AddKey(simulator.Snapshot, w.NewKey())
+			w.Root.Roles[simulator.Snapshot].Threshold = 2
+			w.Publish(simulator.Root)
+			install(w)
+		}, change: func(w *world) {
+			w.Signers[simulator.Snapshot] = w.Signers[simulator.Snapshot][:1]
+			w.stolen(simulator.Snapshot)
+			w.stolen(simulator.Timestamp)
+		}, opts: next, want: trust.ErrThreshold},
+		{name: "key compromise: targets below its threshold", before: func(w *world) {
+			w.AddKey(simulator.Targets, w.NewKey())
+			w.Root.Roles[simulator.Targets].Threshold = 2
+			w.Publish(simulator.Root)
+			install(w)
+		}, change: func(w *world) {
+			w.Signers[simulator.Targets] = w.Signers[simulator.Targets][:1]
+			w.PublishAll(simulator.Targets)
+		}, opts: next, want: trust.ErrThreshold},
+		{name: "key compromise: root below its threshold", before: func(w *world) {
+			w.AddKey(simulator.Root, w.NewKey())
+			w.Root.Roles[simulator.Root].Threshold = 2
+			w.Publish(simulator.Root)
+			install(w)
+		}, change: func(w *world) {
+			w.Signers[simulator.Root] = w.Signers[simulator.Root][:1]
+			w.Publish(simulator.Root)
+		}, opts: next, want: trust.ErrThreshold},
+		{name: "key compromise: an online key signs in the place of the release key", before: install, change: func(w *world) {
+			w.Signers[bin("1.2.4")] = w.Signers[simulator.Timestamp]
+			w.release("1.2.4", "malice", nil)
+		}, opts: next, want: trust.ErrSignature},
+		{name: "key compromise: an online key signs in the place of root", before: install, change: func(w *world) {
+			w.Signers[simulator.Root] = w.Signers[simulator.Timestamp]
+			w.Publish(simulator.Root)
+		}, opts: next, want: trust.ErrSignature},
+	}
+}
+
+// Every attack of the specification, through Apply: the refusal answers to its
+// sentinel, and target, mode and directory are what they were. What the attack
+// consists of is the only difference to an update that succeeds.
+func TestAttacks(t *testing.T) {
+	for _, a := range attacks() {
+		t.Run(a.name, func(t *testing.T) {
+			t.Parallel()
+			if testing.Short() && strings.HasPrefix(a.name, "slow") {
+				t.Skip("takes the half minute that a repository is given")
+			}
+			w := newWorld(t)
+			a.before(w)
+			w.release("1.2.4", "version 3", nil)
+			a.change(w)
+			before := w.snapshot()
+			err := w.apply(a.opts...)
+			require.ErrorIs(t, err, a.want)
+			require.NoError(t, updater.RollbackError(err))
+			require.Equal(t, before, w.snapshot())
+		})
+	}
+}
+
+// The same client, the same steps, and nobody who attacks: it is installed. Without
+// this an attack could be refused for a reason of the test's own making.
+func TestWithoutAttack(t *testing.T) {
+	for _, a := range attacks() {
+		if strings.HasPrefix(a.name, "rollback: an older release") || strings.HasPrefix(a.name, "fast-forward: what") {
+			continue // what is attacked there is what was installed before
+		}
+		t.Run(a.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			a.before(w)
+			w.release("1.2.4", "version 3", nil)
+			require.NoError(t, w.apply(a.opts...))
+			w.holds("version 3")
+		})
+	}
+}
+
+// A mirror that holds back, or lies, does not keep the client from one that does not.
+func TestMaliciousMirrorIsPassedOver(t *testing.T) {
+	for _, a := range attacks() {
+		if !strings.HasPrefix(a.name, "malicious mirror") {
+			continue
+		}
+		t.Run(a.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			a.before(w)
+			w.release("1.2.4", "version 3", nil)
+			var honest http.HandlerFunc
+			frozen := &simulator.Repo{Root: w.Root, Roles: w.Roles, Files: w.Files, Signed: maps.Clone(w.Signed)}
+			honest = func(rw http.ResponseWriter, r *http.Request) {
+				if data, ok := w.other[r.URL.Path]; ok {
+					_, _ = rw.Write(data)
+					return
+				}
+				if !strings.HasPrefix(r.URL.Path, "/metadata/") {
+					r.URL.Path = "/targets" + r.URL.Path
+				}
+				frozen.ServeHTTP(rw, r)
+			}
+			mirror := httptest.NewServer(honest)
+			t.Cleanup(mirror.Close)
+			a.change(w)
+			require.NoError(t, w.apply(append(a.opts, updater.Mirrors(mirror.URL))...))
+			w.holds("version 3")
+			require.Contains(t, w.log.String(), "trying a mirror")
+		})
+	}
+}
+
+// snapshot is all that a refused update must not change: everything beside the
+// target but the metadata that is remembered, which may only get newer.
+func (w *world) snapshot() string {
+	w.t.Helper()
+	var out strings.Builder
+	root := filepath.Dir(w.target)
+	require.NoError(w.t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		require.NoError(w.t, err)
+		if path == strings.TrimSuffix(w.kept(""), "/") {
+			return fs.SkipDir
+		}
+		info, err := d.Info()
+		require.NoError(w.t, err)
+		out.WriteString(path + " " + info.Mode().String())
+		if info.Mode().IsRegular() {
+			content, err := os.ReadFile(path)
+			require.NoError(w.t, err)
+			out.WriteString(" " + sum(content) + " " + info.ModTime().String())
+		}
+		out.WriteByte('\n')
+		return nil
+	}))
+	return out.String()
+}

@@ -1,0 +1,56 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package tuf_test
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"log"
+
+	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/trust"
+	"github.com/choria-io/go-updater/trust/tuf"
+)
+
+// root.json as the program was built with it: any version of the repository's.
+//
+//go:embed testdata/root.json
+var root []byte
+
+// A program that trusts the holders of the root keys, and through them whoever may
+// sign releases today.
+func Example() {
+	err := updater.Apply(
+		updater.SourceRepo("https://repo.example.net/updater"),
+		updater.Product("choria"),
+		updater.CurrentVersion("1.2.2"),
+		updater.Version("1.2.3"),
+		updater.DownloadMethod(tuf.New(root)),
+	)
+	switch {
+	case errors.Is(err, trust.ErrExpired):
+		log.Print("nobody renewed the metadata, or somebody holds it back: ", err)
+	case errors.Is(err, trust.ErrRollback), errors.Is(err, trust.ErrSignature):
+		log.Print("somebody interferes: ", err)
+	case err != nil:
+		log.Print(err)
+	}
+}
+
+// A root that its own keys did not sign is found before anything is asked for.
+func ExampleNew() {
+	options := []updater.Option{updater.SourceRepo("https://repo.example.net/updater"), updater.Version("1.2.3"), updater.TargetFile("choria")}
+	_, err := updater.New(append(options, updater.DownloadMethod(tuf.New(root)))...)
+	fmt.Println(err)
+
+	forged := append([]byte{}, root...)
+	forged[len(forged)-20] ^= 1
+	_, err = updater.New(append(options, updater.DownloadMethod(tuf.New(forged)))...)
+	fmt.Println(errors.Is(err, updater.ErrConfig))
+	// Output:
+	// <nil>
+	// true
+}

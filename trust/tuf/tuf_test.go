@@ -1,0 +1,299 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package tuf_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/internal/tuf/simulator"
+	"github.com/choria-io/go-updater/trust"
+	"github.com/choria-io/go-updater/trust/tuf"
+)
+
+func TestApply(t *testing.T) {
+	w := newWorld(t)
+	w.release("1.2.3", "version 2", nil)
+	u, err := updater.New(w.options()...)
+	require.NoError(t, err)
+	result, err := u.Apply(t.Context())
+	require.NoError(t, err)
+	require.True(t, result.Updated)
+	require.Len(t, result.Signers, 1, "the key of the bin")
+	w.holds("version 2")
+	require.FileExists(t, w.kept("timestamp.json"), "what was seen outlives the update")
+
+	w.release("1.2.4", "version 3", nil)
+	require.NoError(t, w.apply(updater.CurrentVersion("1.2.3"), updater.Version("1.2.4")))
+	w.holds("version 3")
+}
+
+func TestKeyAndMetadataMustBothHold(t *testing.T) {
+	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, 32))
+	other := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{2}, 32))
+	public := updater.PublicKey(key.Public().(ed25519.PublicKey))
+
+	w := newWorld(t)
+	w.release("1.2.3", "version 2", other)
+	w.refuses(trust.ErrSignature, public)
+	w.release("1.2.3", "version 2", nil)
+	w.refuses(trust.ErrUnsigned, public)
+	w.release("1.2.3", "version 2", key)
+	w.Signers[simulator.Timestamp] = nil
+	w.Publish(simulator.Timestamp)
+	w.refuses(trust.ErrUnsigned, public)
+	w.Signers[simulator.Timestamp] = []*simulator.Key{w.NewKey()}
+	w.AddKey(simulator.Timestamp, w.NewKey())
+	w.Publish(simulator.Root, simulator.Timestamp)
+	require.NoError(t, w.apply(public))
+	w.holds("version 2")
+}
+
+func TestRefusals(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(w *world)
+		want   error
+	}{
+		"timestamp of another key": {func(w *world) {
+			w.Signers[simulator.Timestamp] = []*simulator.Key{w.NewKey()}
+			w.Publish(simulator.Timestamp)
+		}, trust.ErrSignature},
+		"expired":          {func(w *world) { w.now = began.Add(simulator.Lifetime) }, trust.ErrExpired},
+		"no such version":  {func(w *world) { delete(w.Roles[bin("1.2.3")].Targets, path("1.2.3")); w.PublishAll(bin("1.2.3")) }, updater.ErrNotFound},
+		"no metadata":      {func(w *world) { delete(w.Signed, simulator.Timestamp) }, updater.ErrNotFound},
+		"another document": {func(w *world) { w.Files[path("1.2.3")] = bytes.ToUpper(w.Files[path("1.2.3")]) }, trust.ErrMismatch},
+		"a longer document": {func(w *world) {
+			w.Files[path("1.2.3")] = append(w.Files[path("1.2.3")], ' ')
+		}, updater.ErrTooLarge},
+		"a document of a megabyte": {func(w *world) {
+			w.AddTarget(bin("1.2.3"), path("1.2.3"), make([]byte, 1<<20))
+			w.PublishAll(bin("1.2.3"))
+		}, updater.ErrTooLarge},
+		"another artifact": {func(w *world) {
+			w.other["/1.2.3/linux/amd64/app-linux-amd64-1.2.3.bz2"] = []byte("malice")
+		}, updater.ErrHash},
+		"garbage for metadata":          {func(w *world) { w.ReplaceLatest(simulator.Timestamp, []byte("<html>")) }, trust.ErrMalformed},
+		"the timestamp names nothing":   {func(w *world) { delete(w.Timestamp.Meta, "snapshot.json"); w.Publish(simulator.Timestamp) }, trust.ErrMalformed},
+		"a terabyte of signed snapshot": {func(w *world) { w.Timestamp.Meta["snapshot.json"].Length = 1 << 40; w.Publish(simulator.Timestamp) }, updater.ErrTooLarge},
+		"what is remembered is no directory": {func(w *world) {
+			require.NoError(t, os.MkdirAll(filepath.Dir(w.kept("")), 0o700))
+			require.NoError(t, os.WriteFile(strings.TrimSuffix(w.kept(""), "/"), nil, 0o600))
+		}, updater.ErrState},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.release("1.2.3", "version 2", nil)
+			tc.change(w)
+			w.refuses(tc.want)
+		})
+	}
+}
+
+func TestRootIsCheckedWhenItIsGiven(t *testing.T) {
+	w := newWorld(t)
+	w.Signers[simulator.Root] = []*simulator.Key{w.NewKey()}
+	w.Publish(simulator.Root)
+	for name, root := range map[string][]byte{
+		"none": nil, "no root": w.Latest(simulator.Timestamp), "signed by another": w.Latest(simulator.Root), "cut": w.root[:len(w.root)-1],
+	} {
+		_, err := updater.New(w.options(updater.DownloadMethod(tuf.New(root)))...)
+		require.ErrorIs(t, err, updater.ErrConfig, name)
+	}
+	require.Empty(t, w.Asked())
+	_, err := tuf.New(w.root).FetchSpec()
+	require.Error(t, err, "not configured")
+	_, err = tuf.New(w.root).VerifyDocument(nil)
+	require.Error(t, err, "not configured")
+	require.Empty(t, tuf.New(w.root).TrustID(), "not configured")
+}
+
+func TestNextRootIsForbidden(t *testing.T) {
+	w := newWorld(t)
+	w.release("1.2.3", "version 2", nil)
+	w.answer = func(rw http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/2.root.json") {
+			return false
+		}
+		rw.WriteHeader(http.StatusForbidden)
+		return true
+	}
+	require.NoError(t, w.apply())
+	w.holds("version 2")
+}
+
+// With the newer root withheld the client does not go back to the one it was built
+// with, whose keys are revoked.
+func TestRootIsNotForgotten(t *testing.T) {
+	w := newWorld(t)
+	w.release("1.2.3", "version 2", nil)
+	stolen := w.Signers[simulator.Timestamp]
+	w.Rotate(simulator.Timestamp)
+	w.Publish(simulator.Root, simulator.Timestamp)
+	require.NoError(t, w.apply())
+
+	w.Signed[simulator.Root] = w.Signed[simulator.Root][:1]
+	w.Signers[simulator.Timestamp] = stolen
+	w.release("1.2.4", "malice", nil)
+	w.refuses(trust.ErrSignature, updater.CurrentVersion("1.2.3"), updater.Version("1.2.4"))
+	require.NoError(t, os.Remove(w.kept("2.root.json")))
+	w.refuses(trust.ErrRollback, updater.CurrentVersion("1.2.3"), updater.Version("1.2.4"))
+	w.holds("version 2")
+}
+
+func TestMirrors(t *testing.T) {
+	w := newWorld(t)
+	w.release("1.2.3", "version 2", nil)
+	stale := httptest.NewServer(http.NotFoundHandler())
+	defer stale.Close()
+	var slogged bytes.Buffer
+	require.NoError(t, w.apply(updater.SourceRepo(stale.URL), updater.Mirrors(w.server.URL), updater.Slog(slog.New(slog.NewTextHandler(&slogged, nil)))))
+	w.holds("version 2")
+	require.Contains(t, w.log.String(), "trying a mirror")
+	require.Contains(t, slogged.String(), "trying a mirror")
+
+	w = newWorld(t)
+	w.release("1.2.3", "version 2", nil)
+	before := w.Latest(simulator.Timestamp)
+	w.Publish(simulator.Timestamp)
+	require.NoError(t, w.apply())
+	// A mirror that lags behind what was seen is no mirror.
+	w.ReplaceLatest(simulator.Timestamp, before)
+	w.refuses(trust.ErrRollback, updater.CurrentVersion(""), updater.SourceRepo(stale.URL), updater.Mirrors(w.server.URL))
+}
+
+// Whatever another process made of the metadata between the check and the lock
+// counts.
+func TestDocumentIsVerifiedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.release("1.2.3", "version 2", nil)
+	d := tuf.New(w.root)
+	_, err := updater.New(w.options(updater.DownloadMethod(d))...)
+	require.NoError(t, err)
+	_, err = d.FetchSpec()
+	require.NoError(t, err)
+	document := w.Files[path("1.2.3")]
+	by, err := d.VerifyDocument(document)
+	require.NoError(t, err)
+	require.Len(t, by, 1)
+	_, err = d.VerifyDocument(append(bytes.Clone(document), ' '))
+	require.ErrorIs(t, err, trust.ErrMismatch)
+	id := d.TrustID()
+	require.Len(t, id, 64)
+
+	delete(w.Roles[bin("1.2.3")].Targets, path("1.2.3"))
+	w.release("1.2.4", "version 3", nil)
+	require.NoError(t, w.apply(updater.Version("1.2.4")))
+	w.Asked()
+	_, err = d.VerifyDocument(document)
+	require.ErrorIs(t, err, updater.ErrNotFound, "withdrawn in the meantime")
+	w.now = began.Add(simulator.Lifetime)
+	_, err = d.VerifyDocument(document)
+	require.ErrorIs(t, err, trust.ErrExpired)
+	require.Equal(t, id, d.TrustID(), "nobody else is trusted")
+	require.Empty(t, w.Asked(), "no repository is asked")
+}
+
+// What is remembered of a release belongs to the keys of targets and of the bins:
+// an exchange of these repairs a version that a thief drove up, others do not count.
+func TestTrustIDFollowsTheKeysOfReleases(t *testing.T) {
+	w := newWorld(t)
+	w.release("1.2.3", "version 2", nil)
+	w.release("1.2.4", "version 3", nil)
+	id := func(version string) string {
+		d := tuf.New(w.root)
+		_, err := updater.New(w.options(updater.Version(version), updater.DownloadMethod(d))...)
+		require.NoError(t, err)
+		_, err = d.FetchSpec()
+		require.NoError(t, err)
+		return d.TrustID()
+	}
+	first := id("1.2.3")
+	require.Equal(t, first, id("1.2.4"), "of all bins")
+	for _, role := range []string{simulator.Timestamp, simulator.Snapshot, simulator.Root} {
+		signers := w.Signers[role]
+		w.Rotate(role)
+		if role == simulator.Root {
+			w.Signers[role] = append(w.Signers[role], signers...)
+		}
+		w.Publish(simulator.Root, simulator.Targets, simulator.Snapshot, simulator.Timestamp)
+		if role == simulator.Root {
+			w.Signers[role] = w.Signers[role][:1]
+		}
+		require.Equal(t, first, id("1.2.3"), role)
+	}
+	w.Rotate(simulator.Targets)
+	w.Publish(simulator.Root)
+	w.PublishAll(simulator.Targets)
+	second := id("1.2.3")
+	require.NotEqual(t, first, second)
+	for _, name := range []string{"bin-0", "bin-1"} {
+		w.Signers[name] = nil
+	}
+	targets := w.Targets().Targets
+	w.Bins(simulator.Targets, 1, "bin", w.NewKey())
+	w.Targets().Targets = targets
+	w.PublishAll("bin-0", "bin-1", simulator.Targets)
+	require.NotEqual(t, second, id("1.2.3"))
+}
+
+func TestFetchSpecNeedsNoTarget(t *testing.T) {
+	w := newWorld(t)
+	w.release("1.2.3", "version 2", nil)
+	spec, err := updater.FetchSpec(w.options(updater.TargetFile(w.target + ".absent"))...)
+	require.NoError(t, err)
+	require.Equal(t, sum([]byte("version 2")), spec.Sha256Hash)
+	require.NoDirExists(t, filepath.Dir(w.kept("")))
+}
+
+func TestStateDir(t *testing.T) {
+	w := newWorld(t)
+	w.release("1.2.3", "version 2", nil)
+	dir := t.TempDir()
+	require.NoError(t, w.apply(updater.StateDir(dir)))
+	found, err := filepath.Glob(filepath.Join(dir, "*.tuf", "timestamp.json"))
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.NoDirExists(t, w.kept(""))
+}
+
+// Two processes do not write one memory at once; who gives up waiting is told why.
+func TestWaitsForTheOther(t *testing.T) {
+	w := newWorld(t)
+	w.release("1.2.3", "version 2", nil)
+	reached, go1 := make(chan struct{}), make(chan struct{})
+	w.answer = func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/timestamp.json") && r.Header.Get("First") != "" {
+			close(reached)
+			<-go1
+		}
+		return false
+	}
+	first := make(chan error, 1)
+	go func() { first <- updater.Apply(w.options(updater.Header("First", "1"))...) }()
+	<-reached
+	u, err := updater.New(w.options()...)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err = u.Check(ctx)
+	require.ErrorIs(t, err, updater.ErrLocked)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	close(go1)
+	require.NoError(t, <-first)
+	_, err = u.Check(t.Context())
+	require.NoError(t, err)
+}
