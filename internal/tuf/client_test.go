@@ -5,6 +5,7 @@
 package tuf
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -155,6 +156,19 @@ func TestLoadRefuses(t *testing.T) {
 		_, err = w.client(w.store).Load(t.Context())
 		require.ErrorIs(t, err, errNobodyAsked, name)
 	}
+}
+
+// What is stored has the limits of what is fetched.
+func TestStoredFilesAreCapped(t *testing.T) {
+	w := newWorld(t)
+	w.accepts()
+	padded := append(w.stored("timestamp.json"), bytes.Repeat([]byte(" "), MaxTimestamp)...)
+	w.store.files["timestamp.json"] = padded[:MaxTimestamp]
+	_, err := w.client(w.store).Load(t.Context())
+	require.NoError(t, err)
+	w.store.files["timestamp.json"] = padded[:MaxTimestamp+1]
+	_, err = w.client(w.store).Load(t.Context())
+	require.ErrorIs(t, err, trust.ErrSignature)
 }
 
 func TestCancelled(t *testing.T) {

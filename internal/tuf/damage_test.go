@@ -296,7 +296,7 @@ func TestFloorsFormat(t *testing.T) {
 		rolesBy: []string{"k3"},
 	}
 	for i := range 3 * maxSeenRoles {
-		f.raise(fmt.Sprintf("role %d \x00\xff", i), int64(i+1))
+		f.set(fmt.Sprintf("role %d \x00\xff", i), int64(i+1))
 	}
 	require.Len(t, f.roles, maxSeenRoles)
 	require.Equal(t, roleFile("role 0 \x00\xff"), f.roles[0].file, "the first one, targets, stays")
@@ -305,9 +305,9 @@ func TestFloorsFormat(t *testing.T) {
 	read, err := parseFloors(raw)
 	require.NoError(t, err)
 	require.Equal(t, f, read)
-	f.raise("role 0 \x00\xff", 1)
-	f.raise("role 0 \x00\xff", 7)
-	require.Equal(t, int64(7), f.roles[0].version, "never lower")
+	f.set("role 0 \x00\xff", 7)
+	require.Equal(t, int64(7), f.roles[0].version)
+	require.Len(t, f.roles, maxSeenRoles)
 	f.roles = f.roles[:2]
 	raw = f.format()
 	for i := range raw {
@@ -330,7 +330,7 @@ func TestLargestFloors(t *testing.T) {
 	}
 	f := &floors{anchor: by[0], root: maxVersion, seen: began, timestamp: floor{maxVersion, by}, snapshot: floor{maxVersion, by}, rolesBy: by}
 	for i := range maxSeenRoles {
-		f.raise(fmt.Sprint(i), maxVersion)
+		f.set(fmt.Sprint(i), maxVersion)
 	}
 	raw := f.format()
 	require.Less(t, len(raw), maxFloors)

@@ -42,12 +42,12 @@ type roleFloor struct {
 	version int64
 }
 
-// raise sets the version of a role. The first one, targets, stays; of the others
+// set sets the version of a role. The first one, targets, stays; of the others
 // the one that was first asked for gives way when there are too many.
-func (f *floors) raise(role string, version int64) {
+func (f *floors) set(role string, version int64) {
 	for i := range f.roles {
 		if f.roles[i].file == roleFile(role) {
-			f.roles[i].version = max(version, f.roles[i].version)
+			f.roles[i].version = version // that of the snapshot, which was compared
 			return
 		}
 	}

@@ -236,7 +236,7 @@ func (r *run) accept(role string, voucher voucher, want *metadata.MetaFiles, dat
 }
 
 func (r *run) raiseRole(role string, version int64) error {
-	r.floors.raise(role, version)
+	r.floors.set(role, version)
 	return r.saveFloors()
 }
 

@@ -15,6 +15,9 @@
 // trusted lies in the metadata directory under the names that the suite reads; what
 // only the client needs lies in a directory within it.
 //
+// To run the suite against it, build it and give the path to the suite's pytest as
+// --entrypoint. The suite's cases are also rebuilt in the tests of this package.
+//
 // The time is what date(1) says. The suite sets it with libfaketime, which programs
 // written in Go do not notice.
 package main
