@@ -48,7 +48,7 @@ var arrows = map[string]arrow{
 	"internal/install":   {own: []string{"internal/attrs", "internal/lock", "internal/memo"}, other: []string{"golang.org/x/sys"}},
 	"internal/attrs":     {other: []string{"golang.org/x/sys"}},
 	"internal/fetch":     {other: []string{"golang.org/x/sys"}},
-	"internal/codec":     {other: []string{"github.com/klauspost/compress/zstd"}},
+	"internal/codec":     {own: []string{"internal/codec/bunzip"}, other: []string{"github.com/klauspost/compress/zstd"}},
 	"internal/lock":      {other: []string{"golang.org/x/sys"}},
 	"internal/memo":      {own: []string{"trust"}},
 	"internal/preflight": {other: []string{"golang.org/x/sys"}},
@@ -69,7 +69,8 @@ var arrows = map[string]arrow{
 		},
 	},
 
-	"internal/codec/bsdiff":      {},
+	"internal/codec/bunzip":      {},
+	"internal/codec/bsdiff":      {own: []string{"internal/codec/bunzip"}},
 	"internal/codec/bsdiff/diff": {own: []string{"internal/codec/bz2"}}, // for publishers
 
 	"signing": {own: []string{"trust"}, other: []string{"github.com/sigstore/sigstore/pkg/signature"}},
@@ -110,7 +111,7 @@ var free = []string{"cmd/", "examples/", "bench/", "internal/tuf/conformance"}
 // embedded is the half of the map that a program links with the updater.
 var embedded = []string{
 	"", "trust", "internal/attrs", "internal/codec", "internal/fetch", "internal/install", "internal/lock",
-	"internal/memo", "internal/preflight", "internal/trial", "internal/codec/bsdiff",
+	"internal/memo", "internal/preflight", "internal/trial", "internal/codec/bsdiff", "internal/codec/bunzip",
 }
 
 var systems = []string{"linux", "darwin", "windows", "freebsd"}

@@ -265,6 +265,10 @@ const (
 	warning level = true
 )
 
+// Warn logs what a [Downloader] went on in spite of, to wherever the configuration
+// logs: args are keys and values, as log/slog has them.
+func (c *Config) Warn(message string, args ...any) { c.note(warning, message, args...) }
+
 // note logs one line to wherever the configuration logs.
 func (c *Config) note(l level, message string, args ...any) {
 	switch {

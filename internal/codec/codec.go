@@ -11,8 +11,7 @@
 // takes no program down.
 //
 // Whatever the artifact, memory is bounded: zstd takes 9 MiB and [Copy]'s
-// buffers, gzip less, bzip2 the 3.6 MB of a block for each of at most
-// [maxWorkers] cores and 1 MiB of output for each block on its way.
+// buffers, bzip2 as much, gzip less.
 //
 // Everything here is linked into the program that updates itself. The writer
 // for publishers lives in codec/bz2, which such a program does not import.
@@ -73,10 +72,10 @@ func Known(encoding string) bool {
 // Anything else behind them is ErrCorrupt, and so is no stream at all. Frames
 // of zstd without the magic number, or with a dictionary, are ErrCorrupt too.
 //
-// r is read by Read alone, so by one goroutine if Read is called by one. Read
-// may leave goroutines behind that decode ahead: they are gone once it returned
-// an error, io.EOF included, or Close returned. Close does not close r. A
-// reader is not safe for concurrent use.
+// r is read by Read alone, so by one goroutine if Read is called by one. Another
+// goroutine may help to decode: it is gone once Read returned an error, io.EOF
+// included, or Close returned. Close does not close r. A reader is not safe for
+// concurrent use.
 func Decode(encoding string, r io.Reader) (io.ReadCloser, error) {
 	g, err := newGuard(encoding, r)
 	if err != nil {
@@ -90,7 +89,7 @@ func newGuard(encoding string, r io.Reader) (*guard, error) {
 	src := &source{r: r}
 	switch encoding {
 	case Bzip2:
-		return &guard{src: src, decoder: newBzip2(src, workers())}, nil
+		return &guard{src: src, decoder: newBzip2(src)}, nil
 	case Zstd:
 		return &guard{src: src, decoder: &opener{src: src, open: openZstd}}, nil
 	case Gzip:
@@ -154,7 +153,7 @@ func (g *guard) Read(p []byte) (n int, err error) {
 	}
 }
 
-// Close ends what decodes ahead. It returns nil.
+// Close ends what helps to decode. It returns nil.
 func (g *guard) Close() error {
 	if g.err == nil {
 		g.err = io.ErrClosedPipe

@@ -35,7 +35,7 @@ func Copy(dst io.Writer, encoding string, src io.Reader, size int64) error {
 	defer func() { _ = decoded.Close() }() // only read
 
 	from := &exact{r: decoded, size: size}
-	if _, decodes := decoded.decoder.(*opener); decodes && runtime.GOMAXPROCS(0) > 1 {
+	if encoding != None && runtime.GOMAXPROCS(0) > 1 {
 		return overlap(dst, from)
 	}
 
@@ -43,7 +43,7 @@ func Copy(dst io.Writer, encoding string, src io.Reader, size int64) error {
 }
 
 // plain copies where a second goroutine would not pay: what is not packed is
-// read faster than it is hashed, and bzip2 is decoded by others already.
+// read faster than it is hashed.
 func plain(dst io.Writer, src io.Reader) error {
 	buf := make([]byte, plainSize)
 	for {

@@ -116,8 +116,9 @@ func (r *run) fetch(ctx context.Context, name string, limit int64) ([]byte, erro
 	return data, nil
 }
 
+// note is not for Load, which makes nothing good.
 func (r *run) note(message string, args ...any) {
-	if r.Note != nil {
+	if r.Note != nil && r.fetcher != nil {
 		r.Note(message, args...)
 	}
 }

@@ -134,6 +134,29 @@ func refusesOlder(t *testing.T, w *world, role string, seen int64) {
 	require.ErrorIs(t, err, trust.ErrRollback, role)
 }
 
+// A timestamp that was exchanged for an older one does not take the floors down with
+// it, not even where nothing else grew.
+func TestOlderTimestampIsNoFloor(t *testing.T) {
+	for name, offer := range map[string]func(w *world){
+		"the same again": func(w *world) { w.Signed[timestamp] = w.Signed[timestamp][:1] },
+		"a newer one of an older snapshot": func(w *world) {
+			w.Timestamp.Meta["snapshot.json"] = &metadata.MetaFiles{Version: 1}
+			w.Publish(timestamp)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.accepts()
+			older := w.stored("timestamp.json")
+			w.Publish(snapshot, timestamp)
+			w.accepts()
+			w.store.files["timestamp.json"] = older
+			offer(w)
+			w.refuses(trust.ErrRollback)
+		})
+	}
+}
+
 // When floors and the timestamp are both gone or damaged there is no telling what
 // was seen: that takes a person. So does a damaged snapshot.
 func TestTwoFilesDamaged(t *testing.T) {

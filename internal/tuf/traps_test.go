@@ -420,6 +420,21 @@ func TestFileName(t *testing.T) {
 	require.Equal(t, "dir/file", target.File)
 }
 
+// A stored snapshot of the right version that is not the one whose hash the timestamp
+// declares is asked for again.
+func TestStoredSnapshotIsTheDeclaredOne(t *testing.T) {
+	w := newWorld(t)
+	w.Hashes = true
+	w.PublishAll(targets)
+	w.accepts()
+	w.Snapshot.Version--
+	w.Signed[snapshot] = w.Signed[snapshot][:1]
+	w.Snapshot.Expires = w.In(7 * day)
+	w.Publish(snapshot, timestamp)
+	w.accepts()
+	require.Equal(t, w.Latest(snapshot), w.stored("snapshot.json"))
+}
+
 // Other implementations refuse them; we read what was written.
 func TestExpiryWithNanoseconds(t *testing.T) {
 	w := newWorld(t)

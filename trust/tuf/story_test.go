@@ -58,6 +58,21 @@ func openPublisher(t *testing.T, dir string, now *time.Time) *publisher {
 	return &publisher{t, dir, now, repo}
 }
 
+// begins drafts the first root, of which threshold of the root holders are needed.
+func (p *publisher) begins(threshold int, root []*holder, targets, release, online *holder) {
+	p.t.Helper()
+	var keys []trust.Key
+	for _, h := range root {
+		keys = append(keys, h.key)
+	}
+	_, err := p.repo.InitTUF(p.t.Context(), publish.Setup{
+		Root: keys, Threshold: threshold, Targets: []trust.Key{targets.key}, Release: []trust.Key{release.key},
+		Snapshot: []trust.Key{online.key}, Timestamp: []trust.Key{online.key},
+		Bins: 16, Validity: publish.DefaultValidity(), Now: *p.now,
+	})
+	require.NoError(p.t, err)
+}
+
 func signers(all ...*holder) (out []signature.Signer) {
 	for _, h := range all {
 		out = append(out, h)
@@ -203,13 +218,7 @@ func TestStoryOfATheft(t *testing.T) {
 	honest := openPublisher(t, t.TempDir(), &now)
 
 	t.Log("Day 1: the root is signed, and all machines get a program with it")
-	_, err := honest.repo.InitTUF(t.Context(), publish.Setup{
-		Root: []trust.Key{alice.key, bob.key, carol.key}, Threshold: 2,
-		Targets: []trust.Key{targets.key}, Release: []trust.Key{release.key},
-		Snapshot: []trust.Key{online.key}, Timestamp: []trust.Key{online.key},
-		Bins: 16, Validity: publish.DefaultValidity(), Now: now,
-	})
-	require.NoError(t, err)
+	honest.begins(2, []*holder{alice, bob, carol}, targets, release, online)
 	require.Equal(t, 2, honest.sign(alice, bob, targets), "one signature is not enough, two are")
 	honest.refreshes(targets, release, online)
 	honest.publishes("1.0.0", "version 1.0.0", release, online)

@@ -80,7 +80,7 @@ func (d *Downloader) FetchSpec() (*updater.Spec, error) {
 			if len(repos) == 1 || d.cfg.Context().Err() != nil {
 				return err
 			}
-			d.note("this repository is of no use, trying a mirror", "error", err)
+			d.cfg.Warn("this repository is of no use, trying a mirror", "error", err)
 			if failed != nil {
 				err = fmt.Errorf("%w; %w", failed, err)
 			}
@@ -157,7 +157,7 @@ func (d *Downloader) TrustID() string {
 		return err
 	})
 	if err != nil && d.cfg != nil {
-		d.note("the TUF metadata that is remembered cannot be used", "error", err)
+		d.cfg.Warn("the TUF metadata that is remembered cannot be used", "error", err)
 	}
 	return d.id
 }
@@ -175,42 +175,34 @@ func (d *Downloader) locked(work func(c *client.Client) error) error {
 	if d.cfg == nil {
 		return errors.New("the tuf.Downloader was not configured")
 	}
-	store, end, err := d.store()
-	if err == nil {
-		err = work(&client.Client{Root: d.root, Store: store, Now: d.cfg.Now, Note: d.note})
-		end()
-	}
-	if errors.Is(err, client.ErrState) {
+	c := &client.Client{Root: d.root, Store: &d.memory, Now: d.cfg.Now, Note: d.cfg.Warn}
+	dir, err := d.cfg.KeepDir(keepName)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return work(c)
+	case err != nil:
 		return fmt.Errorf("%w: %w", updater.ErrState, err)
+	}
+	c.Store = client.Dir{Path: dir, ReadFile: install.ReadFile, WriteFile: install.WriteFile}
+	held, err := acquire(d.cfg.Context(), dir)
+	if err != nil {
+		return err
+	}
+	err = work(c)
+	_ = held.Release()
+	if errors.Is(err, client.ErrState) {
+		return fmt.Errorf("%w: in %s: %w", updater.ErrState, dir, err)
 	}
 	return err
 }
 
-func (d *Downloader) store() (store client.Store, end func(), err error) {
-	dir, err := d.cfg.KeepDir(keepName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return &d.memory, func() {}, nil
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", client.ErrState, err)
-	}
+// acquire waits for the lock of a directory.
+func acquire(ctx context.Context, dir string) (*lock.Lock, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", client.ErrState, err)
+		return nil, fmt.Errorf("%w: %w", updater.ErrState, err)
 	}
-	held, err := acquire(d.cfg.Context(), root)
-	if err != nil {
-		_ = root.Close()
-		return nil, nil, err
-	}
-	end = func() {
-		_ = held.Release()
-		_ = root.Close()
-	}
-	return client.Dir{Path: dir, ReadFile: install.ReadFile, WriteFile: install.WriteFile}, end, nil
-}
-
-func acquire(ctx context.Context, root *os.Root) (*lock.Lock, error) {
+	defer root.Close()
 	timer := time.NewTicker(lockPause)
 	defer timer.Stop()
 	for {
@@ -219,7 +211,7 @@ func acquire(ctx context.Context, root *os.Root) (*lock.Lock, error) {
 		case err == nil:
 			return held, nil
 		case !errors.Is(err, lock.ErrHeld):
-			return nil, fmt.Errorf("%w: %w", client.ErrState, err)
+			return nil, fmt.Errorf("%w: in %s: %w", updater.ErrState, dir, err)
 		}
 		select {
 		case <-timer.C:
@@ -227,14 +219,6 @@ func acquire(ctx context.Context, root *os.Root) (*lock.Lock, error) {
 			return nil, fmt.Errorf("waiting for %w: %w", updater.ErrLocked, ctx.Err())
 		}
 	}
-}
-
-func (d *Downloader) note(message string, args ...any) {
-	line := "warning: " + message
-	for i := 0; i+1 < len(args); i += 2 {
-		line += fmt.Sprintf(" %v=%q", args[i], fmt.Sprint(args[i+1]))
-	}
-	d.cfg.Log.Print(line)
 }
 
 // remote reads the metadata of one repository.

@@ -5,12 +5,12 @@
 package bsdiff
 
 import (
-	"bufio"
-	"compress/bzip2"
 	"context"
 	"fmt"
 	"io"
 	"sync"
+
+	"github.com/choria-io/go-updater/internal/codec/bunzip"
 )
 
 const (
@@ -18,25 +18,23 @@ const (
 	// bzip2 unpacks whole blocks, so more would not keep it busier.
 	aheadSize  = 64 << 10
 	aheadCount = 4
-
-	// readSize is the piece in which the patch is read.
-	readSize = 16 << 10
 )
 
 // streams are the parts of a patch, each with a goroutine that unpacks it.
 type streams struct {
 	list   []*stream
+	worker *bunzip.Worker // of all
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
 
 // startStreams unpacks the parts between each two neighbours of borders.
 func startStreams(ctx context.Context, patch io.ReaderAt, borders []int64) *streams {
-	all := &streams{}
+	all := &streams{worker: bunzip.Start()}
 	ctx, all.cancel = context.WithCancel(ctx)
 	for i, from := range borders[:len(borders)-1] {
 		src := &source{r: io.NewSectionReader(patch, from, borders[i+1]-from)}
-		s := newStream(ctx, src, bzip2.NewReader(bufio.NewReaderSize(src, readSize)))
+		s := newStream(ctx, src, bunzip.NewReader(src, all.worker))
 		all.list = append(all.list, s)
 		all.done.Go(s.unpack)
 	}
@@ -48,6 +46,7 @@ func startStreams(ctx context.Context, patch io.ReaderAt, borders []int64) *stre
 func (all *streams) stop() {
 	all.cancel()
 	all.done.Wait()
+	all.worker.Stop()
 }
 
 // piece is some unpacked bytes, and what came after them.
