@@ -181,6 +181,9 @@ func tufView(t testing.TB, dir, at string) map[string]tuf.Target {
 // and the copies that belong to it; plain clients see what they did before
 // there was TUF. After a kill the next refresh mends what is left.
 func TestKillAtEveryStepWithTUF(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: hundreds of repositories, which the race detector need not see")
+	}
 	for name, c := range tufChanges() {
 		t.Run(name, func(t *testing.T) {
 			_, before, after := steps(t, c)
@@ -238,6 +241,9 @@ func requirePlain(t *testing.T, dir string, before, after map[string]string) {
 }
 
 func TestFailureAtEveryStepWithTUF(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: hundreds of repositories, which the race detector need not see")
+	}
 	for name, c := range tufChanges() {
 		t.Run(name, func(t *testing.T) {
 			all, before, after := steps(t, c)

@@ -106,7 +106,8 @@ type remoteFiles struct{ remote }
 
 func (f remoteFiles) Read(ctx context.Context, name string) ([]byte, error) {
 	raw, err := f.client.Document(ctx, f.at(path.Join(tuf.Dir, name)), tuf.MaxFile)
-	if errors.Is(err, fetch.ErrNotFound) {
+	// An object store that does not let us list says 403 of what is not there.
+	if errors.Is(err, fetch.ErrNotFound) || errors.Is(err, fetch.ErrForbidden) {
 		return nil, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 	}
 

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -17,7 +16,6 @@ import (
 	"github.com/sigstore/sigstore/pkg/signature"
 
 	"github.com/choria-io/go-updater/signing/tuf"
-	"github.com/choria-io/go-updater/trust"
 )
 
 // TUFChange is what became of the TUF metadata.
@@ -275,152 +273,4 @@ func (c *TUFChange) take(result *tuf.Result) {
 	if result != nil {
 		c.Written, c.TakenOver = result.Written, result.TakenOver
 	}
-}
-
-// RefreshTUFRequest is for whoever holds keys of targets, bins, snapshot or
-// timestamp.
-type RefreshTUFRequest struct {
-	TUF TUF
-	Now time.Time
-
-	// DropMissing takes releases out of the metadata that are not in the
-	// repository any longer. It needs the key of the bins.
-	DropMissing bool
-}
-
-// RefreshTUF writes the metadata that is missing, does not fit the repository,
-// or has less than a third of its life left, as far as it can be signed. With
-// the key of the bins, releases that this key signed and that are not in the
-// metadata get into it.
-func (r *Repository) RefreshTUF(ctx context.Context, req RefreshTUFRequest) (*TUFChange, error) {
-	if len(req.TUF.Signers) == 0 || req.Now.IsZero() {
-		return nil, fmt.Errorf("%w: a refresh needs a key, and the time", ErrRequest)
-	}
-	const doing = "refreshing TUF metadata: %w"
-	t, err := r.begin(ctx)
-	if err != nil {
-		return nil, fmt.Errorf(doing, err)
-	}
-	out := &TUFChange{}
-	m, err := t.metadata(ctx, req.TUF, req.Now)
-	if err == nil {
-		err = m.refresh(ctx, req)
-	}
-	var warnings []string
-	if err == nil {
-		warnings, err = t.commitWith(ctx, m, nil, nil)
-	}
-	cerr := t.close()
-	if err != nil {
-		return nil, fmt.Errorf(doing, err)
-	}
-	out.take(m.result)
-	if out.Warnings = warnings; cerr != nil {
-		out.Warnings = append(out.Warnings, cerr.Error())
-	}
-
-	return out, nil
-}
-
-func (m *metadata) refresh(ctx context.Context, req RefreshTUFRequest) error {
-	u := tuf.Update{Now: m.now, Signers: m.signers, Current: m.t.repo.current, DropMissing: req.DropMissing, Set: map[string]tuf.Target{}}
-	bins := m.state.SignsBins(m.signers)
-	if req.DropMissing && !bins {
-		return fmt.Errorf("%w: the bins have to be signed", tuf.ErrNeedsKey)
-	}
-	var unsigned map[string]string
-	if bins {
-		var err error
-		if unsigned, err = m.adopt(ctx, &u); err != nil {
-			return err
-		}
-	}
-	if err := m.update(ctx, u); err != nil {
-		return err
-	}
-	for _, name := range sortedKeys(unsigned) {
-		current, _, err := m.t.repo.current(ctx, name)
-		if err != nil {
-			return err
-		}
-		if m.result.Targets[name] != current {
-			m.warnings = append(m.warnings, fmt.Sprintf("%s is not in the metadata: %s", name, unsigned[name]))
-		}
-	}
-	for _, name := range sortedKeys(u.Set) {
-		l, _ := locationOf(name)
-		raw, err := m.t.repo.readDocument(ctx, l)
-		if err == nil {
-			err = m.copy(ctx, l, raw)
-		}
-		if err != nil {
-			return err
-		}
-	}
-
-	return m.missingCopies(ctx, u.Set)
-}
-
-// missingCopies makes those that a publish did not come to before the power
-// failed, or somebody deleted, as far as their releases are here.
-func (m *metadata) missingCopies(ctx context.Context, done map[string]tuf.Target) error {
-	for _, name := range sortedKeys(m.result.Targets) {
-		if _, ok := done[name]; ok {
-			continue
-		}
-		target := m.result.Targets[name]
-		_, err := m.t.repo.root.Lstat(target.Copy(name))
-		if !errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		l, ok := locationOf(name)
-		if !ok {
-			continue
-		}
-		raw, err := m.t.repo.readDocument(ctx, l)
-		if errors.Is(err, ErrMissing) || err == nil && tuf.TargetOf(raw) != target {
-			continue // verify tells of it
-		}
-		if err == nil {
-			err = m.artifact(&m.copies, target.Copy(name), raw)
-		}
-		if err != nil {
-			return err
-		}
-	}
-
-	return nil
-}
-
-// adopt vouches for every release that is signed by a key that signs bins: that
-// key did so already. It returns the others, and why.
-func (m *metadata) adopt(ctx context.Context, u *tuf.Update) (map[string]string, error) {
-	var keys []trust.Key
-	for _, s := range m.signers {
-		if m.state.SignsReleases(s.Key()) && !slices.Contains(keys, s.Key()) {
-			keys = append(keys, s.Key())
-		}
-	}
-	policy, err := trust.NewPolicy(1, keys...)
-	if err != nil {
-		return nil, err
-	}
-	locations, _, err := m.t.repo.locations(Filter{})
-	if err != nil {
-		return nil, err
-	}
-	others := map[string]string{}
-	for _, l := range locations {
-		raw, err := m.t.repo.readDocument(ctx, l)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := trust.Verify(raw, policy, trust.Want{Version: l.Version, OS: l.OS, Arch: l.Arch, Now: m.now}); err != nil {
-			others[l.document()] = err.Error()
-			continue
-		}
-		u.Set[l.document()] = tuf.TargetOf(raw)
-	}
-
-	return others, nil
 }

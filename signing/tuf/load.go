@@ -178,18 +178,19 @@ func pinned(roots []*rootMeta, trusted []byte) error {
 
 // signedBy looks for a root that bears the metadata out, the newest first. What
 // an older one does is no good to clients, but was ours once.
-func (s *State) signedBy(role string, meta any) (current bool, err error) {
+func (s *State) signedBy(role string, meta any) error {
+	err := fmt.Errorf("%w: there is no root", ErrSignatures)
 	for i, root := range slices.Backward(s.roots) {
 		rerr := verify(root, role, meta)
 		if rerr == nil {
-			return i == len(s.roots)-1, nil
+			return nil
 		}
-		if err == nil {
+		if i == len(s.roots)-1 {
 			err = rerr
 		}
 	}
 
-	return false, err
+	return err
 }
 
 // loadTimestamp refuses a damaged file: nothing else tells the version above
@@ -207,7 +208,7 @@ func (s *State) loadTimestamp(ctx context.Context) error {
 	}
 	meta, err := parse[metadata.TimestampType](raw)
 	if err == nil {
-		_, err = s.signedBy(Timestamp, meta)
+		err = s.signedBy(Timestamp, meta)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", TimestampFile, err)
@@ -232,8 +233,9 @@ func (s *State) loadSnapshots(ctx context.Context) error {
 		}
 		if err != nil {
 			s.problem("%s: %v: what clients see is not known", fileName(named, Snapshot), err)
+		} else {
+			s.published = meta
 		}
-		s.published = meta
 	}
 	for _, v := range s.versions[Snapshot] {
 		if v < named || (v == named && s.published == nil) {
@@ -262,9 +264,8 @@ func (s *State) snapshot(raw []byte, version int64) (*snapshotMeta, error) {
 	if meta.Signed.Version != version {
 		return nil, fmt.Errorf("%w: it is version %d", ErrMismatch, meta.Signed.Version)
 	}
-	_, err = s.signedBy(Snapshot, meta)
 
-	return meta, err
+	return meta, s.signedBy(Snapshot, meta)
 }
 
 func mismatch(err error) error {
@@ -296,7 +297,7 @@ func (s *State) loadTargets(ctx context.Context) error {
 			err = fmt.Errorf("%w: it is version %d", ErrMismatch, meta.Signed.Version)
 		}
 		if err == nil {
-			_, err = s.signedBy(Targets, meta)
+			err = s.signedBy(Targets, meta)
 		}
 		if err != nil {
 			s.problem("%s: %v", fileName(v, Targets), err)

@@ -13,7 +13,6 @@ import (
 	"path"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
@@ -150,9 +149,6 @@ func parseName(name string) (version int64, role string, ok bool) {
 }
 
 func fileName(version int64, role string) string { return fmt.Sprintf("%d.%s.json", version, role) }
-
-// isBin tells bins from the roles of the top.
-func isBin(role string) bool { return strings.HasPrefix(role, Bins+"-") }
 
 // Validity is how long metadata of each role is good for, in whole seconds. It
 // is part of what the root and targets keys sign, so that a refresh by cron

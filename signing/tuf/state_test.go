@@ -255,6 +255,25 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// The key of the timestamp does not stand in for that of the snapshot.
+func TestTimestampThatNamesAnUnsignedSnapshot(t *testing.T) {
+	w := newWorld(t)
+	edit(t, w, "1.snapshot.json", func(s map[string]any) { s["expires"] = "2099-01-01T00:00:00Z" })
+	thiefs := metadata.Timestamp(expiry(w.now, day))
+	thiefs.Signed.Version = 2
+	raw := w.dir["1.snapshot.json"]
+	thiefs.Signed.Meta["snapshot.json"] = &metadata.MetaFiles{Version: 1, Length: int64(len(raw)), Hashes: metadata.Hashes{"sha256": hash(raw)}}
+	var err error
+	w.dir[TimestampFile], err = signAll(t.Context(), thiefs, ringOf(w.load(t).root(), Timestamp), []*Signer{w.online})
+	require.NoError(t, err)
+	s := w.load(t)
+	require.Nil(t, s.published)
+	require.Len(t, s.Problems, 1)
+	v, err := Check(t.Context(), w.dir, w.now, Options{})
+	require.NoError(t, err)
+	require.ErrorIs(t, v.Faults[0], ErrSignatures)
+}
+
 // Each root is signed by its own threshold and by that of the one before.
 func TestRootsAreAChain(t *testing.T) {
 	thieves := []*Signer{seeded(t, 31), seeded(t, 32)}

@@ -79,6 +79,18 @@ func attacks() []attack {
 			}
 		}
 	}
+	// below has two keys of a role needed, and one of them stolen: it signs that role.
+	below := func(role string, too ...string) attack {
+		return attack{name: "key compromise: " + role + " below its threshold", before: func(w *world) {
+			w.AddKey(role, w.NewKey())
+			w.Root.Roles[role].Threshold = 2
+			w.Publish(simulator.Root)
+			install(w)
+		}, change: func(w *world) {
+			w.Signers[role] = w.Signers[role][:1]
+			w.Publish(append([]string{role}, too...)...)
+		}, opts: next, want: trust.ErrThreshold}
+	}
 	return []attack{
 		{name: "arbitrary software: another binary", change: func(w *world) {
 			w.other["/1.2.4/linux/amd64/app-linux-amd64-1.2.4.bz2"] = w.other["/1.2.3/linux/amd64/app-linux-amd64-1.2.3.bz2"]
@@ -200,43 +212,8 @@ func attacks() []attack {
 			w.PublishAll("bin-0", "bin-1", simulator.Targets)
 		}, before: install, opts: next, want: trust.ErrMismatch},
 
-		{name: "key compromise: timestamp below its threshold", before: func(w *world) {
-			w.AddKey(simulator.Timestamp, w.NewKey())
-			w.Root.Roles[simulator.Timestamp].Threshold = 2
-			w.Publish(simulator.Root)
-			install(w)
-		}, change: func(w *world) {
-			w.Signers[simulator.Timestamp] = w.Signers[simulator.Timestamp][:1]
-			w.stolen(simulator.Timestamp)
-		}, opts: next, want: trust.ErrThreshold},
-		{name: "key compromise: snapshot below its threshold", before: func(w *world) {
-			w.AddKey(simulator.Snapshot, w.NewKey())
-			w.Root.Roles[simulator.Snapshot].Threshold = 2
-			w.Publish(simulator.Root)
-			install(w)
-		}, change: func(w *world) {
-			w.Signers[simulator.Snapshot] = w.Signers[simulator.Snapshot][:1]
-			w.stolen(simulator.Snapshot)
-			w.stolen(simulator.Timestamp)
-		}, opts: next, want: trust.ErrThreshold},
-		{name: "key compromise: targets below its threshold", before: func(w *world) {
-			w.AddKey(simulator.Targets, w.NewKey())
-			w.Root.Roles[simulator.Targets].Threshold = 2
-			w.Publish(simulator.Root)
-			install(w)
-		}, change: func(w *world) {
-			w.Signers[simulator.Targets] = w.Signers[simulator.Targets][:1]
-			w.PublishAll(simulator.Targets)
-		}, opts: next, want: trust.ErrThreshold},
-		{name: "key compromise: root below its threshold", before: func(w *world) {
-			w.AddKey(simulator.Root, w.NewKey())
-			w.Root.Roles[simulator.Root].Threshold = 2
-			w.Publish(simulator.Root)
-			install(w)
-		}, change: func(w *world) {
-			w.Signers[simulator.Root] = w.Signers[simulator.Root][:1]
-			w.Publish(simulator.Root)
-		}, opts: next, want: trust.ErrThreshold},
+		below(simulator.Timestamp), below(simulator.Snapshot, simulator.Timestamp),
+		below(simulator.Targets, simulator.Snapshot, simulator.Timestamp), below(simulator.Root),
 		{name: "key compromise: an online key signs in the place of the release key", before: install, change: func(w *world) {
 			w.Signers[bin("1.2.4")] = w.Signers[simulator.Timestamp]
 			w.release("1.2.4", "malice", nil)

@@ -94,9 +94,6 @@ func (m *mover) group(in *bitReader, t *table) (ended bool, err error) {
 	}
 	in.pos, in.v, in.n = pos, v, n
 	m.front, m.n = front, k
-	if ended && k > m.size {
-		err = invalid("a block that is too long")
-	}
 	if ended {
 		m.block.column = column[:k]
 	}
@@ -104,9 +101,8 @@ func (m *mover) group(in *bitReader, t *table) (ended bool, err error) {
 	return ended, err
 }
 
-// grow makes room for n bytes behind the first k of the column: for a byte more
-// than a block has, since there is a place to spare at its end. It returns nil if
-// that is too much.
+// grow makes room for n bytes behind the first k of the column. It returns nil if
+// they are too many for a block, in which the symbol of its end counts as one.
 func (m *mover) grow(k, n int) []byte {
 	if k+n > m.size+1 {
 		return nil

@@ -212,9 +212,6 @@ func (p *parser) readColumn(b *block) error {
 		if ended || err != nil {
 			return err
 		}
-		if err := p.in.failed(); err != nil {
-			return err
-		}
 	}
 
 	return invalid("too few groups of symbols")
