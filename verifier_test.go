@@ -11,12 +11,16 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/internal/tuf/simulator"
 	"github.com/choria-io/go-updater/trust"
+	"github.com/choria-io/go-updater/trust/tuf"
 )
 
 // voucher is a fake of a downloader with trust of its own: it fetches by HTTP and
@@ -199,6 +203,63 @@ func TestReadFile(t *testing.T) {
 			}
 			require.NoError(t, updater.Apply(w.options(opts...)...))
 			require.Equal(t, "content", string(got))
+		})
+	}
+}
+
+// Slow retrieval, of what comes before the release document in a TUF repository and
+// of the document itself.
+func TestSlowMetadata(t *testing.T) {
+	const document = "1.2.3/linux/amd64/release.json"
+	for _, tc := range []struct {
+		slow string // the end of a path, or nothing
+		want error
+	}{
+		{"", nil}, {"/2.root.json", updater.ErrStalled}, {"/timestamp.json", updater.ErrStalled},
+		{".snapshot.json", updater.ErrStalled}, {".targets.json", updater.ErrStalled}, {".release.json", updater.ErrStalled},
+	} {
+		t.Run("slow"+tc.slow, func(t *testing.T) {
+			w := newWorld(t)
+			r := newRelease(t, "1.2.3", []byte(newContent))
+			w.publish("1.2.3", r)
+			repo := simulator.New(now)
+			repo.AddTarget(simulator.Targets, document, r.bytes(t))
+			repo.PublishAll(simulator.Targets)
+			w.handler = func(rw http.ResponseWriter, rq *http.Request, files http.Handler) {
+				switch path := rq.URL.Path; {
+				case tc.slow != "" && strings.HasSuffix(path, tc.slow):
+					for rq.Context().Err() == nil {
+						_, _ = rw.Write([]byte(" "))
+						_ = http.NewResponseController(rw).Flush()
+						time.Sleep(20 * time.Millisecond)
+					}
+				case strings.HasPrefix(path, "/metadata/"):
+					repo.ServeHTTP(rw, rq)
+				case strings.HasSuffix(path, ".release.json"):
+					rq.URL.Path = "/targets" + path
+					repo.ServeHTTP(rw, rq)
+				default:
+					files.ServeHTTP(rw, rq)
+				}
+			}
+			opts := []updater.Option{
+				noKey, updater.DownloadMethod(tuf.New(repo.Signed[simulator.Root][0])),
+				updater.Idle(200 * time.Millisecond), updater.Pause(atOnce),
+			}
+			before, err := os.Stat(w.target)
+			require.NoError(t, err)
+			err = updater.Apply(w.options(opts...)...)
+			if tc.want == nil {
+				require.NoError(t, err)
+				w.holds(newContent)
+				return
+			}
+			require.ErrorIs(t, err, tc.want)
+			after, err := os.Stat(w.target)
+			require.NoError(t, err)
+			require.True(t, os.SameFile(before, after))
+			require.Equal(t, before.Mode(), after.Mode())
+			w.holds(oldContent)
 		})
 	}
 }
