@@ -11,8 +11,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
@@ -224,9 +226,22 @@ func readHidden(ctx context.Context, in *os.File, out io.Writer, question string
 		}
 		return append([]byte{}, r.line...), nil // never nil: nothing typed is an answer
 	case <-ctx.Done():
+		waitForChange(fd, before)
 		if err := term.Restore(fd, before); err != nil {
 			return nil, errors.Join(context.Cause(ctx), err)
 		}
 		return nil, ctx.Err()
+	}
+}
+
+// waitForChange waits until the goroutine that reads has switched the echo off:
+// restored any earlier, the terminal would be left without. It gives up on one
+// that had none to begin with.
+func waitForChange(fd int, before *term.State) {
+	for range 100 {
+		if now, err := term.GetState(fd); err != nil || !reflect.DeepEqual(now, before) {
+			return
+		}
+		time.Sleep(2 * time.Millisecond)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -110,6 +111,29 @@ func TestInterruptRestoresTerminal(t *testing.T) {
 	require.Equal(t, "ask: error: interrupted\n", stderr.String())
 	require.Equal(t, `got ""`, out.String())
 	require.True(t, p.echoes(t), "the terminal is as it was")
+}
+
+// cancelling ends the context as soon as something is written.
+type cancelling context.CancelFunc
+
+func (c cancelling) Write(p []byte) (int, error) {
+	c()
+	return len(p), nil
+}
+
+// Ctrl-C before the echo is switched off: it is not switched off afterwards.
+func TestInterruptAtOnceRestoresTerminal(t *testing.T) {
+	p := openPTY(t)
+	readers := runtime.NumGoroutine()
+	ctx, cancel := context.WithCancel(context.Background())
+	_, err := readHidden(ctx, p.slave, cancelling(cancel), "Asked and taken back: ")
+	require.ErrorIs(t, err, context.Canceled)
+	require.Never(t, func() bool { return !p.echoes(t) }, 50*time.Millisecond, 5*time.Millisecond, "the terminal is as it was")
+
+	// The reader that is left behind must not read what the next test types.
+	_, err = p.master.WriteString("\n")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= readers+1 }, 10*time.Second, 5*time.Millisecond)
 }
 
 func TestNothingIsAskedAfterInterrupt(t *testing.T) {
