@@ -225,7 +225,7 @@ func (h *HTTPDownloader) unpack(a *trust.Artifact, packed *os.File, r *trust.Rel
 		}
 	}()
 	sum := sha256.New()
-	w := &reporter{w: io.MultiWriter(&early{f: out}, sum), ctx: h.cfg.Context(), report: h.report(PhaseUnpack, r.Size)}
+	w := &reporter{w: io.MultiWriter(out, sum), ctx: h.cfg.Context(), report: h.report(PhaseUnpack, r.Size)}
 	switch from := io.NewSectionReader(packed, 0, math.MaxInt64); {
 	case old != nil:
 		err = applyPatch(h.cfg.Context(), w, old, packed, a.Size, r.Size)
@@ -290,26 +290,6 @@ func (h *HTTPDownloader) report(phase Phase, total int64) func(done int64) {
 		}
 		h.cfg.progress(p)
 	}
-}
-
-// writeEvery is how many bytes are written between two requests to the disk.
-const writeEvery = 1 << 20
-
-// early keeps the disk busy while the rest is still unpacked: forcing out the
-// whole file, as is done before it is installed, then waits for its end alone.
-type early struct {
-	f           *os.File
-	done, begun int64
-}
-
-func (e *early) Write(p []byte) (int, error) {
-	n, err := e.f.Write(p)
-	e.done += int64(n)
-	if e.done-e.begun >= writeEvery {
-		startWriting(e.f, e.begun, e.done-e.begun)
-		e.begun = e.done
-	}
-	return n, err
 }
 
 // reporter passes on what is written, tells how much it was, and stops when the
