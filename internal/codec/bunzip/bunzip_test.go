@@ -23,7 +23,7 @@ func bzip2ed(t testing.TB, data []byte, level int) []byte {
 	t.Helper()
 	program, err := exec.LookPath("bzip2")
 	if err != nil {
-		t.Skip("no bzip2 here")
+		t.Skip("NOT PROVEN: the program bzip2 is not installed")
 	}
 	cmd := exec.CommandContext(t.Context(), program, "-c", "-"+strconv.Itoa(level))
 	cmd.Stdin = bytes.NewReader(data)
