@@ -29,7 +29,8 @@ func mount(t *testing.T, source, where, kind string, flags uintptr, data string)
 	if err := unix.Mount(source, where, kind, flags, data); err != nil {
 		t.Skipf("NOT PROVEN, needs root that may mount: %v", err)
 	}
-	t.Cleanup(func() { require.NoError(t, unix.Unmount(where, 0)) })
+	// Detached: a program that a parallel test is just starting may still hold it.
+	t.Cleanup(func() { require.NoError(t, unix.Unmount(where, unix.MNT_DETACH)) })
 }
 
 func command(t *testing.T, name string, args ...string) string {
