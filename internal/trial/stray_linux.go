@@ -7,8 +7,8 @@ package trial
 import (
 	"bytes"
 	"crypto/rand"
+	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 )
@@ -32,20 +32,32 @@ func killMarked(mark string) {
 	entry := append([]byte{0}, mark+"\x00"...)
 	for clean, end := 0, time.Now().Add(hunt); clean < 2 && time.Now().Before(end); time.Sleep(time.Millisecond) {
 		clean++
-		environments, _ := filepath.Glob("/proc/[1-9]*/environ")
-		for _, path := range environments {
-			if killIfMarked(path, entry) {
+		for _, pid := range processes() {
+			if killIfMarked(pid, entry) {
 				clean = 0
 			}
 		}
 	}
 }
 
-func killIfMarked(path string, entry []byte) bool {
-	pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+// processes are the ids of all that run, as far as they can be seen.
+func processes() []int {
+	proc, err := os.Open("/proc")
 	if err != nil {
-		return false
+		return nil
 	}
+	defer proc.Close()
+	names, _ := proc.Readdirnames(-1)
+	pids := make([]int, 0, len(names))
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func killIfMarked(pid int, entry []byte) bool {
 	// Held before it is looked at, so that the number cannot be another's by the
 	// time it is killed.
 	p, err := os.FindProcess(pid)
@@ -53,6 +65,6 @@ func killIfMarked(path string, entry []byte) bool {
 		return false
 	}
 	defer func() { _ = p.Release() }()
-	environment, err := os.ReadFile(path)
+	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 	return err == nil && bytes.Contains(append([]byte{0}, environment...), entry) && p.Kill() == nil
 }
