@@ -20,6 +20,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -51,6 +52,12 @@ func newWorld(t *testing.T) *world {
 }
 
 func TestMain(m *testing.M) {
+	if os.Geteuid() == 0 && os.Getenv(ownMounts) == "" {
+		os.Exit(withOwnMounts())
+	}
+	if os.Getenv(ownMounts) != "" {
+		hide("/var/lib/dpkg/info")
+	}
 	dir, err := os.MkdirTemp("", "selfupdate-world-")
 	if err != nil {
 		log.Fatal(err)
@@ -64,6 +71,31 @@ func TestMain(m *testing.M) {
 }
 
 var worldDir string
+
+const ownMounts = "SELFUPDATE_TEST_OWN_MOUNTS"
+
+// withOwnMounts runs the tests once more, where this machine's packages cannot be
+// seen: to look through their lists is most of what a traced update does, and it
+// is not what is tested here. What the tests mount goes with the namespace.
+func withOwnMounts() int {
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Env = append(os.Environ(), ownMounts+"=1")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	runtime.LockOSThread() // whose end would be taken for the parent's
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		log.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode()
+}
+
+// hide puts an empty directory in the place of one that is there.
+func hide(dir string) {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil && !errors.Is(err, os.ErrNotExist) {
+		log.Fatal("hiding ", dir, ": ", err)
+	}
+}
 
 // makeWorld publishes. What it serves goes on until the process ends.
 func makeWorld() (*world, error) {
