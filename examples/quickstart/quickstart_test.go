@@ -84,6 +84,7 @@ func alike(text string) string {
 
 // An attack that succeeds must not go unnoticed.
 func TestSabotagedStoryExitsOne(t *testing.T) {
+	skipShort(t)
 	tries := attacks()[:1]
 	tries[0].prepare = func(_ context.Context, d *demo) (http.Handler, error) { return d.site.honest, nil }
 	code, stdout, stderr := story(t, t.Context(), tries)
@@ -94,6 +95,7 @@ func TestSabotagedStoryExitsOne(t *testing.T) {
 }
 
 func TestRefusedNoticesWhatDiffers(t *testing.T) {
+	skipShort(t)
 	dir := t.TempDir()
 	require.NoError(t, os.Chmod(dir, 0o700))
 	d, err := newDemo(dir, newReport(&bytes.Buffer{}))
@@ -139,4 +141,11 @@ func TestWithoutGo(t *testing.T) {
 	code, _, stderr := story(t, t.Context(), attacks())
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, "the go command")
+}
+
+func skipShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it builds two programs, as TestQuickstart does, which stays")
+	}
 }
