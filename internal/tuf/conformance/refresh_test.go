@@ -8,6 +8,7 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,7 +70,7 @@ func TestRefresh(t *testing.T) {
 		},
 		"initial root of another signature": func(s *suite) {
 			s.initial = change(s.t, s.Latest(root), func(md map[string]any) {
-				signatures(md)[0].(map[string]any)["sig"] = "00ff00ff"
+				signatures(md)[0].(map[string]any)["sig"] = strings.Repeat("0a", 64) // of the right form
 			})
 			s.init()
 			s.refuses()
@@ -269,7 +270,17 @@ func TestExpired(t *testing.T) {
 			s.refuses()
 			s.trusts("root 1, snapshot 2, targets 1, timestamp 2")
 		},
-		"what is kept, not what is new": func(s *suite) {
+		"root that is kept, not the new one": func(s *suite) {
+			s.start()
+			s.Root.Expires = s.In(7 * day)
+			s.Publish(root)
+			s.accepts()
+			s.Root.Expires = s.In(21 * day)
+			s.Publish(root)
+			require.Equal(s.t, 0, s.refreshLater(18*day))
+			require.Equal(s.t, 3, s.version(root))
+		},
+		"timestamp that is kept, not the new one": func(s *suite) {
 			s.start()
 			s.Timestamp.Expires = s.In(7 * day)
 			s.Publish(timestamp)
@@ -285,7 +296,7 @@ func TestExpired(t *testing.T) {
 func TestExpiredDelegation(t *testing.T) {
 	delegate := func(s *suite, expires time.Duration, files ...string) {
 		s.start()
-		s.Delegate(targets, metadata.DelegatedRole{Name: "delegated", Paths: []string{"dir/*"}}, s.NewKey())
+		delegated(s)
 		s.Roles["delegated"].Expires = s.In(expires)
 		for _, file := range files {
 			s.AddTarget("delegated", "dir/"+file, []byte(file))

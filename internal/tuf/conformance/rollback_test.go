@@ -10,7 +10,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/theupdateframework/go-tuf/v2/metadata"
 )
+
+// delegated is a role that targets let speak of dir/*.
+func delegated(s *suite) {
+	s.Delegate(targets, metadata.DelegatedRole{Name: "delegated", Paths: []string{"dir/*"}}, s.NewKey())
+}
 
 func TestRollback(t *testing.T) {
 	cases := map[string]func(s *suite){
@@ -42,8 +48,20 @@ func TestRollback(t *testing.T) {
 			s.accepts()
 			s.trusts("root 2, snapshot 1, targets 1, timestamp 2")
 		},
+		"snapshot loses a role": func(s *suite) {
+			s.start()
+			delegated(s)
+			s.PublishAll("delegated", targets)
+			s.accepts()
+			delete(s.Snapshot.Meta, "delegated.json")
+			s.Publish(snapshot, timestamp)
+			s.refuses()
+			s.trusts("root 1, snapshot 2, targets 2, timestamp 3")
+		},
 		"targets, repaired by new snapshot keys": func(s *suite) {
 			s.start()
+			delegated(s)
+			s.Publish("delegated")
 			for range 99 {
 				s.Publish(targets)
 			}
@@ -52,6 +70,7 @@ func TestRollback(t *testing.T) {
 			require.Equal(s.t, 100, s.version(targets))
 			s.Rotate(snapshot)
 			s.Restart(targets, 1)
+			delete(s.Snapshot.Meta, "delegated.json")
 			s.Publish(root, targets, snapshot, timestamp)
 			s.accepts()
 			require.Equal(s.t, 1, s.version(targets))

@@ -13,8 +13,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
-
-	"github.com/choria-io/go-updater/internal/tuf/simulator"
 )
 
 // edge is a delegation; a path of "*" is any without a slash.
@@ -98,12 +96,19 @@ func TestSearchFinds(t *testing.T) {
 		"rel/y/y_v1.zip":   {"B D", true},
 		"rel/z/z_v1.zip":   {"B", false}, // D lists it, but nobody lets D
 		"rel/y/deep/f.zip": {"", false},  // a star is no slash
+		"rel/README.md":    {"", false},
+		"foo-1.tgz":        {"A", true},
+		"foo-alpha.tgz":    {"", false}, // a question mark is one character
+		"README.MD":        {"", false},
 	} {
 		cases[path] = func(s *suite) {
 			s.start()
-			roles := s.grow(to("targets", "A", "*.doc", "*.md"), to("targets", "B", "rel/*/*"), to("B", "C", "rel/x/*"), to("B", "D", "rel/y/*.zip"))
+			roles := s.grow(to("targets", "A", "*.doc", "*.md", "foo-?.tgz"), to("targets", "B", "rel/*/*"), to("B", "C", "rel/x/*"), to("B", "D", "rel/y/*.zip"))
 			for role, file := range map[string]string{"targets": "top", "A": "README.md", "C": "rel/x/x_v1", "D": "rel/y/y_v1.zip"} {
 				s.AddTarget(role, file, []byte("the file "+file))
+			}
+			for _, file := range []string{"rel/README.md", "foo-1.tgz", "foo-alpha.tgz"} {
+				s.AddTarget("A", file, []byte("the file "+file))
 			}
 			s.AddTarget("D", "rel/z/z_v1.zip", []byte("not D's"))
 			s.AddTarget("D", "rel/y/deep/f.zip", []byte("not D's"))
@@ -161,6 +166,23 @@ func TestTwoParents(t *testing.T) {
 			s.PublishAll("C", "B")
 			s.gets("a/file", "b/file")
 			s.holds("by A", "by B")
+		},
+	})
+}
+
+// What the snapshot does not vouch for is not even asked for.
+func TestRoleNotInTheSnapshot(t *testing.T) {
+	each(t, map[string]func(s *suite){
+		"delegated": func(s *suite) {
+			s.start()
+			s.Publish(append(s.grow(to("targets", "delegated")), targets)...)
+			delete(s.Snapshot.Meta, "delegated.json")
+			s.Publish(snapshot, timestamp)
+			s.accepts()
+			s.Asked()
+			s.getsNot("missing")
+			s.asked("2.root", "timestamp")
+			s.trusts("root 1, snapshot 2, targets 2, timestamp 2")
 		},
 	})
 }
@@ -313,82 +335,4 @@ func TestDownload(t *testing.T) {
 		}
 	}
 	each(t, cases)
-}
-
-// What other publishers' tools make, with one of our own for each habit of theirs.
-func TestOtherPublishers(t *testing.T) {
-	each(t, map[string]func(s *suite){
-		// ECDSA keys with members of the tool's own, and empty signatures of those
-		// who have not signed yet.
-		"signing in the open": func(s *suite) {
-			var holders []*simulator.Key
-			for i := range 3 {
-				key := simulator.NewECDSA()
-				key.Public.UnrecognizedFields = map[string]any{"x-owner": fmt.Sprintf("@holder%d", i)}
-				key.Rename()
-				holders = append(holders, key)
-			}
-			s.Restart(root, 1)
-			for _, role := range []string{root, targets} {
-				s.Root.Roles[role].KeyIDs, s.Signers[role] = nil, nil
-				for _, key := range holders {
-					s.AddKey(role, key)
-				}
-				s.Root.Roles[role].Threshold = 2
-				s.Root.Roles[role].UnrecognizedFields = map[string]any{"x-expiry-period": 365}
-			}
-			s.Delegate(targets, metadata.DelegatedRole{Name: "delegated", Paths: []string{"delegated/*"}, Terminating: true}, simulator.NewECDSA())
-			s.AddTarget("delegated", "delegated/artifact", []byte("content"))
-			s.Publish("delegated", targets, snapshot, timestamp, root)
-			for _, role := range []string{root, targets} {
-				s.ReplaceLatest(role, change(s.t, s.Latest(role), func(md map[string]any) { signatures(md)[2].(map[string]any)["sig"] = "" }))
-			}
-			s.start()
-			s.accepts()
-			s.gets("delegated/artifact")
-		},
-		// A long chain of roots, first of keys with the scheme as their type, and
-		// metadata with lengths and hashes.
-		"ten years of roots": func(s *suite) {
-			s.Hashes = true
-			s.Restart(root, 1)
-			old := simulator.NewECDSA()
-			old.Public.Type = metadata.KeyTypeECDSA_SHA2_P256_COMPAT
-			old.Rename()
-			s.Root.Roles[root].KeyIDs, s.Signers[root] = nil, nil
-			s.AddKey(root, old)
-			s.Publish(root)
-			s.AddKey(root, simulator.NewECDSA())
-			s.Publish(root)
-			s.Root.Roles[root].KeyIDs, s.Signers[root] = s.Root.Roles[root].KeyIDs[1:], s.Signers[root][1:]
-			s.Signers[root] = append(s.Signers[root], old)
-			s.Publish(root)
-			s.Signers[root] = s.Signers[root][:1]
-			for range 7 {
-				s.Rotate(timestamp)
-				s.Publish(root)
-			}
-			s.AddTarget(targets, "trusted_root.json", []byte("content"))
-			s.PublishAll(targets)
-			s.start()
-			s.accepts()
-			require.Equal(s.t, 10, s.version(root))
-			s.gets("trusted_root.json")
-		},
-	})
-}
-
-func TestUsage(t *testing.T) {
-	each(t, map[string]func(s *suite){
-		"no command":      func(s *suite) { require.Equal(s.t, 1, s.command(0)) },
-		"unknown command": func(s *suite) { require.Equal(s.t, 1, s.command(0, "frobnicate")) },
-		"unknown option":  func(s *suite) { require.Equal(s.t, 1, s.command(0, "--frobnicate", "refresh")) },
-		"not initialised": func(s *suite) { s.refuses(); s.asked() },
-		"no such root":    func(s *suite) { require.Equal(s.t, 1, s.command(0, "init", "absent.json")) },
-		"no such server": func(s *suite) {
-			s.start()
-			require.Equal(s.t, 1, s.command(0, "--metadata-url", "file:///nowhere", "refresh"))
-		},
-		"nothing to download": func(s *suite) { s.start(); s.getsNot() },
-	})
 }
