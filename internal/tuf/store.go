@@ -12,7 +12,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -107,6 +106,3 @@ func roleFile(role string) string {
 	sum := sha256.Sum256([]byte(role))
 	return "role-" + hex.EncodeToString(sum[:]) + ".json"
 }
-
-// metaStoreFile is roleFile of the role whose file a snapshot calls name.
-func metaStoreFile(name string) string { return roleFile(strings.TrimSuffix(name, ".json")) }

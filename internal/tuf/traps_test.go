@@ -344,3 +344,30 @@ func TestVerifiedForEachParent(t *testing.T) {
 	require.Equal(t, []string{"1.B"}, w.Asked())
 	require.True(t, errors.Is(err, trust.ErrSignature))
 }
+
+// Nothing that was listed disappears, be it a role that was never asked for.
+func TestRoleDisappears(t *testing.T) {
+	w := newWorld(t)
+	w.Delegate(targets, metadata.DelegatedRole{Name: "A", Paths: []string{"*"}}, w.NewKey())
+	w.PublishAll("A", targets)
+	w.accepts()
+	delete(w.Snapshot.Meta, "A.json")
+	w.Publish(snapshot, timestamp)
+	w.refuses(trust.ErrRollback)
+}
+
+// A snapshot that names the present version under another name names it not at all:
+// the stored snapshot is gone, so that floors alone tell what was seen.
+func TestVersionUnderAnotherName(t *testing.T) {
+	w := newWorld(t)
+	w.PublishAll(targets)
+	w.accepts()
+	delete(w.store.files, "snapshot.json")
+	seen := *w.Snapshot.Meta["targets.json"]
+	w.Snapshot.Meta["targets.json"].Version--
+	w.Snapshot.Meta["targets"] = &seen
+	w.Publish(snapshot, timestamp)
+	for range 20 { // a map has no order
+		w.refuses(trust.ErrRollback)
+	}
+}

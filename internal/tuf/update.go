@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
@@ -131,7 +132,10 @@ func (r *run) acceptSnapshot(voucher voucher, md *metadata.Metadata[metadata.Sna
 	snapshot, f := &md.Signed, r.floors
 	listed := map[string]int64{}
 	for file, meta := range snapshot.Meta {
-		listed[metaStoreFile(file)] = meta.Version
+		// Another name, as "targets", is nobody's, and must not hide an older one.
+		if role, ok := strings.CutSuffix(file, ".json"); ok {
+			listed[roleFile(role)] = meta.Version
+		}
 	}
 	if voucher.enough(f.rolesBy) {
 		for _, role := range f.roles {
