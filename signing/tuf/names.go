@@ -38,8 +38,8 @@ const (
 // Limits of what is read and written.
 const (
 	// MaxFile is the length of the longest file in bytes. Clients have limits of
-	// their own for each role; go-tuf's largest is as much.
-	MaxFile = 5 << 20
+	// their own for each role; the largest, for targets and bins, is as much.
+	MaxFile = 5_000_000
 
 	// MaxBins is how many bins there may be. The snapshot, which all clients
 	// fetch, grows by 30 bytes with each.

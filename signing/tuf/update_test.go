@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	client "github.com/choria-io/go-updater/internal/tuf"
 )
 
 const (
@@ -270,6 +272,7 @@ func TestNames(t *testing.T) {
 	require.Equal(t, "1.2.3/linux/amd64/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad.release.json", target.Copy(linux))
 	require.True(t, IsCopy(target.Copy(linux)))
 	require.False(t, IsCopy(linux))
+	require.LessOrEqual(t, MaxFile, client.MaxTargets, "what is written can be read")
 	for _, name := range []string{"0.root.json", "01.root.json", "1.root.draft.json", "root.json", "9999999999999999.root.json", "1..json", "1.Root.json", "-1.root.json"} {
 		_, _, ok := parseName(name)
 		require.False(t, ok, name)
