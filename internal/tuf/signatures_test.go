@@ -135,3 +135,24 @@ func TestSignatures(t *testing.T) {
 		})
 	}
 }
+
+// A key that goes by two names does not keep a floor up on its own, and a threshold
+// of nothing is met by nobody.
+func TestVoucher(t *testing.T) {
+	key, other := simulator.NewECDSA().Public, simulator.NewECDSA().Public
+	v := newVoucher(map[string]*metadata.Key{"a": key, "b": key, "c": other}, []string{"a", "b", "c"}, 2)
+	ids := []string{v.keys[0].id, v.keys[2].id}
+	require.False(t, v.enough(ids[:1]))
+	require.True(t, v.enough(ids))
+	v.threshold = 0
+	require.False(t, v.enough(ids))
+	w := newWorld(t)
+	md, err := parse[timestampType](w.Latest(timestamp))
+	require.NoError(t, err)
+	_, err = verify(v, timestamp, md)
+	require.ErrorIs(t, err, trust.ErrSignature)
+	own := rootVoucher(w.Root, timestamp)
+	own.threshold = 0
+	_, err = verify(own, timestamp, md)
+	require.ErrorIs(t, err, trust.ErrThreshold)
+}
