@@ -5,6 +5,7 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,9 +126,9 @@ func (m *metadata) sign(ctx context.Context, drafts []*tuf.Draft, signer *tuf.Si
 		switch {
 		case err == nil:
 			signed++
-		case errors.Is(err, tuf.ErrKey):
-			refused = err
-		case errors.Is(err, tuf.ErrMissing): // of a targets draft before the first root
+		// ErrMissing is that of a targets draft before the first root.
+		case errors.Is(err, tuf.ErrKey), errors.Is(err, tuf.ErrMissing):
+			refused = cmp.Or(refused, err)
 		default:
 			return err
 		}
@@ -172,6 +173,9 @@ func (r *Repository) changeTUF(ctx context.Context, o TUF, now time.Time, f func
 		drafts, err = f(m)
 	}
 	if err == nil {
+		err = m.strangers(drafts)
+	}
+	if err == nil {
 		out, err = m.settle(ctx, drafts)
 	}
 	cerr := t.close()
@@ -183,6 +187,21 @@ func (r *Repository) changeTUF(ctx context.Context, o TUF, now time.Time, f func
 	}
 
 	return out, nil
+}
+
+// strangers refuses keys that have no role now nor in a draft: somebody took the
+// wrong file, and would believe that it has signed.
+func (m *metadata) strangers(drafts []*tuf.Draft) error {
+	for _, s := range m.signers {
+		ours := func(d *tuf.Draft) bool {
+			return d.Names(s.Key()) || d.MaySign(s.Key(), m.state.Authority()) == nil
+		}
+		if !m.state.Knows(s.Key()) && !slices.ContainsFunc(drafts, ours) {
+			return fmt.Errorf("%w: %s has nothing to sign here", tuf.ErrKey, tuf.KeyID(s.Key()))
+		}
+	}
+
+	return nil
 }
 
 func (m *metadata) settle(ctx context.Context, drafts []*tuf.Draft) (*TUFChange, error) {

@@ -148,6 +148,19 @@ func (d *Draft) MaySign(key trust.Key, present *Authority) error {
 	return err
 }
 
+// Names reports whether the draft gives a role to the key.
+func (d *Draft) Names(key trust.Key) bool {
+	if d.targets != nil {
+		_, ok := binsRing(d.targets.Signed.Delegations).id(key)
+		return ok
+	}
+
+	return slices.ContainsFunc([]string{Root, Targets, Snapshot, Timestamp}, func(role string) bool {
+		_, ok := ringOf(d.root, role).id(key)
+		return ok
+	})
+}
+
 func (d *Draft) ring(key trust.Key, present *Authority) (keyring, error) {
 	rings, err := d.rings(present)
 	if err != nil {
