@@ -83,7 +83,12 @@ func (o *tufStatusOptions) run(ctx context.Context, c *term.Console) error {
 		return err
 	}
 
-	return fmt.Errorf("clients refuse the metadata: %d faults", len(status.Faults))
+	faults := "1 fault"
+	if n := len(status.Faults); n != 1 {
+		faults = fmt.Sprintf("%d faults", n)
+	}
+
+	return fmt.Errorf("clients refuse the metadata: %s", faults)
 }
 
 func printStatus(c *term.Console, repo string, s *repository.TUFStatus) error {
@@ -199,7 +204,7 @@ func printSummary(c *term.Console, s tuf.Summary) {
 		line("  all releases are in %d bins", s.Bins)
 	}
 	for _, r := range s.Roles {
-		line("  %s: %d of %d keys, for %s", r.Role, r.Threshold, len(r.Keys), strings.TrimSuffix(r.Validity.String(), "0m0s"))
+		line("  %s: %d of %d keys, for %s", r.Role, r.Threshold, len(r.Keys), tuf.FormatValidity(r.Validity))
 		for _, k := range r.Keys {
 			line("    %s, fingerprint %s", k.ID, k.Fingerprint)
 		}

@@ -180,6 +180,20 @@ func (v Validity) of(role string) time.Duration {
 	return v.Bins
 }
 
+// FormatValidity writes a time as people give it: in days, where it is whole ones.
+func FormatValidity(d time.Duration) string {
+	switch {
+	case d == day:
+		return "1 day"
+	case d%day == 0:
+		return fmt.Sprintf("%d days", d/day)
+	case d%time.Hour == 0:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+
+	return d.String()
+}
+
 // validityField is where the validity is kept, in seconds, in what describes
 // the role to those who verify it.
 const validityField = "x-go-updater-validity"

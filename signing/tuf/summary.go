@@ -66,7 +66,7 @@ func (s *State) Summary(d *Draft) Summary {
 		sr := before.SuccinctRoles
 		out.Roles[0].Changes = changes(binsRing(d.targets.Signed.Delegations), binsRing(before))
 		if v := validityOf(sr.UnrecognizedFields, Bins); v != out.Roles[0].Validity {
-			out.Roles[0].Changes = append(out.Roles[0].Changes, fmt.Sprintf("valid for %s instead of %s", out.Roles[0].Validity, v))
+			out.Roles[0].Changes = append(out.Roles[0].Changes, fmt.Sprintf("valid for %s instead of %s", FormatValidity(out.Roles[0].Validity), FormatValidity(v)))
 		}
 		if was := 1 << sr.BitLength; was != out.Bins {
 			out.Roles[0].Changes = append(out.Roles[0].Changes, fmt.Sprintf("%d bins instead of %d", out.Bins, was))
@@ -97,7 +97,7 @@ func (d *Draft) Summary(present *Authority) Summary {
 		} else {
 			r.Changes = changes(ring, ringOf(present.root, role))
 			if v := roleValidity(present.root, role); v != r.Validity {
-				r.Changes = append(r.Changes, fmt.Sprintf("valid for %s instead of %s", r.Validity, v))
+				r.Changes = append(r.Changes, fmt.Sprintf("valid for %s instead of %s", FormatValidity(r.Validity), FormatValidity(v)))
 			}
 		}
 		out.Roles = append(out.Roles, r)

@@ -301,6 +301,9 @@ func TestValidity(t *testing.T) {
 	for _, odd := range []any{"1", -1.0, 0.0, 1e300, nil} {
 		require.Equal(t, 14*day, validityOf(map[string]any{validityField: odd}, Snapshot))
 	}
+	for d, want := range map[time.Duration]string{day: "1 day", 365 * day: "365 days", 36 * time.Hour: "36h", 90 * time.Minute: "1h30m0s"} {
+		require.Equal(t, want, FormatValidity(d))
+	}
 }
 
 func TestKeyIDIsGoTUFs(t *testing.T) {
