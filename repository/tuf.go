@@ -33,6 +33,8 @@ type TUF struct {
 	// TrustedRoot is a root.json that the roots of the repository have to
 	// contain. Without it the oldest there is believed.
 	TrustedRoot []byte
+
+	lostTimestamp bool
 }
 
 // metadataFiles is the directory of the metadata.
@@ -119,7 +121,7 @@ type metadata struct {
 func (t *transaction) metadata(ctx context.Context, o TUF, now time.Time) (*metadata, error) {
 	m := &metadata{t: t, now: now}
 	var err error
-	if m.state, err = tuf.Load(ctx, metadataFiles{t.repo}, tuf.Options{Trusted: o.TrustedRoot}); err != nil {
+	if m.state, err = tuf.Load(ctx, metadataFiles{t.repo}, tuf.Options{Trusted: o.TrustedRoot, LostTimestamp: o.lostTimestamp}); err != nil {
 		return nil, fmt.Errorf("reading TUF metadata: %w", err)
 	}
 	if m.signers, err = tufSigners(ctx, o.Signers); err != nil {

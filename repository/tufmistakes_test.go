@@ -5,11 +5,18 @@
 package repository
 
 import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/choria-io/go-updater/internal/fetch"
+	client "github.com/choria-io/go-updater/internal/tuf"
 	"github.com/choria-io/go-updater/signing/tuf"
 	"github.com/choria-io/go-updater/trust"
 )
@@ -64,4 +71,67 @@ func TestTargetsDraftWithoutARoot(t *testing.T) {
 	_, err := r.SignTUF(t.Context(), SignTUFRequest{Signer: signer, Now: now})
 	require.ErrorIs(t, err, tuf.ErrMissing)
 	require.Equal(t, before, tree(t, dir))
+}
+
+// A timestamp that is lost is made anew only for somebody who says that it is, and
+// then one that those accept who have seen the others.
+func TestLostTimestamp(t *testing.T) {
+	dir := t.TempDir()
+	r := create(t, dir)
+	clock := time.Now()
+	refresh := func(lost bool) error {
+		_, err := r.RefreshTUF(t.Context(), RefreshTUFRequest{TUF: tufWith(t, releaseSeed, onlineSeed), Now: clock, LostTimestamp: lost})
+		return err
+	}
+	draftedAt(t, r, clock)
+	require.NoError(t, signRoot(t.Context(), t, r))
+	require.ErrorIs(t, refresh(true), tuf.ErrRequest, "there never was one")
+	_, err := r.RefreshTUF(t.Context(), RefreshTUFRequest{TUF: tufWith(t, targetsSeed, releaseSeed, onlineSeed), Now: clock})
+	require.NoError(t, err)
+	req := request(t, 1)
+	req.Now, req.Expires, req.TUF = clock, clock.AddDate(1, 0, 0), tufWith(t, onlineSeed)
+	_, err = r.Add(t.Context(), req)
+	require.NoError(t, err)
+	at := Location{req.Version, "linux", "amd64"}
+
+	first, err := os.ReadFile(filepath.Join(dir, tuf.Dir, "1.root.json"))
+	require.NoError(t, err)
+	seen := &client.Client{Root: first, Store: &client.Memory{}, Now: func() time.Time { return clock }}
+	sees := func() int64 {
+		view, err := seen.Refresh(t.Context(), served(dir))
+		require.NoError(t, err)
+		_, timestamp, snapshot, _ := view.Versions()
+		require.Equal(t, int64(2), snapshot)
+		return timestamp
+	}
+	require.Equal(t, int64(2), sees())
+	before := tree(t, dir)
+	require.ErrorIs(t, refresh(true), tuf.ErrRequest, "it is there")
+	require.Equal(t, before, tree(t, dir))
+
+	require.NoError(t, os.Remove(filepath.Join(dir, tuf.Dir, tuf.TimestampFile)))
+	before = tree(t, dir)
+	require.ErrorIs(t, refresh(false), tuf.ErrMissing)
+	require.Equal(t, before, tree(t, dir))
+	release := filepath.Join(dir, filepath.FromSlash(at.document()))
+	require.NoError(t, os.Rename(release, release+".away"))
+	require.ErrorIs(t, refresh(true), tuf.ErrMismatch, "what is not here would be lost")
+	require.NoError(t, os.Rename(release+".away", release))
+	require.Equal(t, before, tree(t, dir))
+	require.NoError(t, refresh(true))
+	require.Equal(t, clock.Unix(), sees())
+	clock = clock.Add(time.Hour * 60)
+	require.NoError(t, refresh(false))
+	require.Equal(t, clock.Unix()-60*3600+1, sees())
+}
+
+// served is a repository as our client asks for it.
+type served string
+
+func (s served) Fetch(_ context.Context, name string, _ int64) ([]byte, error) {
+	raw, err := os.ReadFile(filepath.Join(string(s), tuf.Dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fetch.ErrNotFound
+	}
+	return raw, err
 }

@@ -25,6 +25,10 @@ type RefreshTUFRequest struct {
 	// DropMissing takes releases out of the metadata that are not in the
 	// repository any longer. It needs the key of the bins.
 	DropMissing bool
+
+	// LostTimestamp makes a timestamp.json anew that is nowhere to be had any
+	// more: see tuf.Options.
+	LostTimestamp bool
 }
 
 // RefreshTUF writes the metadata that is missing, does not fit the repository,
@@ -41,6 +45,7 @@ func (r *Repository) RefreshTUF(ctx context.Context, req RefreshTUFRequest) (*TU
 		return nil, fmt.Errorf(doing, err)
 	}
 	out := &TUFChange{}
+	req.TUF.lostTimestamp = req.LostTimestamp
 	m, err := t.metadata(ctx, req.TUF, req.Now)
 	if err == nil {
 		err = m.refresh(ctx, req)

@@ -184,6 +184,7 @@ type tufRefreshOptions struct {
 	tufFlags
 	repo       string
 	json, drop bool
+	lost       bool
 	passphrase term.PassphraseSource
 }
 
@@ -203,6 +204,7 @@ func tufRefreshCommand(c *term.Console) *cobra.Command {
 	repoFlag(cmd, &o.repo)
 	keysFlag(cmd, &o.tufFlags, &o.passphrase, "sign with the private key `REF` of targets, release, snapshot or timestamp; may be given several times")
 	cmd.Flags().BoolVar(&o.drop, "drop-missing", false, "take releases out of the metadata that are not in the repository any longer")
+	cmd.Flags().BoolVar(&o.lost, "lost-timestamp", false, "make a timestamp.json anew that is nowhere to be had any more, not even where the repository is served")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print what was written as JSON")
 
 	return cmd
@@ -228,7 +230,7 @@ func (o *tufRefreshOptions) run(ctx context.Context, c *term.Console) error {
 	if err != nil {
 		return err
 	}
-	out, err := r.RefreshTUF(ctx, repository.RefreshTUFRequest{TUF: keys, Now: time.Now(), DropMissing: o.drop})
+	out, err := r.RefreshTUF(ctx, repository.RefreshTUFRequest{TUF: keys, Now: time.Now(), DropMissing: o.drop, LostTimestamp: o.lost})
 	if err != nil {
 		return err
 	}

@@ -67,6 +67,9 @@ func (s *State) bin(ctx context.Context, role string, t *targetsMeta, is vouched
 		if err != nil {
 			return bin{}, err
 		}
+		if wrong != "" && s.lostTimestamp {
+			return bin{}, fmt.Errorf("%w: %s says otherwise of %q than the repository, and nothing tells whether clients see it", ErrMismatch, fileName(v, role), wrong)
+		}
 		if wrong != "" {
 			s.problem("%s is left over: %s is not so in the repository", fileName(v, role), wrong)
 			continue

@@ -19,6 +19,11 @@ type Options struct {
 	// Trusted is a root that the roots of the repository must contain, or lead
 	// to from it. Nil means that the oldest root there is believed.
 	Trusted []byte
+
+	// LostTimestamp says that timestamp.json is not to be had any more, from
+	// nowhere: Update makes one whose version is above all that were counted. It
+	// is ErrRequest when the file is there, or nothing was lost.
+	LostTimestamp bool
 }
 
 // State is the metadata that a repository has, as far as its roots bear it out.
@@ -34,9 +39,11 @@ type State struct {
 	versions  map[string][]int64 // by role, newest first
 	roots     []*rootMeta        // a chain, oldest first
 	timestamp *timestampMeta
-	published *snapshotMeta   // what the timestamp names
-	snapshots []*snapshotMeta // what else could be named, newest first
-	targets   []*targetsMeta  // signed for one of the roots, newest first
+	// lostTimestamp is Options.LostTimestamp, where it is so.
+	lostTimestamp bool
+	published     *snapshotMeta   // what the timestamp names
+	snapshots     []*snapshotMeta // what else could be named, newest first
+	targets       []*targetsMeta  // signed for one of the roots, newest first
 }
 
 // Load reads and verifies what is in the directory. There may be nothing, or
@@ -58,7 +65,8 @@ func Load(ctx context.Context, files Directory, o Options) (*State, error) {
 	}
 	for _, step := range []func(context.Context) error{
 		func(ctx context.Context) error { return s.loadRoots(ctx, o) },
-		s.loadTimestamp, s.loadSnapshots, s.loadTargets, s.loadDrafts,
+		func(ctx context.Context) error { return s.loadTimestamp(ctx, o) },
+		s.loadSnapshots, s.loadTargets, s.loadDrafts,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -195,12 +203,20 @@ func (s *State) signedBy(role string, meta any) error {
 
 // loadTimestamp refuses a damaged file: nothing else tells the version above
 // which clients accept the next one.
-func (s *State) loadTimestamp(ctx context.Context) error {
+func (s *State) loadTimestamp(ctx context.Context, o Options) error {
 	raw, err := s.files.Read(ctx, TimestampFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		if len(s.versions[Snapshot]) > 0 {
-			return fmt.Errorf("%w: %s", ErrMissing, TimestampFile)
-		}
+	gone := errors.Is(err, fs.ErrNotExist)
+	lost := gone && len(s.versions[Snapshot]) > 0
+	switch {
+	case lost && o.LostTimestamp:
+		s.lostTimestamp = true
+		s.problem("%s is lost: what clients see is not known", TimestampFile)
+		return nil
+	case lost:
+		return fmt.Errorf("%w: %s", ErrMissing, TimestampFile)
+	case o.LostTimestamp:
+		return fmt.Errorf("%w: %s is not lost", ErrRequest, TimestampFile)
+	case gone:
 		return nil
 	}
 	if err != nil {

@@ -159,8 +159,12 @@ func (w *work) online(ctx context.Context) error {
 		return nil
 	}
 	next := metadata.Timestamp(expiry(w.u.Now, w.s.validity(Timestamp)))
-	if t != nil {
+	switch {
+	case t != nil:
 		next.Signed.Version = t.Signed.Version + 1
+	case w.s.lostTimestamp:
+		// Nobody can have signed as many as there are seconds since 1970.
+		next.Signed.Version = max(w.u.Now.Unix(), 1)
 	}
 	next.Signed.Meta["snapshot.json"] = &metadata.MetaFiles{
 		Version: snapshot.Signed.Version, Length: int64(len(raw)), Hashes: metadata.Hashes{"sha256": hash(raw)},
