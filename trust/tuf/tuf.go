@@ -188,8 +188,8 @@ func (d *Downloader) locked(work func(c *client.Client) error) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = held.Release() }() // of a panic, too, which the core makes an error
 	err = work(c)
-	_ = held.Release()
 	if errors.Is(err, client.ErrState) {
 		return fmt.Errorf("%w: in %s: %w", updater.ErrState, dir, err)
 	}

@@ -311,3 +311,22 @@ func TestWaitsForTheOther(t *testing.T) {
 	_, err = u.Check(t.Context())
 	require.NoError(t, err)
 }
+
+// After a panic, which the core makes an error, the program lives on, and so must its
+// next attempt.
+func TestPanicLeavesNoLock(t *testing.T) {
+	w := newWorld(t)
+	w.release("1.2.3", "version 2", nil)
+	w.refuses(updater.ErrPanic, updater.HTTPClient(&http.Client{Transport: panics{}}))
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	u, err := updater.New(w.options()...)
+	require.NoError(t, err)
+	_, err = u.Check(ctx)
+	require.NoError(t, err)
+}
+
+// panics is a program's own transport.
+type panics struct{}
+
+func (panics) RoundTrip(*http.Request) (*http.Response, error) { panic("boom") }
