@@ -159,7 +159,7 @@ func binOf(t *targetsMeta, target string) string {
 // Published is what clients see of a target now, ok when they see any.
 func (s *State) Published(ctx context.Context, target string) (t Target, ok bool, err error) {
 	for _, meta := range s.targets {
-		if meta.Signed.Version != s.versionIn(Targets) {
+		if meta.Signed.Version != s.versionIn(Targets) || !handsToBins(meta) {
 			continue
 		}
 		role := binOf(meta, target)

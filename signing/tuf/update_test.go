@@ -317,3 +317,12 @@ func TestKeyIDIsGoTUFs(t *testing.T) {
 		require.Equal(t, id, got)
 	}
 }
+
+// What clients see may be what other tools made, with no bins in it.
+func TestPublishedWithoutBins(t *testing.T) {
+	s := &State{targets: []*targetsMeta{metadata.Targets(now)}, published: metadata.Snapshot(now)}
+	require.Equal(t, int64(1), s.versionIn(Targets))
+	_, ok, err := s.Published(t.Context(), linux)
+	require.NoError(t, err)
+	require.False(t, ok)
+}
