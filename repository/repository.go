@@ -49,6 +49,10 @@ var (
 	// in an encoding that clients read: nobody can install it.
 	ErrNoArtifact = errors.New("no artifact that clients can read")
 
+	// ErrTooLarge means that clients refuse the release unless their MaxSize says
+	// more.
+	ErrTooLarge = errors.New("release is larger than clients accept")
+
 	// ErrOtherKey means that the document carries another key's signature,
 	// which signing would replace: cosign it, or say Force.
 	ErrOtherKey = errors.New("signed by another key")

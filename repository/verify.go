@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/choria-io/go-updater/internal/fetch"
@@ -23,6 +24,9 @@ const (
 
 	// probes is how many documents are asked for at a time.
 	probes = 8
+
+	// defaultMaxSize is that of clients, updater.DefaultMaxSize.
+	defaultMaxSize = 1 << 30
 )
 
 // VerifyRequest says what to check and whom to trust.
@@ -30,6 +34,11 @@ type VerifyRequest struct {
 	Filter
 	Policy *trust.Policy
 	Now    time.Time
+
+	// Name and MaxSize are the Product and the MaxSize of the clients to speak for.
+	// Without a name they take any product; 0 is what they have unless told.
+	Name    string
+	MaxSize int64
 
 	// InsecureUnsigned lets documents without a signature pass. Without a
 	// Policy no signature is looked at.
@@ -176,6 +185,9 @@ func (req *VerifyRequest) complete() error {
 	if req.Now.IsZero() {
 		return fmt.Errorf("%w: the time is not known", ErrRequest)
 	}
+	if req.MaxSize < 0 {
+		return fmt.Errorf("%w: a MaxSize below zero", ErrRequest)
+	}
 
 	return nil
 }
@@ -205,6 +217,9 @@ func (req *VerifyRequest) check(ctx context.Context, src source, l Location, tar
 		return c
 	}
 	verified, err := req.facts(raw, l, &c)
+	if err == nil {
+		err = req.fits(&verified.Release)
+	}
 	if err != nil {
 		c.fault(err)
 		return c
@@ -219,6 +234,9 @@ func (req *VerifyRequest) check(ctx context.Context, src source, l Location, tar
 	c.sameForTUF(ctx, src, raw, targets)
 	warnings, errs := checkArtifacts(ctx, src, l, verified)
 	c.Warnings = append(c.Warnings, warnings...)
+	if err := req.fits(&verified.Release); err != nil {
+		errs = append(errs, err) // of v0.1.0: its size is known only now
+	}
 	for _, err := range errs {
 		c.fault(err)
 	}
@@ -227,7 +245,7 @@ func (req *VerifyRequest) check(ctx context.Context, src source, l Location, tar
 }
 
 func (req *VerifyRequest) facts(raw []byte, l Location, c *Checked) (*trust.Verified, error) {
-	want := trust.Want{Version: l.Version, OS: l.OS, Arch: l.Arch, Now: req.Now}
+	want := trust.Want{Name: req.Name, Version: l.Version, OS: l.OS, Arch: l.Arch, Now: req.Now}
 	if req.Policy != nil {
 		verified, err := trust.Verify(raw, req.Policy, want)
 		if !req.InsecureUnsigned || !errors.Is(err, trust.ErrUnsigned) {
@@ -239,6 +257,23 @@ func (req *VerifyRequest) facts(raw []byte, l Location, c *Checked) (*trust.Veri
 	}
 
 	return trust.InsecureVerifyUnsigned(raw, want)
+}
+
+// fits compares with MaxSize the binary, and the artifact that costs a client least.
+func (req *VerifyRequest) fits(r *trust.Release) error {
+	limit := req.MaxSize
+	if limit == 0 {
+		limit = defaultMaxSize
+	}
+	if r.Size > limit {
+		return fmt.Errorf("%w: a binary of %d bytes, MaxSize is %d", ErrTooLarge, r.Size, limit)
+	}
+	small := func(a trust.Artifact) bool { return full(a) && a.Size <= limit }
+	if slices.ContainsFunc(r.Artifacts, full) && !slices.ContainsFunc(r.Artifacts, small) {
+		return fmt.Errorf("%w: no artifact of %d bytes or less, which MaxSize is", ErrTooLarge, limit)
+	}
+
+	return nil
 }
 
 func (c *Checked) warn(format string, args ...any) {
@@ -264,6 +299,7 @@ func sentinel(err error) string {
 		{ErrMissing, "repository.ErrMissing"},
 		{ErrHash, "repository.ErrHash"},
 		{ErrNoArtifact, "repository.ErrNoArtifact"},
+		{ErrTooLarge, "repository.ErrTooLarge"},
 		{trust.ErrMalformed, "trust.ErrMalformed"},
 		{trust.ErrUnsigned, "trust.ErrUnsigned"},
 		{trust.ErrThreshold, "trust.ErrThreshold"},

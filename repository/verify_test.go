@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	updater "github.com/choria-io/go-updater"
 	"github.com/choria-io/go-updater/internal/codec"
 	"github.com/choria-io/go-updater/internal/fetch"
 	"github.com/choria-io/go-updater/signing"
@@ -157,6 +158,66 @@ func TestVerifyFindsFaults(t *testing.T) {
 	}
 }
 
+// A client says which product it is, and which size is too much for it.
+func TestVerifyAsOtherClients(t *testing.T) {
+	require.EqualValues(t, updater.DefaultMaxSize, defaultMaxSize)
+	sizes := func(size, artifact int64) func(*trust.Release) {
+		return func(r *trust.Release) {
+			r.Size = max(r.Size, size)
+			for i := range r.Artifacts {
+				r.Artifacts[i].Size = max(r.Artifacts[i].Size, artifact)
+			}
+		}
+	}
+	legacyToo := func(r *VerifyRequest) { r.MaxSize, r.InsecureUnsigned = 1, true }
+	for name, tc := range map[string]struct {
+		ask    func(*VerifyRequest)
+		spoil  func(*trust.Release)
+		legacy bool
+		want   error
+	}{
+		"its product":                 {ask: func(r *VerifyRequest) { r.Name = "choria" }},
+		"another product":             {ask: func(r *VerifyRequest) { r.Name = "choria2" }, want: trust.ErrMismatch},
+		"room":                        {ask: func(r *VerifyRequest) { r.MaxSize = 1 << 20 }},
+		"less room":                   {ask: func(r *VerifyRequest) { r.MaxSize = 1 }, want: ErrTooLarge},
+		"as large as clients accept":  {spoil: sizes(defaultMaxSize, 0), want: codec.ErrSize},
+		"larger":                      {spoil: sizes(defaultMaxSize+1, 0), want: ErrTooLarge},
+		"larger, with more room":      {spoil: sizes(defaultMaxSize+1, 0), ask: func(r *VerifyRequest) { r.MaxSize = 2 << 30 }, want: codec.ErrSize},
+		"artifacts that just go":      {spoil: sizes(0, defaultMaxSize), want: ErrHash},
+		"artifacts that are too much": {spoil: sizes(0, defaultMaxSize+1), want: ErrTooLarge},
+		"one that is too much": {spoil: func(r *trust.Release) {
+			more := r.Artifacts[0]
+			more.Path, more.Size = "elsewhere.bz2", defaultMaxSize+1
+			r.Artifacts = append(r.Artifacts, more)
+		}, want: ErrMissing},
+		"of v0.1.0": {ask: legacyToo, legacy: true, want: ErrTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, r := published(t)
+			_, key := seeded(t, 1)
+			if tc.spoil != nil {
+				resign(t, dir, tc.spoil)
+			}
+			if tc.legacy {
+				legacy(t, dir)
+			}
+			req := VerifyRequest{Policy: policy(t, 1, key), Now: now, Filter: Filter{OS: "linux"}}
+			if tc.ask != nil {
+				tc.ask(&req)
+			}
+			report, err := r.Verify(t.Context(), req)
+			require.NoError(t, err)
+			if tc.want == nil {
+				require.True(t, report.OK(), "%+v", report)
+				return
+			}
+			require.Len(t, report.Releases[0].Faults, 1)
+			require.ErrorIs(t, report.Releases[0].Faults[0].Err, tc.want)
+			require.NotEqual(t, "error", report.Releases[0].Faults[0].Check)
+		})
+	}
+}
+
 // What may be unsigned may not be signed wrongly: a changed release would pass for
 // one that nobody signed.
 func TestVerifyUnsignedIsNotBadlySigned(t *testing.T) {
@@ -218,6 +279,8 @@ func TestVerifySelects(t *testing.T) {
 	require.ErrorIs(t, err, ErrNoRelease)
 
 	_, err = r.Verify(t.Context(), VerifyRequest{Now: now})
+	require.ErrorIs(t, err, ErrRequest)
+	_, err = r.Verify(t.Context(), VerifyRequest{Policy: req.Policy, Now: now, MaxSize: -1})
 	require.ErrorIs(t, err, ErrRequest)
 
 	report, err = r.Verify(t.Context(), VerifyRequest{Policy: policy(t, 2, key, other), Now: now})

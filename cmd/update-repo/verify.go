@@ -92,7 +92,8 @@ are really served; the version has to be given then, and without --os and --arch
 every platform is tried. TUF metadata is checked as well when there is any: all of
 it, and that TUF clients see the same releases.
 
-The exit code is 1 when a client would refuse any of the releases.`
+The exit code is 1 when a client would refuse any of the releases: one that has no
+Product and no MaxSize set, or those of --name and --max-size.`
 
 const verifyExample = `  update-repo verify --repo repo --public-key release.pub
   update-repo verify --repo https://example.com/repo --version 1.2.3 --public-key release.pub --public-key second.pub --threshold 2`
@@ -100,6 +101,8 @@ const verifyExample = `  update-repo verify --repo repo --public-key release.pub
 type verifyOptions struct {
 	filterFlags
 	repo           string
+	name           string
+	maxSize        int64
 	insecure, json bool
 	public         publicKeyFlags
 	tuf            tufFlags
@@ -122,6 +125,8 @@ func verifyCommand(c *term.Console) *cobra.Command {
 	o.filterFlags.add(cmd, "check")
 	o.public.add(cmd)
 	o.tuf.addRoot(cmd)
+	cmd.Flags().StringVar(&o.name, "name", "", "refuse another product than `NAME`, as clients whose Product that is")
+	cmd.Flags().Int64Var(&o.maxSize, "max-size", 0, "refuse what is larger than `BYTES`, as clients whose MaxSize that is")
 	cmd.Flags().BoolVar(&o.insecure, "insecure-unsigned", false, "let releases without a signature pass")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the report as JSON")
 
@@ -143,6 +148,7 @@ func (o *verifyOptions) run(ctx context.Context, c *term.Console) error {
 	}
 	report, err := o.verify(ctx, repository.VerifyRequest{
 		Filter: o.Filter, Policy: policy, InsecureUnsigned: o.insecure, Now: time.Now(), TrustedRoot: root,
+		Name: o.name, MaxSize: o.maxSize,
 	})
 	if err != nil {
 		return err
