@@ -33,11 +33,7 @@ func (k *keyFlags) add(cmd *cobra.Command) {
 }
 
 func (k *keyFlags) signer(ctx context.Context, c *term.Console, r *repository.Repository) (signature.Signer, error) {
-	if err := inside(r, k.ref); err != nil {
-		return nil, err
-	}
-
-	return resolve(ctx, c, k.ref, &k.passphrase)
+	return resolve(ctx, c, r, k.ref, &k.passphrase)
 }
 
 // publicKeyFlags say whose signatures are trusted.

@@ -104,17 +104,22 @@ func explain(err error) error {
 	return err
 }
 
-// inside refuses a private key that would be served to the world.
-func inside(r *repository.Repository, ref string) error {
+// outside refuses a private key, or its passphrase, that would be served to the
+// world.
+func outside(r *repository.Repository, ref string, passphrase *term.PassphraseSource) error {
 	if strings.HasPrefix(ref, "env:") || strings.HasPrefix(ref, "ssh-agent:") || strings.Contains(ref, "://") {
-		return nil
+		ref = ""
 	}
-	in, err := r.Contains(ref)
-	// A key that is not there is reported by who reads it.
-	if err != nil || !in {
-		return nil
+	for _, secret := range []struct{ what, file string }{{"private key", ref}, {"passphrase", passphrase.File()}} {
+		if secret.file == "" {
+			continue
+		}
+		// What is not there is reported by who reads it.
+		if in, err := r.Contains(secret.file); err == nil && in {
+			return term.WithHint(term.Usagef("the %s %q is inside the repository, where it would be served", secret.what, secret.file),
+				"keep it somewhere else, and make a new one if the repository was ever copied")
+		}
 	}
 
-	return term.WithHint(term.Usagef("the private key %q is inside the repository, where it would be served", ref),
-		"keep it somewhere else, and make a new one if the repository was ever copied")
+	return nil
 }

@@ -78,12 +78,7 @@ func (f *tufFlags) tuf(ctx context.Context, c *term.Console, r *repository.Repos
 		return out, err
 	}
 	for _, ref := range f.refs {
-		if r != nil {
-			if err := inside(r, ref); err != nil {
-				return out, err
-			}
-		}
-		signer, err := resolve(ctx, c, ref, passphrase)
+		signer, err := resolve(ctx, c, r, ref, passphrase)
 		if err != nil {
 			return out, err
 		}
@@ -93,7 +88,13 @@ func (f *tufFlags) tuf(ctx context.Context, c *term.Console, r *repository.Repos
 	return out, nil
 }
 
-func resolve(ctx context.Context, c *term.Console, ref string, passphrase *term.PassphraseSource) (signature.Signer, error) {
+// resolve finds a private key to change r with, or nil if there is no repository.
+func resolve(ctx context.Context, c *term.Console, r *repository.Repository, ref string, passphrase *term.PassphraseSource) (signature.Signer, error) {
+	if r != nil {
+		if err := outside(r, ref, passphrase); err != nil {
+			return nil, err
+		}
+	}
 	signer, _, err := keys.Resolve(ctx, ref, keys.Options{
 		Passphrase: func(ctx context.Context, what string) ([]byte, error) { return passphrase.Known(ctx, c, what) },
 		Warn:       c.Warning,

@@ -143,7 +143,7 @@ func (o *tufSignOptions) signFile(ctx context.Context, c *term.Console, copies [
 	}
 	if o.key.ref != "" {
 		var s signature.Signer
-		if s, err = resolve(ctx, c, o.key.ref, &o.key.passphrase); err != nil {
+		if s, err = resolve(ctx, c, nil, o.key.ref, &o.key.passphrase); err != nil {
 			return err
 		}
 		signer, err := tuf.NewSigner(ctx, s)

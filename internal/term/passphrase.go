@@ -53,6 +53,9 @@ func (s *PassphraseSource) AddFlags(flags *pflag.FlagSet, name, purpose string) 
 // Name is what AddFlags was given.
 func (s *PassphraseSource) Name() string { return s.flag }
 
+// File is what --NAME-file names, if anything.
+func (s *PassphraseSource) File() string { return s.file }
+
 // Known asks for a passphrase that opens what. An empty one can be typed, for
 // keys of other tools that were encrypted with it, but a file or variable that
 // is empty is a mistake.
