@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -164,6 +165,11 @@ func open(dir Dir, name string) (*os.File, error) {
 		file, err := dir.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 		if errors.Is(err, fs.ErrExist) {
 			return nil, errRetry
+		}
+		if err == nil {
+			if in, err := dir.Lstat(filepath.Dir(name)); err == nil {
+				share(file, in)
+			}
 		}
 		return file, err
 	}

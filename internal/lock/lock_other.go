@@ -8,6 +8,7 @@ package lock
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 )
 
@@ -16,3 +17,5 @@ import (
 func tryLock(*os.File) error { return errors.ErrUnsupported }
 
 func unlock(*os.File) error { return nil }
+
+func share(*os.File, fs.FileInfo) {}

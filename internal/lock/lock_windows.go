@@ -6,6 +6,7 @@ package lock
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/windows"
@@ -29,3 +30,6 @@ func tryLock(f *os.File) error {
 func unlock(f *os.File) error {
 	return windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, where())
 }
+
+// share has nothing to do: access is inherited from the directory.
+func share(*os.File, fs.FileInfo) {}
