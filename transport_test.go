@@ -94,6 +94,64 @@ func TestBrokenDownloadGoesOn(t *testing.T) {
 	require.LessOrEqual(t, sent, size+size/20)
 }
 
+// A patch that is of no use is asked for each time, and what came of the whole does
+// not get lost by it. What came of another release goes, and all once it is installed.
+func TestPartialDownloadsOfOneRelease(t *testing.T) {
+	old := large(t)
+	to := append(bytes.Clone(old), "and more"...)
+	w := newWorld(t)
+	require.NoError(t, os.WriteFile(w.target, old, 0o755))
+	r := newRelease(t, "1.2.3", to)
+	patch := w.withPatch(t, r, old, to)
+	partial := func(hash string) string { return filepath.Join(install.WorkDir(w.target), "partial-"+hash) }
+	given := partial(sum([]byte("given up")))
+	require.NoError(t, os.Mkdir(install.WorkDir(w.target), 0o700))
+	require.NoError(t, os.WriteFile(given, old[:1<<17], 0o600))
+
+	size := int(r.doc.Artifacts[0].Size)
+	sent, piece, from := 0, size/2, ""
+	w.handler = func(rw http.ResponseWriter, rq *http.Request, next http.Handler) {
+		switch filepath.Ext(rq.URL.Path) {
+		case ".patch":
+			from = rq.Header.Get("Range")
+			http.NotFound(rw, rq)
+		case ".bz2":
+			once := piece
+			piece = 0 // and is down
+			next.ServeHTTP(&cut{rw, once, &sent}, rq)
+		default:
+			next.ServeHTTP(rw, rq)
+		}
+	}
+	require.Error(t, updater.Apply(w.options(updater.Pause(atOnce))...))
+	w.holds(string(old))
+	require.NoFileExists(t, given)
+	require.FileExists(t, partial(r.doc.Artifacts[0].Hash))
+	require.NoError(t, os.WriteFile(partial(patch.Hash), []byte("came before"), 0o600))
+
+	piece = size
+	require.NoError(t, updater.Apply(w.options(updater.Pause(atOnce))...))
+	w.holds(string(to))
+	require.Equal(t, "bytes=11-", from, "the patch went on where it was")
+	require.LessOrEqual(t, sent, size+size/20, "the whole went on where it was")
+	left, err := filepath.Glob(partial("*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// Nor does it stay when somebody else has installed the release.
+func TestPartialDownloadOfWhatIsThereGoes(t *testing.T) {
+	w := newWorld(t)
+	r := newRelease(t, "1.2.3", []byte(newContent))
+	w.publish("1.2.3", r)
+	require.NoError(t, os.WriteFile(w.target, []byte(newContent), 0o755))
+	require.NoError(t, os.Mkdir(install.WorkDir(w.target), 0o700))
+	partial := filepath.Join(install.WorkDir(w.target), "partial-"+r.doc.Artifacts[0].Hash)
+	require.NoError(t, os.WriteFile(partial, []byte("begun"), 0o600))
+	require.NoError(t, updater.Apply(w.options()...))
+	require.NoFileExists(t, partial)
+}
+
 func mustRead(t *testing.T, path string) []byte {
 	t.Helper()
 	raw, err := os.ReadFile(path)

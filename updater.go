@@ -151,6 +151,7 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 			return nil, err
 		}
 	}
+	c.dropPartials(session, nil)
 	if err := c.remember(v); err != nil {
 		// The update stands: it must not be reported as failed. The version
 		// that runs from now on is the floor all the same.
@@ -166,6 +167,7 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 
 // install downloads, checks and swaps: rows 9 to 12 of the order of checks.
 func (c *Config) install(session *install.Session, spec *Spec, v *trust.Verified) (backup string, err error) {
+	c.dropPartials(session, v.Release.Artifacts)
 	path, err := session.StagePath()
 	if err != nil {
 		return "", fmt.Errorf("preparing update: %w", err)
@@ -197,6 +199,18 @@ func (c *Config) install(session *install.Session, spec *Spec, v *trust.Verified
 		c.note(warning, "the new file does not have these attributes, flags or streams of the old", "attributes", lost)
 	}
 	return backup, nil
+}
+
+// dropPartials removes what came of downloads that are not of these artifacts: a
+// patch of a release and the whole of it may both have broken off.
+func (c *Config) dropPartials(session *install.Session, of []trust.Artifact) {
+	var hashes []string
+	for _, a := range of {
+		hashes = append(hashes, a.Hash)
+	}
+	if err := session.DropPartials(hashes...); err != nil {
+		c.note(warning, "could not tidy up after an earlier download", "error", err)
+	}
 }
 
 // smoke runs the verified file before it is installed.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -22,7 +23,7 @@ const partialPrefix = "partial-"
 
 // Partial is a file in the work directory that collects a download, over several
 // sessions if it breaks off. Nothing in it is verified: whoever reads it hashes
-// it first. It is private (0600), and only one is kept.
+// it first. It is private (0600).
 type Partial struct {
 	*os.File
 	s    *Session
@@ -30,7 +31,7 @@ type Partial struct {
 }
 
 // Partial opens the file for a download with this SHA-256, with what came of it
-// before, and removes those of other downloads.
+// before.
 func (s *Session) Partial(sha256hex string) (*Partial, error) {
 	if s.closed {
 		return nil, errClosed
@@ -38,9 +39,6 @@ func (s *Session) Partial(sha256hex string) (*Partial, error) {
 	base := partialPrefix + strings.ToLower(sha256hex)
 	if !isPartial(base) {
 		return nil, fmt.Errorf("collecting a download: %q is not a hash", sha256hex)
-	}
-	if err := s.dropPartials(base); err != nil {
-		return nil, fmt.Errorf("removing another download: %w", err)
 	}
 	p := &Partial{s: s, name: s.in(base)}
 	if err := p.open(); err != nil {
@@ -88,18 +86,23 @@ func (p *Partial) End(keep bool) error {
 	return nil
 }
 
-func (s *Session) dropPartials(but string) error {
+// DropPartials removes what came of downloads, but for those with one of these
+// SHA-256, in hex: nobody else knows when a download is of no more use.
+func (s *Session) DropPartials(but ...string) error {
 	names, err := s.fsys.Names(s.work)
 	if err != nil {
-		return err
+		return fmt.Errorf("removing other downloads: %w", err)
 	}
 	var failed error
 	for _, name := range names {
-		if isPartial(name) && name != but {
+		if isPartial(name) && !slices.Contains(but, strings.TrimPrefix(name, partialPrefix)) {
 			failed = errors.Join(failed, s.fsys.Remove(s.in(name)))
 		}
 	}
-	return failed
+	if failed != nil {
+		return fmt.Errorf("removing other downloads: %w", failed)
+	}
+	return nil
 }
 
 func isPartial(name string) bool {

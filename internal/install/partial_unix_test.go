@@ -46,13 +46,12 @@ func TestPartialOutlivesTheSession(t *testing.T) {
 	for name, tc := range map[string]struct {
 		content []byte
 		keep    bool
-		hash    string // of the next session
+		hash    string // in the next session
 		want    []byte
 	}{
 		"kept":                    {much, true, someHash, much},
 		"not to be kept":          {much, false, someHash, nil},
 		"not worth it":            {much[1:], true, someHash, nil},
-		"of another download":     {much, true, otherHash, nil},
 		"written in upper case":   {much, true, strings.ToUpper(someHash), much},
 		"nothing came in between": {nil, true, someHash, nil},
 	} {
@@ -94,6 +93,45 @@ func TestPartialIsNoLeftover(t *testing.T) {
 	require.Equal(t, much, rest(t, p))
 	require.NoError(t, p.End(false))
 	require.NoError(t, s.Close())
+}
+
+// What was given up goes, and nothing else: there may be a way on with the others.
+func TestDropPartials(t *testing.T) {
+	for name, tc := range map[string]struct{ but, want []string }{
+		"all":          {nil, nil},
+		"all but one":  {[]string{someHash}, []string{someHash}},
+		"all but both": {[]string{otherHash, someHash, strings.Repeat("0c", 32)}, []string{someHash, otherHash}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := newTarget(t)
+			for _, hash := range []string{someHash, otherHash} {
+				s, p := openPartial(t, target, hash)
+				_, err := p.Write(much)
+				require.NoError(t, err)
+				require.NoError(t, p.End(true))
+				require.NoError(t, s.Close())
+			}
+			others := []string{"partial-", "partial-" + someHash + "0", someHash, "trust.json"}
+			for _, name := range others {
+				require.NoError(t, os.WriteFile(filepath.Join(WorkDir(target), name), nil, 0o600))
+			}
+			s, err := Begin(context.Background(), target)
+			require.NoError(t, err)
+			require.NoError(t, s.DropPartials(tc.but...))
+			require.NoError(t, s.Close())
+			want := others
+			for _, hash := range tc.want {
+				want = append(want, partialPrefix+hash)
+			}
+			entries, err := os.ReadDir(WorkDir(target))
+			require.NoError(t, err)
+			var got []string
+			for _, e := range entries {
+				got = append(got, e.Name())
+			}
+			require.ElementsMatch(t, want, got)
+		})
+	}
 }
 
 func TestPlantedAtPartial(t *testing.T) {
@@ -159,7 +197,14 @@ func TestPartialIsRemovedInTheEnd(t *testing.T) {
 
 // Whatever fails, it is told, and a session closes as if nothing had been.
 func TestPartialFails(t *testing.T) {
-	for _, op := range []string{"names", "open"} {
+	for op, do := range map[string]func(*Session) error{
+		"names":  func(s *Session) error { return s.DropPartials() },
+		"remove": func(s *Session) error { return s.DropPartials() },
+		"open": func(s *Session) error {
+			_, err := s.Partial(someHash)
+			return err
+		},
+	} {
 		t.Run(op, func(t *testing.T) {
 			target := newTarget(t)
 			armed := false
@@ -172,9 +217,12 @@ func TestPartialFails(t *testing.T) {
 			}}
 			s, err := begin(context.Background(), target, false, f.open)
 			require.NoError(t, err)
+			if op == "remove" {
+				require.NoError(t, os.WriteFile(filepath.Join(s.WorkDir(), partialPrefix+otherHash), much, 0o600))
+			}
 			armed = true
-			_, err = s.Partial(someHash)
-			require.ErrorIs(t, err, syscall.EIO)
+			require.ErrorIs(t, do(s), syscall.EIO)
+			require.NoError(t, s.DropPartials())
 			require.NoError(t, s.Close())
 			require.NoDirExists(t, WorkDir(target))
 		})
