@@ -148,6 +148,11 @@ func (c *Config) remember(v *trust.Verified) error {
 	if err := c.makeStateDir(filepath.Dir(path)); err != nil {
 		return err
 	}
+	if c.stateDir != "" { // others, with locks of their own, may write there
+		if err := install.RemoveLeftovers(c.stateDir, strings.TrimSuffix(filepath.Base(path), "json")); err != nil {
+			c.note(warning, "could not tidy up where it is remembered what was installed", "error", err)
+		}
+	}
 	return install.WriteFile(path, raw)
 }
 

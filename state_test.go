@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -156,6 +157,29 @@ func TestStateDirKeepsTargetsApart(t *testing.T) {
 	states, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, states, 2)
+}
+
+// What a kill left there goes, but not what another's update may be writing.
+func TestStateDirIsTidied(t *testing.T) {
+	w, dir := newWorld(t), t.TempDir()
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte("older")))
+	w.publish("1.3.0", newRelease(t, "1.3.0", []byte(newContent)))
+	require.NoError(t, updater.Apply(w.options(updater.StateDir(dir))...))
+	states, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, states, 1)
+	state := states[0].Name()
+	left := []string{state + ".write-", strings.TrimSuffix(state, "json") + "document.write-"}
+	other := "other-" + state + ".write-" + strings.Repeat("A", 26)
+	for _, name := range append(left, other[:len(other)-26]) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+strings.Repeat("A", 26)), nil, 0o600))
+	}
+	require.NoError(t, updater.Apply(w.options(updater.StateDir(dir), updater.Version("1.3.0"))...))
+	states, err = os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, states, 2)
+	require.Equal(t, state, states[0].Name())
+	require.Equal(t, other, states[1].Name())
 }
 
 func TestStateThatCannotBeWrittenIsLogged(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/choria-io/go-updater/internal/attrs"
 )
@@ -176,8 +177,29 @@ func WriteFile(path string, data []byte) (err error) {
 	return writeFile(fsys, ".", filepath.Base(path), data)
 }
 
+// RemoveLeftovers removes what WriteFile left in dir where it was killed, of the
+// files whose names begin with prefix. The caller sees to it that nobody else writes
+// one of those meanwhile.
+func RemoveLeftovers(dir, prefix string) error {
+	fsys, err := openRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer fsys.Close()
+	names, err := fsys.Names(".")
+	for _, name := range names {
+		if !strings.HasPrefix(name, prefix) || !isWrite(name) {
+			continue
+		}
+		if info, lookErr := fsys.Lstat(name); lookErr == nil && !info.IsDir() {
+			err = errors.Join(err, fsys.Remove(name))
+		}
+	}
+	return err
+}
+
 func writeFile(fsys fsys, dir, name string, data []byte) (err error) {
-	temp := filepath.Join(dir, random("write"))
+	temp := filepath.Join(dir, name+"."+random("write"))
 	f, err := fsys.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err

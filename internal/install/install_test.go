@@ -323,7 +323,8 @@ func TestLeftovers(t *testing.T) {
 	for _, kind := range []string{"stage", "backup", "keep", "aside", "write"} {
 		require.NoError(t, os.WriteFile(filepath.Join(work, random(kind)), newBytes, 0o700))
 	}
-	kept := []string{"stage-", "stage-notours", "xstage-" + random("x")[2:], random("stage") + "x", TrustFile, "stage"}
+	require.NoError(t, os.WriteFile(filepath.Join(work, "journal.json."+random("write")), newBytes, 0o600))
+	kept := []string{"a." + random("stage"), "stage-", "stage-notours", "xstage-" + random("x")[2:], random("stage") + "x", TrustFile, "stage"}
 	for _, name := range kept {
 		require.NoError(t, os.WriteFile(filepath.Join(work, name), nil, 0o600))
 	}
@@ -335,6 +336,12 @@ func TestLeftovers(t *testing.T) {
 	require.ElementsMatch(t, append(kept, folder, "lock"), names(t, work))
 	require.NoError(t, s.Close())
 	require.ElementsMatch(t, append(kept, folder), names(t, work))
+
+	require.NoError(t, os.Remove(filepath.Join(work, folder)))
+	require.NoError(t, os.WriteFile(filepath.Join(work, "document."+random("write")), nil, 0o600))
+	_, err = Recover(context.Background(), target)
+	require.NoError(t, err)
+	require.ElementsMatch(t, kept, names(t, work))
 }
 
 // A process killed after it moved the older backup away.

@@ -67,7 +67,7 @@ func (s *Session) hasWork() (bool, error) {
 		s.removeWork()
 	}
 	for _, name := range names {
-		if name == journalFile || name == lockFile || kindOf(name) != "" {
+		if name == journalFile || name == lockFile || kindOf(name) != "" || isWrite(name) {
 			return true, nil
 		}
 	}

@@ -205,8 +205,8 @@ func TestRecoverOrder(t *testing.T) {
 		stop string // the world stops once this has its name
 		want []string
 	}{
-		"finished": {"tool", []string{"sync directory", "sync write", "rename journal.json"}},
-		"undone":   {"tool.backup", []string{"sync directory", "remove tool.backup", "sync directory", "sync write", "rename journal.json"}},
+		"finished": {"tool", []string{"sync directory", "sync journal.json.write", "rename journal.json"}},
+		"undone":   {"tool.backup", []string{"sync directory", "remove tool.backup", "sync directory", "sync journal.json.write", "rename journal.json"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := newTarget(t)

@@ -296,6 +296,9 @@ func kindOf(name string) string {
 	return ""
 }
 
+// isWrite tells whether a file was to become the one that its name begins with.
+func isWrite(name string) bool { return kindOf(name[strings.LastIndexByte(name, '.')+1:]) == "write" }
+
 // clean removes what an update left in the work directory. An older backup goes
 // back to its place, if that is empty or taken by a backup of a swap that never
 // happened.
@@ -307,7 +310,7 @@ func (s *Session) clean() error {
 	var failed error
 	for _, name := range names {
 		kind := kindOf(name)
-		if kind == "" {
+		if kind == "" && !isWrite(name) {
 			continue
 		}
 		name = s.in(name)

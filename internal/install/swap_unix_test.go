@@ -191,7 +191,7 @@ func ordered(target string, order *[]string) *faulty {
 	}}
 }
 
-var journalWritten = []string{"sync write", "rename journal.json", "sync .tool.update", "sync directory"}
+var journalWritten = []string{"sync journal.json.write", "rename journal.json", "sync .tool.update", "sync directory"}
 
 // What must be forced out, and when: content before a name leads to it, names
 // before success is reported.

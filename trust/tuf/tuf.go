@@ -189,6 +189,9 @@ func (d *Downloader) locked(work func(c *client.Client) error) error {
 		return err
 	}
 	defer func() { _ = held.Release() }() // of a panic, too, which the core makes an error
+	if err := install.RemoveLeftovers(dir, ""); err != nil {
+		d.cfg.Warn("could not tidy up beside the TUF metadata", "error", err)
+	}
 	err = work(c)
 	if errors.Is(err, client.ErrState) {
 		return fmt.Errorf("%w: in %s: %w", updater.ErrState, dir, err)

@@ -282,6 +282,15 @@ func TestStateDir(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	require.NoDirExists(t, w.kept(""))
+
+	// What a kill left goes once the lock is held.
+	left := found[0] + ".write-" + strings.Repeat("A", 26)
+	require.NoError(t, os.WriteFile(left, nil, 0o600))
+	u, err := updater.New(w.options(updater.StateDir(dir))...)
+	require.NoError(t, err)
+	_, err = u.Check(t.Context())
+	require.NoError(t, err)
+	require.NoFileExists(t, left)
 }
 
 // Two processes do not write one memory at once; who gives up waiting is told why.

@@ -1,0 +1,48 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package install
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What is written elsewhere is removed there: where its writer was killed, and no
+// file of another, who may be writing.
+func TestRemoveLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	ours := []string{"a-01.json." + random("write"), "a-01.document." + random("write")}
+	others := []string{
+		"b-01.json." + random("write"), "a-01." + random("stage"), "a-01.json.write-x", "a-01.json",
+		random("write"), "a-01." + random("write") + ".json", "a-01x." + random("write"),
+	}
+	for _, name := range append(ours, others...) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
+	}
+	folder := "a-01.json." + random("write")
+	require.NoError(t, os.Mkdir(filepath.Join(dir, folder), 0o700))
+	require.NoError(t, RemoveLeftovers(dir, "a-01."))
+	require.ElementsMatch(t, append(others, folder), names(t, dir))
+	require.ErrorIs(t, RemoveLeftovers(filepath.Join(dir, "absent"), ""), os.ErrNotExist)
+
+	// They are named as WriteFile names them.
+	seen := ""
+	f := &faulty{before: func(op, name string) error {
+		if op == "sync" {
+			seen = filepath.Base(name)
+			return errFault
+		}
+		return nil
+	}}
+	fsys, err := f.open(dir)
+	require.NoError(t, err)
+	defer fsys.Close()
+	require.Error(t, writeFile(fsys, ".", "a-01.json", nil))
+	require.True(t, strings.HasPrefix(seen, "a-01.json.") && isWrite(seen), seen)
+}
