@@ -157,8 +157,12 @@ func (c *Config) remember(v *trust.Verified) error {
 }
 
 // makeStateDir makes the directory for what is remembered, or refuses what is in
-// its place. StateDir may be a link: who gave it chose that.
+// its place. StateDir may be a link: who gave it chose that. Beside the target it is
+// not made by who can only look for updates: those who install them would refuse it.
 func (c *Config) makeStateDir(dir string) error {
+	if _, err := os.Lstat(dir); c.stateDir == "" && errors.Is(err, fs.ErrNotExist) && !install.MayUpdate(c.TargetFile) {
+		return fmt.Errorf("making %q: %w: that is for the owner of the target, use StateDir()", dir, fs.ErrPermission)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}

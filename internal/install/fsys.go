@@ -142,6 +142,18 @@ func CheckOwned(dir string) error {
 	return checkOwned(dir, info)
 }
 
+// MayUpdate tells whether we could give a new file the owner of target: the owner
+// can, and root.
+func MayUpdate(target string) bool {
+	info, err := os.Stat(target)
+	if err != nil {
+		return false
+	}
+	uid, _ := owner(info)
+	us := os.Geteuid() // Windows: -1
+	return us <= 0 || us == uid
+}
+
 // ReadFile reads a file that WriteFile stored, up to limit+1 bytes. Who else may
 // write to the directory could change what is remembered, and a fifo or a device
 // in its place would hold us up: both are refused, before anything is opened.

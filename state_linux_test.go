@@ -1,0 +1,80 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package updater_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	updater "github.com/choria-io/go-updater"
+)
+
+// as does something as another user, in a thread of its own that ends with it.
+func as(uid, gid int, do func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		_, _, _ = unix.RawSyscall(unix.SYS_SETRESGID, uintptr(gid), uintptr(gid), uintptr(gid))
+		_, _, _ = unix.RawSyscall(unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid))
+		do()
+	}()
+	<-done
+}
+
+// Who may write to the directory of the target, and not install, looks for updates
+// without leaving anything there that keeps its owner from installing.
+func TestCheckByAnotherUserIsInNobodysWay(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("SKIPPED: another user needs root")
+	}
+	const user, group = 54322, 54321
+	w, answers := polled(t)
+	dir := filepath.Dir(w.target)
+	work := filepath.Join(dir, ".app.update")
+	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
+	require.NoError(t, os.Chown(dir, 0, group))
+	require.NoError(t, os.Chmod(dir, 0o775))
+
+	var err, kept error
+	d := &reader{read: func(_ *updater.HTTPDownloader, c *updater.Config) error {
+		_, kept = c.KeepDir("tuf")
+		return kept
+	}}
+	as(user, group, func() {
+		_, err = w.check()
+		_ = updater.Apply(w.options(updater.DownloadMethod(d))...)
+	})
+	require.NoError(t, err)
+	require.Contains(t, w.log.String(), "is not kept for the next check")
+	require.ErrorIs(t, kept, fs.ErrPermission)
+	require.NoDirExists(t, work)
+
+	// He can say where it is to be kept.
+	state := filepath.Join(dir, "state")
+	as(user, group, func() { _, err = w.check(updater.StateDir(state)) })
+	require.NoError(t, err)
+	as(user, group, func() { _, err = w.check(updater.StateDir(state)) })
+	require.NoError(t, err)
+	require.Equal(t, []int{200, 200, 304}, *answers)
+
+	require.NoError(t, updater.Apply(w.options()...), "root's")
+	w.holds(newContent)
+
+	// The owner's is kept, and root may look after what is another's.
+	for _, uid := range []int{user, 0} {
+		require.NoError(t, os.RemoveAll(work))
+		require.NoError(t, os.Chown(w.target, user, group))
+		as(uid, group, func() { _, err = w.check() })
+		require.NoError(t, err)
+		require.FileExists(t, filepath.Join(work, "document"))
+	}
+}
