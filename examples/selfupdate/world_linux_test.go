@@ -171,6 +171,32 @@ func holds(path string, want []byte) (bool, error) {
 	}
 }
 
+// What the sweeps see depends on it: whole is whole, to the last byte.
+func TestHolds(t *testing.T) {
+	want := make([]byte, 3<<17) // a piece and a half
+	for name, tc := range map[string]struct {
+		content []byte
+		same    bool
+	}{
+		"whole":             {want, true},
+		"nothing":           {nil, false},
+		"a piece":           {want[:1<<18], false},
+		"a byte less":       {want[1:], false},
+		"a byte more":       {make([]byte, len(want)+1), false},
+		"last byte flipped": {append(make([]byte, len(want)-1), 1), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "program")
+			require.NoError(t, os.WriteFile(path, tc.content, 0o600))
+			same, err := holds(path, want)
+			require.NoError(t, err)
+			require.Equal(t, tc.same, same)
+		})
+	}
+	_, err := holds(filepath.Join(t.TempDir(), "none"), want)
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
 // install puts the old version into dir, forced out as an installer would. This
 // process never has it open for writing: a child that another test is forking
 // would have too, and the program could not be started.
