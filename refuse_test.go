@@ -341,7 +341,7 @@ func TestServersThatMisbehave(t *testing.T) {
 			w := newWorld(t)
 			w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
 			w.handler = tc.handler
-			w.refuses(tc.want, updater.Idle(200*time.Millisecond))
+			w.refuses(tc.want, updater.Idle(200*time.Millisecond), updater.Pause(atOnce))
 		})
 	}
 }

@@ -8,10 +8,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -28,6 +30,14 @@ const (
 	soon = 300 * time.Millisecond
 	late = 10 * time.Second
 )
+
+// Tests that run side by side here wait, and do not compute.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // raw serves connections without net/http, which does not tell lies.
 func raw(t testing.TB, answer func(net.Conn)) string {
@@ -333,9 +343,15 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		require.NoError(t, err)
 		_, err = c.Document(t.Context(), parse(t, srv.URL), 1)
 		require.ErrorIs(t, err, ErrTooLarge)
-		for _, tc := range stalls {
-			_, err = c.Document(t.Context(), parse(t, tc.scheme+"://"+raw(t, tc.answer)+"/x"), 5000)
-			require.ErrorIs(t, err, ErrStalled)
+		var all sync.WaitGroup
+		stalled := make([]error, len(stalls))
+		for i, tc := range stalls {
+			u := parse(t, tc.scheme+"://"+raw(t, tc.answer)+"/x")
+			all.Go(func() { _, stalled[i] = c.Document(t.Context(), u, 5000) })
+		}
+		all.Wait()
+		for i, tc := range stalls {
+			require.ErrorIs(t, stalled[i], ErrStalled, tc.name)
 		}
 		_, err = c.Document(t.Context(), parse(t, srv.URL), 100)
 		require.NoError(t, err)

@@ -7,6 +7,7 @@ package trial
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -29,6 +30,10 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv("TRIAL_OF"); path != "" { // a process that only tries
 		fmt.Println((&Trial{Args: strings.Fields(os.Getenv("TRIAL_ARGS")), Timeout: enough}).Run(context.Background(), path))
 		os.Exit(0)
+	}
+	// Tests that run side by side here mostly wait.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
 	}
 	os.Exit(withChild(m.Run))
 }
