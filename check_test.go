@@ -39,19 +39,20 @@ func polled(t *testing.T) (w *world, answers *[]int) {
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
 	answers = new([]int)
 	w.handler = func(rw http.ResponseWriter, rq *http.Request, _ http.Handler) {
-		seen := &status{ResponseWriter: rw, code: http.StatusOK}
-		tagged(w.repo).ServeHTTP(seen, rq)
-		*answers = append(*answers, seen.code)
+		tagged(w.repo).ServeHTTP(&status{rw, answers}, rq)
 	}
 	return w, answers
 }
 
 type status struct {
 	http.ResponseWriter
-	code int
+	seen *[]int
 }
 
-func (s *status) WriteHeader(code int) { s.code = code; s.ResponseWriter.WriteHeader(code) }
+func (s *status) WriteHeader(code int) {
+	*s.seen = append(*s.seen, code)
+	s.ResponseWriter.WriteHeader(code)
+}
 
 func (w *world) check(more ...updater.Option) (*updater.Status, error) {
 	w.t.Helper()

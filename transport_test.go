@@ -38,8 +38,8 @@ func large(t *testing.T) []byte {
 	return binary
 }
 
-// cut lets a server break off after so many bytes of each answer, without a limit
-// when there are none, and counts what it sent.
+// cut lets a server break off after so many bytes of each answer, and counts what it sends before it does: the client, and
+// the answer to its next request, need not wait for this one to end.
 type cut struct {
 	http.ResponseWriter
 	left int
@@ -47,14 +47,13 @@ type cut struct {
 }
 
 func (c *cut) Write(p []byte) (int, error) {
-	if len(p) > c.left {
-		n, _ := c.ResponseWriter.Write(p[:c.left])
-		*c.sent += n
-		panic(http.ErrAbortHandler)
-	}
-	n, err := c.ResponseWriter.Write(p)
+	n := min(len(p), c.left)
 	c.left -= n
 	*c.sent += n
+	n, err := c.ResponseWriter.Write(p[:n])
+	if err == nil && n < len(p) {
+		panic(http.ErrAbortHandler)
+	}
 	return n, err
 }
 
