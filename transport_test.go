@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,13 +44,13 @@ func large(t *testing.T) []byte {
 type cut struct {
 	http.ResponseWriter
 	left int
-	sent *int
+	sent *atomic.Int64
 }
 
 func (c *cut) Write(p []byte) (int, error) {
 	n := min(len(p), c.left)
 	c.left -= n
-	*c.sent += n
+	c.sent.Add(int64(n))
 	n, err := c.ResponseWriter.Write(p[:n])
 	if err == nil && n < len(p) {
 		panic(http.ErrAbortHandler)
@@ -64,16 +65,17 @@ func TestBrokenDownloadGoesOn(t *testing.T) {
 	r := newRelease(t, "1.2.3", large(t))
 	w.publish("1.2.3", r)
 	size := int(r.doc.Artifacts[0].Size)
-	sent, piece, answers := 0, size/7, 0
+	var sent, piece, answers atomic.Int64
+	piece.Store(int64(size / 7))
 	w.handler = func(rw http.ResponseWriter, rq *http.Request, next http.Handler) {
 		if filepath.Ext(rq.URL.Path) != ".bz2" {
 			next.ServeHTTP(rw, rq)
 			return
 		}
-		if answers++; answers == 3 {
-			piece = 0 // and is down for the rest of this process
+		if answers.Add(1) == 3 {
+			piece.Store(0) // and is down for the rest of this process
 		}
-		next.ServeHTTP(&cut{rw, piece, &sent}, rq)
+		next.ServeHTTP(&cut{rw, int(piece.Load()), &sent}, rq)
 	}
 	before := w.snapshot()
 	err := updater.Apply(w.options(updater.Pause(atOnce))...)
@@ -85,12 +87,12 @@ func TestBrokenDownloadGoesOn(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, info.Mode()&0o111)
 
-	piece = size / 7
+	piece.Store(int64(size / 7))
 	require.NoError(t, updater.Apply(w.options(updater.Pause(atOnce))...))
 	w.holds(string(mustRead(t, w.target)))
 	require.Equal(t, r.doc.Hash, sum(mustRead(t, w.target)))
 	require.NoFileExists(t, partial)
-	require.LessOrEqual(t, sent, size+size/20)
+	require.LessOrEqual(t, int(sent.Load()), size+size/20)
 }
 
 // A patch that is of no use is asked for each time, and what came of the whole does
@@ -108,15 +110,16 @@ func TestPartialDownloadsOfOneRelease(t *testing.T) {
 	require.NoError(t, os.WriteFile(given, old[:1<<17], 0o600))
 
 	size := int(r.doc.Artifacts[0].Size)
-	sent, piece, from := 0, size/2, ""
+	var sent, piece atomic.Int64
+	piece.Store(int64(size / 2))
+	from := ""
 	w.handler = func(rw http.ResponseWriter, rq *http.Request, next http.Handler) {
 		switch filepath.Ext(rq.URL.Path) {
 		case ".patch":
 			from = rq.Header.Get("Range")
 			http.NotFound(rw, rq)
 		case ".bz2":
-			once := piece
-			piece = 0 // and is down
+			once := int(piece.Swap(0)) // and is down
 			next.ServeHTTP(&cut{rw, once, &sent}, rq)
 		default:
 			next.ServeHTTP(rw, rq)
@@ -128,11 +131,11 @@ func TestPartialDownloadsOfOneRelease(t *testing.T) {
 	require.FileExists(t, partial(r.doc.Artifacts[0].Hash))
 	require.NoError(t, os.WriteFile(partial(patch.Hash), []byte("came before"), 0o600))
 
-	piece = size
+	piece.Store(int64(size))
 	require.NoError(t, updater.Apply(w.options(updater.Pause(atOnce))...))
 	w.holds(string(to))
 	require.Equal(t, "bytes=11-", from, "the patch went on where it was")
-	require.LessOrEqual(t, sent, size+size/20, "the whole went on where it was")
+	require.LessOrEqual(t, int(sent.Load()), size+size/20, "the whole went on where it was")
 	left, err := filepath.Glob(partial("*"))
 	require.NoError(t, err)
 	require.Empty(t, left)
