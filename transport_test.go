@@ -39,8 +39,8 @@ func large(t *testing.T) []byte {
 	return binary
 }
 
-// cut lets a server break off after so many bytes of each answer, and counts what it sends before it does: the client, and
-// the answer to its next request, need not wait for this one to end.
+// cut lets a server break off after so many bytes of each answer. It counts them
+// before they are sent, as the client need not wait for the server to go on.
 type cut struct {
 	http.ResponseWriter
 	left int

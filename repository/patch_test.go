@@ -55,7 +55,7 @@ func patches(p Published) (paths []string) {
 	return paths
 }
 
-func TestPatches(t *testing.T) {
+func TestPatchesAreAdded(t *testing.T) {
 	dir, r := withVersions(t, "1.2.2", "1.10.0", "1.9.0", "2.0.0", "nightly")
 
 	t.Run("from named versions", func(t *testing.T) {
