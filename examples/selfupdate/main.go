@@ -78,7 +78,7 @@ func recoverUpdate() error {
 }
 
 func update(wanted string) error {
-	// Asked now, because afterwards this process runs from the backup.
+	// Asked now: on Windows this process runs from the backup afterwards.
 	self, err := os.Executable()
 	if err != nil {
 		return err

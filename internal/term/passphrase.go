@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"reflect"
 	"runtime"
 	"strings"
@@ -92,11 +94,11 @@ func (s *PassphraseSource) New(ctx context.Context, c *Console, what string) ([]
 func (s *PassphraseSource) flagged(ctx context.Context, c *Console) (p []byte, done bool, err error) {
 	switch {
 	case s.file != "":
-		p, err = passphraseFile(ctx, c, s.file)
+		p, err = s.passphraseFile(ctx, c)
 	case s.env != "":
 		value, set := os.LookupEnv(s.env)
 		if !set {
-			return nil, true, fmt.Errorf("%s is not set", variable(s.env))
+			return nil, true, fmt.Errorf("%s is not set", s.variable())
 		}
 		p = []byte(value)
 	default:
@@ -110,14 +112,14 @@ func (s *PassphraseSource) flagged(ctx context.Context, c *Console) (p []byte, d
 
 // variable quotes what is called as variables are: anything else may be the
 // passphrase itself, given in place of its name.
-func variable(name string) string {
-	if strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == "" {
-		return fmt.Sprintf("environment variable %q", name)
+func (s *PassphraseSource) variable() string {
+	if strings.Trim(s.env, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == "" {
+		return fmt.Sprintf("environment variable %q", s.env)
 	}
-	return "the environment variable that --passphrase-env names"
+	return fmt.Sprintf("the environment variable that --%s-env names", s.flag)
 }
 
-func passphraseFile(ctx context.Context, c *Console, path string) ([]byte, error) {
+func (s *PassphraseSource) passphraseFile(ctx context.Context, c *Console) ([]byte, error) {
 	type result struct {
 		line []byte
 		err  error
@@ -126,7 +128,7 @@ func passphraseFile(ctx context.Context, c *Console, path string) ([]byte, error
 	// to speak; an interrupt must end the wait. The read itself ends with us.
 	read := make(chan result, 1)
 	go func() {
-		line, err := firstLine(c, path)
+		line, err := s.firstLine(c)
 		read <- result{line, err}
 	}()
 	select {
@@ -137,8 +139,14 @@ func passphraseFile(ctx context.Context, c *Console, path string) ([]byte, error
 	}
 }
 
-func firstLine(c *Console, path string) ([]byte, error) {
+// firstLine does not quote the name of a file that is not there, unless it begins at
+// the root: it may be the passphrase itself.
+func (s *PassphraseSource) firstLine(c *Console) ([]byte, error) {
+	path := s.file
 	f, err := os.Open(path)
+	if failed, ok := errors.AsType[*fs.PathError](err); ok && !filepath.IsAbs(path) && !errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("reading the passphrase: the file that --%s-file names: %w", s.flag, failed.Err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the passphrase: %w", err)
 	}

@@ -168,6 +168,7 @@ func TestPassphraseFlags(t *testing.T) {
 		"empty value":   {"--passphrase-env=TEST_EMPTY", "", ErrNoPassphrase.Error()},
 		"unset":         {"--passphrase-env=TEST_NO_SUCH", "", `environment variable "TEST_NO_SUCH" is not set`},
 		"no name":       {"--passphrase-env=correct horse", "", "the environment variable that --passphrase-env names is not set"},
+		"no file":       {"--passphrase-file=correct horse", "", "the file that --passphrase-file names: "},
 		"a device file": {"--passphrase-file=" + os.DevNull, "", ErrNoPassphrase.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -177,6 +178,7 @@ func TestPassphraseFlags(t *testing.T) {
 				got, err := ask(context.Background(), c, "k")
 				if tc.err != "" {
 					require.ErrorContains(t, err, tc.err)
+					require.NotContains(t, err.Error(), "correct horse")
 					continue
 				}
 				require.NoError(t, err)
