@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -28,9 +29,24 @@ type keyFlags struct {
 }
 
 func (k *keyFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&k.ref, "key", "", "sign with the private key `REF`: a file, env:NAME or ssh-agent:FINGERPRINT")
+	cmd.Flags().Var((*once)(&k.ref), "key", "sign with the private key `REF`: a file, env:NAME or ssh-agent:FINGERPRINT")
 	cmd.MarkFlagsMutuallyExclusive(k.passphrase.AddFlags(cmd.Flags(), "passphrase", "of the key")...)
 }
+
+// once is a flag that one may take for one that can be given several times: the
+// last would win, and the others not sign.
+type once string
+
+func (o *once) Set(value string) error {
+	if *o != "" {
+		return errors.New("given twice: one key signs at a time")
+	}
+	*o = once(value)
+	return nil
+}
+
+func (o *once) String() string { return string(*o) }
+func (*once) Type() string     { return "string" }
 
 func (k *keyFlags) signer(ctx context.Context, c *term.Console, r *repository.Repository) (signature.Signer, error) {
 	return resolve(ctx, c, r, k.ref, &k.passphrase)
