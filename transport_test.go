@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -103,7 +104,7 @@ func TestPartialDownloadsOfOneRelease(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, os.WriteFile(w.target, old, 0o755))
 	r := newRelease(t, "1.2.3", to)
-	patch := w.withPatch(t, r, old, to)
+	patch := w.withPatch(t, r, old, patchOf(t, old, to))
 	partial := func(hash string) string { return filepath.Join(install.WorkDir(w.target), "partial-"+hash) }
 	given := partial(sum([]byte("given up")))
 	require.NoError(t, os.Mkdir(install.WorkDir(w.target), 0o700))
@@ -186,19 +187,23 @@ func TestPartialDownloadIsNotTrusted(t *testing.T) {
 	}
 }
 
-// withPatch adds a patch from one binary to another to a release, and publishes
-// both.
-func (w *world) withPatch(t *testing.T, r *release, from, to []byte) *trust.Artifact {
+func patchOf(t *testing.T, from, to []byte) []byte {
 	t.Helper()
 	var patch bytes.Buffer
 	require.NoError(t, diff.Write(t.Context(), &patch, from, to, nil))
+	return patch.Bytes()
+}
+
+// withPatch adds a patch of a binary to a release, and publishes both.
+func (w *world) withPatch(t *testing.T, r *release, from, patch []byte) *trust.Artifact {
+	t.Helper()
 	a := trust.Artifact{
 		Path: "app-linux-amd64-1.2.3-from-1.2.2.patch", Encoding: "bsdiff", From: sum(from),
-		Size: int64(patch.Len()), Hash: sum(patch.Bytes()),
+		Size: int64(len(patch)), Hash: sum(patch),
 	}
 	r.doc.Artifacts = append(r.doc.Artifacts, a)
 	w.publish("1.2.3", r)
-	require.NoError(t, os.WriteFile(filepath.Join(w.repo, "1.2.3/linux/amd64", a.Path), patch.Bytes(), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(w.repo, "1.2.3/linux/amd64", a.Path), patch, 0o644))
 	return &r.doc.Artifacts[len(r.doc.Artifacts)-1]
 }
 
@@ -206,6 +211,7 @@ func TestPatches(t *testing.T) {
 	from := large(t)
 	to := append(bytes.Clone(from), "and more"...)
 	copy(to[len(to)/2:], "something else")
+	sound, whole := patchOf(t, from, to), newRelease(t, "1.2.3", to) // once, which takes a second
 	for name, tc := range map[string]struct {
 		change func(w *world, r *release, patch *trust.Artifact) // after it was published
 		files  []string                                          // that are asked for
@@ -224,11 +230,10 @@ func TestPatches(t *testing.T) {
 			require.NoError(w.t, os.WriteFile(filepath.Join(w.repo, "1.2.3/linux/amd64", patch.Path), garbage, 0o600))
 		}, []string{"patch", "bz2"}},
 		"makes another file": {func(w *world, r *release, patch *trust.Artifact) {
-			var other bytes.Buffer
-			require.NoError(w.t, diff.Write(w.t.Context(), &other, from, append(to[1:len(to):len(to)], 'x'), nil))
-			patch.Size, patch.Hash = int64(other.Len()), sum(other.Bytes())
+			other := patchOf(w.t, from, append(to[1:len(to):len(to)], 'x'))
+			patch.Size, patch.Hash = int64(len(other)), sum(other)
 			w.publish("1.2.3", r)
-			require.NoError(w.t, os.WriteFile(filepath.Join(w.repo, "1.2.3/linux/amd64", patch.Path), other.Bytes(), 0o600))
+			require.NoError(w.t, os.WriteFile(filepath.Join(w.repo, "1.2.3/linux/amd64", patch.Path), other, 0o600))
 		}, []string{"patch", "bz2"}},
 		"of another file": {func(w *world, r *release, patch *trust.Artifact) {
 			patch.From = sum(to)
@@ -246,9 +251,10 @@ func TestPatches(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			require.NoError(t, os.WriteFile(w.target, from, 0o755))
-			r := newRelease(t, "1.2.3", to)
-			patch := w.withPatch(t, r, from, to)
-			tc.change(w, r, patch)
+			r := *whole
+			r.doc.Artifacts = slices.Clone(r.doc.Artifacts)
+			patch := w.withPatch(t, &r, from, sound)
+			tc.change(w, &r, patch)
 			var files []string
 			w.handler = func(rw http.ResponseWriter, rq *http.Request, next http.Handler) {
 				if kind := filepath.Ext(rq.URL.Path)[1:]; kind != "json" && (len(files) == 0 || files[len(files)-1] != kind) {
@@ -275,7 +281,7 @@ func TestPatchAndWholeFail(t *testing.T) {
 	require.NoError(t, os.WriteFile(w.target, from, 0o755))
 	r := newRelease(t, "1.2.3", to)
 	r.artifact[len(r.artifact)/2] ^= 1
-	patch := w.withPatch(t, r, from, to)
+	patch := w.withPatch(t, r, from, patchOf(t, from, to))
 	require.NoError(t, os.Remove(filepath.Join(w.repo, "1.2.3/linux/amd64", patch.Path)))
 	w.refuses(updater.ErrHash, updater.Pause(atOnce))
 }
