@@ -40,33 +40,25 @@ var arrows = map[string]arrow{
 	"": {
 		own: []string{
 			"trust", "internal/install", "internal/fetch", "internal/codec", "internal/codec/bsdiff",
-			"internal/memo", "internal/preflight", "internal/trial",
+			"internal/jcs", "internal/store", "internal/preflight", "internal/trial",
 		},
 		other: []string{"golang.org/x/mod/semver", "golang.org/x/sys"},
 	},
-	"trust":              {},
-	"internal/install":   {own: []string{"internal/attrs", "internal/lock", "internal/memo"}, other: []string{"golang.org/x/sys"}},
+	"trust":              {own: []string{"internal/jcs"}},
+	"internal/jcs":       {},
+	"internal/install":   {own: []string{"internal/attrs", "internal/store"}, other: []string{"golang.org/x/sys"}},
 	"internal/attrs":     {other: []string{"golang.org/x/sys"}},
 	"internal/fetch":     {other: []string{"golang.org/x/sys"}},
 	"internal/codec":     {own: []string{"internal/codec/bunzip"}, other: []string{"github.com/klauspost/compress/zstd"}},
-	"internal/lock":      {other: []string{"golang.org/x/sys"}},
-	"internal/memo":      {own: []string{"trust"}},
+	"internal/store":     {own: []string{"internal/jcs"}, other: []string{"golang.org/x/sys"}},
 	"internal/preflight": {other: []string{"golang.org/x/sys"}},
 	"internal/trial":     {other: []string{"golang.org/x/sys"}},
-	"internal/faults":    {other: []string{"golang.org/x/sys"}}, // of tests only
 
 	// What a program links that installs from TUF metadata, and no other does.
-	"trust/tuf": {own: []string{"", "trust", "internal/install", "internal/lock", "internal/tuf"}},
-	"internal/tuf": {
-		own:   []string{"trust", "internal/fetch", "internal/memo"},
+	"trust/tuf": {own: []string{"", "trust", "internal/store", "internal/tuf/client"}},
+	"internal/tuf/client": {
+		own:   []string{"trust", "internal/fetch", "internal/store"},
 		other: []string{"github.com/secure-systems-lab/go-securesystemslib/cjson", "github.com/theupdateframework/go-tuf/v2/metadata"},
-	},
-	"internal/tuf/simulator": { // of tests only
-		own: []string{"internal/fetch"},
-		other: []string{
-			"github.com/secure-systems-lab/go-securesystemslib/cjson", "github.com/sigstore/sigstore/pkg/signature",
-			"github.com/theupdateframework/go-tuf/v2/metadata",
-		},
 	},
 
 	"internal/codec/bunzip":      {},
@@ -74,7 +66,7 @@ var arrows = map[string]arrow{
 	"internal/codec/bsdiff/diff": {own: []string{"internal/codec/bz2"}}, // for publishers
 
 	"signing": {own: []string{"trust"}, other: []string{"github.com/sigstore/sigstore/pkg/signature"}},
-	"signing/tuf": {
+	"internal/tuf/publish": {
 		own: []string{"signing", "trust"},
 		other: []string{
 			"github.com/sigstore/sigstore/pkg/signature", "github.com/theupdateframework/go-tuf/v2/metadata",
@@ -91,7 +83,7 @@ var arrows = map[string]arrow{
 		},
 	},
 	"repository": {
-		own: []string{"signing", "signing/tuf", "trust", "internal/attrs", "internal/codec", "internal/codec/bsdiff", "internal/codec/bsdiff/diff", "internal/codec/bz2", "internal/codec/zst", "internal/fetch", "internal/lock"},
+		own: []string{"signing", "internal/tuf/publish", "trust", "internal/attrs", "internal/codec", "internal/codec/bsdiff", "internal/codec/bsdiff/diff", "internal/codec/bz2", "internal/codec/zst", "internal/fetch", "internal/store"},
 		other: []string{
 			"github.com/sigstore/sigstore/pkg/signature", "golang.org/x/mod/semver", "golang.org/x/sys",
 		},
@@ -106,12 +98,12 @@ var arrows = map[string]arrow{
 
 // free lists the trees of programs: they import what they like, nothing
 // imports them, and only they and internal/term own streams and exit codes.
-var free = []string{"cmd/", "examples/", "bench/", "internal/testing/", "internal/tuf/conformance"}
+var free = []string{"cmd/", "examples/", "bench/", "internal/testing/"}
 
 // embedded is the half of the map that a program links with the updater.
 var embedded = []string{
-	"", "trust", "internal/attrs", "internal/codec", "internal/fetch", "internal/install", "internal/lock",
-	"internal/memo", "internal/preflight", "internal/trial", "internal/codec/bsdiff", "internal/codec/bunzip",
+	"", "trust", "internal/attrs", "internal/codec", "internal/fetch", "internal/install", "internal/jcs",
+	"internal/store", "internal/preflight", "internal/trial", "internal/codec/bsdiff", "internal/codec/bunzip",
 }
 
 var systems = []string{"linux", "darwin", "windows", "freebsd"}
@@ -226,7 +218,8 @@ func TestEmbeddersLinkLittle(t *testing.T) {
 			}, modules)
 
 			for _, p := range goList(t, goos, "-deps", "./trust") {
-				require.True(t, p.Standard || p.ImportPath == module+"/trust", "trust leans on %s", p.ImportPath)
+				ours := p.ImportPath == module+"/trust" || p.ImportPath == module+"/internal/jcs"
+				require.True(t, p.Standard || ours, "trust leans on %s", p.ImportPath)
 			}
 		})
 	}
@@ -236,7 +229,7 @@ func TestEmbeddersLinkLittle(t *testing.T) {
 // verifies metadata, and not the client whose faults internal/tuf tells of.
 func TestTUFTakesTheFormatsOnly(t *testing.T) {
 	linked := map[string]bool{}
-	for _, p := range goList(t, "linux", "-deps", "./trust/tuf", "./internal/tuf/conformance") {
+	for _, p := range goList(t, "linux", "-deps", "./trust/tuf", "./internal/testing/conformance") {
 		if strings.HasPrefix(p.ImportPath, "github.com/theupdateframework/") {
 			linked[p.ImportPath] = true
 		}
@@ -267,9 +260,9 @@ func TestArrowsAreSeenToBeWrong(t *testing.T) {
 		{"/trust", module + "/trust/tuf", true},
 		{"/trust/tuf", module, false},
 		{"/trust/tuf", "github.com/theupdateframework/go-tuf/v2/metadata", true},
-		{"/trust/tuf", module + "/internal/tuf/simulator", true},
-		{"/internal/tuf", module, true},
-		{"/cmd/update-repo", module + "/internal/tuf/conformance", true},
+		{"/trust/tuf", module + "/internal/testing/tufsim", true},
+		{"/internal/tuf/client", module, true},
+		{"/cmd/update-repo", module + "/internal/testing/conformance", true},
 		{"/internal/install", module + "/keys", true},
 		{"/internal/codec", "github.com/dsnet/compress/bzip2", true},
 		{"/keys", module + "/signing", true},

@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/choria-io/go-updater/internal/install"
+	"github.com/choria-io/go-updater/internal/store"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -50,7 +50,7 @@ func (c *Config) kept(u *url.URL) *answer {
 	if err != nil {
 		return &answer{}
 	}
-	raw, err := install.ReadFile(path, maxAnswer)
+	raw, err := store.ReadFile(path, maxAnswer)
 	if a := parseAnswer(raw); err == nil && a != nil && a.from == hashURL(u) {
 		return a
 	}
@@ -66,7 +66,7 @@ func (c *Config) keep(a *answer) error {
 	if err := c.makeStateDir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	return install.WriteFile(path, a.format())
+	return store.WriteFile(path, a.format())
 }
 
 // format writes the lines format, checksum, hash of the URL and tag, and then the

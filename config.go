@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/choria-io/go-updater/internal/install"
+	"github.com/choria-io/go-updater/internal/store"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -238,7 +239,7 @@ func (c *Config) KeepDir(name string) (string, error) {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
-	return path, install.CheckOwned(path)
+	return path, store.CheckOwned(path)
 }
 
 // Now is the time by the clock of the configuration. It has a default here, like

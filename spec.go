@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/choria-io/go-updater/internal/jcs"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -46,9 +47,9 @@ func ParseSpec(document []byte) (*Spec, error) {
 // that downloaders written for v0.1.0, which unmarshal what they fetched, hand
 // on what the signature covers.
 func (s *Spec) UnmarshalJSON(document []byte) error {
-	doc, err := trust.ParseJSON(document)
+	doc, err := jcs.Parse(document)
 	if err != nil {
-		return fmt.Errorf("parsing release document: %w", err)
+		return fmt.Errorf("parsing release document: %w: %w", trust.ErrMalformed, err)
 	}
 	next := Spec{document: string(document)}
 	for name, field := range map[string]*string{"binary": &next.BinaryPath, "hash": &next.Sha256Hash, "signature": &next.Signature} {
@@ -114,7 +115,7 @@ func (c *Config) verify(spec *Spec) (*trust.Verified, error) {
 	case policy != nil:
 		v, err = trust.Verify(document, policy, want)
 	case spec.document == "":
-		document = trust.FormatJSON(map[string]any{"binary": spec.BinaryPath, "hash": spec.Sha256Hash})
+		document = jcs.Format(map[string]any{"binary": spec.BinaryPath, "hash": spec.Sha256Hash})
 		fallthrough
 	default:
 		v, err = trust.InsecureVerifyUnsigned(document, want)

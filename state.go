@@ -18,7 +18,7 @@ import (
 	"golang.org/x/mod/semver"
 
 	"github.com/choria-io/go-updater/internal/install"
-	"github.com/choria-io/go-updater/internal/memo"
+	"github.com/choria-io/go-updater/internal/store"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -55,7 +55,7 @@ func (c *Config) statePath() (string, error) {
 	if c.stateDir == "" {
 		// Before anything is read or written by way of it, also without the lock.
 		work := install.WorkDir(target)
-		if err := install.CheckOwned(work); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := store.CheckOwned(work); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", fmt.Errorf("%w: %w", ErrState, err)
 		}
 		return filepath.Join(work, install.TrustFile), nil
@@ -94,11 +94,11 @@ func (c *Config) remembered(trusted string) (*state, error) {
 }
 
 func readState(path string) (*state, error) {
-	raw, err := install.ReadFile(path, maxState)
+	raw, err := store.ReadFile(path, maxState)
 	if err != nil {
 		return nil, err
 	}
-	f, err := memo.Parse(raw)
+	f, err := store.Parse(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -142,25 +142,25 @@ func (c *Config) remember(v *trust.Verified) error {
 			next.Seen = old.Seen
 		}
 	}
-	raw := memo.Format(memo.Fields{
+	raw := store.Format(store.Fields{
 		"format": stateFormat, "policy": next.Policy, "version": next.Version, "released": next.Released, "seen": next.Seen,
 	})
 	if err := c.makeStateDir(filepath.Dir(path)); err != nil {
 		return err
 	}
 	if c.stateDir != "" { // others, with locks of their own, may write there
-		if err := install.RemoveLeftovers(c.stateDir, strings.TrimSuffix(filepath.Base(path), "json")); err != nil {
+		if err := store.RemoveLeftovers(c.stateDir, strings.TrimSuffix(filepath.Base(path), "json")); err != nil {
 			c.note(warning, "could not tidy up where it is remembered what was installed", "error", err)
 		}
 	}
-	return install.WriteFile(path, raw)
+	return store.WriteFile(path, raw)
 }
 
 // makeStateDir makes the directory for what is remembered, or refuses what is in
 // its place. StateDir may be a link: who gave it chose that. Beside the target it is
 // not made by who can only look for updates: those who install them would refuse it.
 func (c *Config) makeStateDir(dir string) error {
-	if _, err := os.Lstat(dir); c.stateDir == "" && errors.Is(err, fs.ErrNotExist) && !install.MayUpdate(c.TargetFile) {
+	if _, err := os.Lstat(dir); c.stateDir == "" && errors.Is(err, fs.ErrNotExist) && !store.MayUpdate(c.TargetFile) {
 		return fmt.Errorf("making %q: %w: that is for the owner of the target, use StateDir()", dir, fs.ErrPermission)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -169,7 +169,7 @@ func (c *Config) makeStateDir(dir string) error {
 	if c.stateDir != "" {
 		dir += string(filepath.Separator) + "." // what the link leads to
 	}
-	return install.CheckOwned(dir)
+	return store.CheckOwned(dir)
 }
 
 // trustID names whom the configuration trusts.

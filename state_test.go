@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	updater "github.com/choria-io/go-updater"
-	"github.com/choria-io/go-updater/internal/memo"
+	"github.com/choria-io/go-updater/internal/store"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -130,9 +130,9 @@ func TestDamagedStateIsNotForgotten(t *testing.T) {
 // stating is a state file that is whole, but for what it says of one thing.
 func stating(name string, value any) func([]byte) []byte {
 	return func([]byte) []byte {
-		f := memo.Fields{"format": 1, "policy": "p", "version": "1.3.0", "released": now, "seen": now}
+		f := store.Fields{"format": 1, "policy": "p", "version": "1.3.0", "released": now, "seen": now}
 		f[name] = value
-		return memo.Format(f)
+		return store.Format(f)
 	}
 }
 

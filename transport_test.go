@@ -25,6 +25,7 @@ import (
 	updater "github.com/choria-io/go-updater"
 	"github.com/choria-io/go-updater/internal/codec/bsdiff/diff"
 	"github.com/choria-io/go-updater/internal/install"
+	"github.com/choria-io/go-updater/internal/jcs"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -375,7 +376,7 @@ func TestMirrorsOfUnsigned(t *testing.T) {
 			w := newWorld(t)
 			r := newRelease(t, "1.2.3", []byte(newContent))
 			r.document = func(*testing.T, []byte) []byte {
-				return trust.FormatJSON(map[string]any{"binary": r.doc.Binary, "hash": r.doc.Hash})
+				return jcs.Format(map[string]any{"binary": r.doc.Binary, "hash": r.doc.Hash})
 			}
 			w.publish("1.2.3", r)
 			files := http.FileServer(http.Dir(w.repo))

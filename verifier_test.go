@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	updater "github.com/choria-io/go-updater"
-	"github.com/choria-io/go-updater/internal/tuf/simulator"
+	"github.com/choria-io/go-updater/internal/testing/tufsim"
 	"github.com/choria-io/go-updater/trust"
 	"github.com/choria-io/go-updater/trust/tuf"
 )
@@ -222,9 +222,9 @@ func TestSlowMetadata(t *testing.T) {
 			w := newWorld(t)
 			r := newRelease(t, "1.2.3", []byte(newContent))
 			w.publish("1.2.3", r)
-			repo := simulator.New(now)
-			repo.AddTarget(simulator.Targets, document, r.bytes(t))
-			repo.PublishAll(simulator.Targets)
+			repo := tufsim.New(now)
+			repo.AddTarget(tufsim.Targets, document, r.bytes(t))
+			repo.PublishAll(tufsim.Targets)
 			w.handler = func(rw http.ResponseWriter, rq *http.Request, files http.Handler) {
 				switch path := rq.URL.Path; {
 				case tc.slow != "" && strings.HasSuffix(path, tc.slow):
@@ -243,7 +243,7 @@ func TestSlowMetadata(t *testing.T) {
 				}
 			}
 			opts := []updater.Option{
-				noKey, updater.DownloadMethod(tuf.New(repo.Signed[simulator.Root][0])),
+				noKey, updater.DownloadMethod(tuf.New(repo.Signed[tufsim.Root][0])),
 				updater.Idle(200 * time.Millisecond), updater.Pause(atOnce),
 			}
 			before, err := os.Stat(w.target)

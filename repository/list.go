@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/mod/semver"
 
-	"github.com/choria-io/go-updater/signing/tuf"
+	"github.com/choria-io/go-updater/internal/tuf/publish"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -62,7 +62,7 @@ func (r *Repository) entry(ctx context.Context, l Location) Entry {
 	e := Entry{Location: l, Document: l.document()}
 	raw, err := r.readDocument(ctx, l)
 	if err == nil {
-		_, err = trust.Canonical(raw)
+		_, err = trust.SignedBytes(trust.ReleaseType, raw)
 	}
 	var d struct {
 		trust.Release
@@ -185,7 +185,7 @@ func (r *Repository) look(l Location) (strays []string, ok bool, err error) {
 			return err
 		}
 		// Copies for TUF clients are named after their content.
-		if !old.names(strings.TrimPrefix(name, l.dir()+"/")) && !tuf.IsCopy(name) {
+		if !old.names(strings.TrimPrefix(name, l.dir()+"/")) && !publish.IsCopy(name) {
 			strays = append(strays, name+" is not named by any document")
 		}
 		return nil

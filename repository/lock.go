@@ -9,7 +9,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/choria-io/go-updater/internal/lock"
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 // lockName is the file that is locked. It is there only while somebody works,
@@ -22,7 +22,7 @@ const lockPoll = 50 * time.Millisecond
 // their platforms at the same time take turns.
 func (r *Repository) lock(ctx context.Context) (unlock func(), err error) {
 	for told := false; ; told = true {
-		held, err := lock.Acquire(r.root, lockName)
+		held, err := store.Acquire(r.root, lockName)
 		if err == nil {
 			return func() {
 				// Removed while it is held, so that it is ours. Where an open file
@@ -31,7 +31,7 @@ func (r *Repository) lock(ctx context.Context) (unlock func(), err error) {
 				_ = held.Release()
 			}, nil
 		}
-		if !errors.Is(err, lock.ErrHeld) {
+		if !errors.Is(err, store.ErrHeld) {
 			return nil, err
 		}
 		if !told && r.onWait != nil {

@@ -238,7 +238,7 @@ const firstSigned = "nobody had signed this release, only its hash was checked: 
 
 // unsigned brings the document into the form that is to be signed.
 func (s *subject) unsigned(ctx context.Context, r *Repository, req *SignRequest, key trust.Key) error {
-	if _, err := trust.Canonical(s.raw); err != nil {
+	if _, err := trust.SignedBytes(trust.ReleaseType, s.raw); err != nil {
 		return err
 	}
 	var d struct {

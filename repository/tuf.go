@@ -18,7 +18,7 @@ import (
 
 	"github.com/sigstore/sigstore/pkg/signature"
 
-	"github.com/choria-io/go-updater/signing/tuf"
+	"github.com/choria-io/go-updater/internal/tuf/publish"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -41,7 +41,7 @@ type TUF struct {
 type metadataFiles struct{ *Repository }
 
 func (m metadataFiles) Names(context.Context) ([]string, error) {
-	entries, err := m.readDir(tuf.Dir)
+	entries, err := m.readDir(publish.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -60,7 +60,7 @@ func (m metadataFiles) Read(ctx context.Context, name string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	full := path.Join(tuf.Dir, name)
+	full := path.Join(publish.Dir, name)
 	if _, err := m.root.Lstat(full); errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (m metadataFiles) Read(ctx context.Context, name string) ([]byte, error) {
 	}
 	defer f.Close()
 
-	return io.ReadAll(io.LimitReader(f, tuf.MaxFile+1))
+	return io.ReadAll(io.LimitReader(f, publish.MaxFile+1))
 }
 
 // locationOf takes the name of a target apart.
@@ -84,27 +84,27 @@ func locationOf(target string) (Location, bool) {
 }
 
 // current tells what release.json there is under the name of a target.
-func (r *Repository) current(ctx context.Context, target string) (tuf.Target, bool, error) {
+func (r *Repository) current(ctx context.Context, target string) (publish.Target, bool, error) {
 	l, ok := locationOf(target)
 	if !ok {
-		return tuf.Target{}, false, nil
+		return publish.Target{}, false, nil
 	}
 	raw, err := r.readDocument(ctx, l)
 	if errors.Is(err, ErrMissing) {
-		return tuf.Target{}, false, nil
+		return publish.Target{}, false, nil
 	}
 	if err != nil {
-		return tuf.Target{}, false, err
+		return publish.Target{}, false, err
 	}
 
-	return tuf.TargetOf(raw), true, nil
+	return publish.TargetOf(raw), true, nil
 }
 
 // metadata is the TUF metadata during one transaction.
 type metadata struct {
 	t       *transaction
-	state   *tuf.State
-	signers []*tuf.Signer
+	state   *publish.State
+	signers []*publish.Signer
 	now     time.Time
 
 	copies    []*rename // in place before a bin names them
@@ -113,7 +113,7 @@ type metadata struct {
 	timestamp *rename
 	obsolete  []string
 	warnings  []string
-	result    *tuf.Result
+	result    *publish.Result
 	count     int
 }
 
@@ -121,7 +121,7 @@ type metadata struct {
 func (t *transaction) metadata(ctx context.Context, o TUF, now time.Time) (*metadata, error) {
 	m := &metadata{t: t, now: now}
 	var err error
-	if m.state, err = tuf.Load(ctx, metadataFiles{t.repo}, tuf.Options{Trusted: o.TrustedRoot, LostTimestamp: o.lostTimestamp}); err != nil {
+	if m.state, err = publish.Load(ctx, metadataFiles{t.repo}, publish.Options{Trusted: o.TrustedRoot, LostTimestamp: o.lostTimestamp}); err != nil {
 		return nil, fmt.Errorf("reading TUF metadata: %w", err)
 	}
 	if m.signers, err = tufSigners(ctx, o.Signers); err != nil {
@@ -131,10 +131,10 @@ func (t *transaction) metadata(ctx context.Context, o TUF, now time.Time) (*meta
 	return m, nil
 }
 
-func tufSigners(ctx context.Context, from []signature.Signer) ([]*tuf.Signer, error) {
-	var out []*tuf.Signer
+func tufSigners(ctx context.Context, from []signature.Signer) ([]*publish.Signer, error) {
+	var out []*publish.Signer
 	for _, s := range from {
-		signer, err := tuf.NewSigner(ctx, s)
+		signer, err := publish.NewSigner(ctx, s)
 		if err != nil {
 			return nil, err
 		}
@@ -171,7 +171,7 @@ func (t *transaction) releasing(ctx context.Context, o releasing) (*metadata, er
 		m.warnings = append(m.warnings, "TUF clients find no releases before update-repo tuf refresh")
 		return m, nil
 	}
-	own, err := tuf.NewSigner(ctx, o.signer)
+	own, err := publish.NewSigner(ctx, o.signer)
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +179,7 @@ func (t *transaction) releasing(ctx context.Context, o releasing) (*metadata, er
 		m.signers = append(m.signers, own)
 	}
 	if !m.state.SignsBins(m.signers) {
-		return nil, fmt.Errorf("%w: TUF clients would not see the release without one that signs bins", tuf.ErrNeedsKey)
+		return nil, fmt.Errorf("%w: TUF clients would not see the release without one that signs bins", publish.ErrNeedsKey)
 	}
 
 	return m, nil
@@ -190,9 +190,9 @@ func (m *metadata) change(ctx context.Context, documents map[Location][]byte) er
 	if m == nil || !m.state.Complete() {
 		return nil
 	}
-	u := tuf.Update{Now: m.now, Signers: m.signers, Set: map[string]tuf.Target{}, Current: m.t.repo.current}
+	u := publish.Update{Now: m.now, Signers: m.signers, Set: map[string]publish.Target{}, Current: m.t.repo.current}
 	for l, raw := range documents {
-		u.Set[l.document()] = tuf.TargetOf(raw)
+		u.Set[l.document()] = publish.TargetOf(raw)
 	}
 	if err := m.update(ctx, u); err != nil {
 		return err
@@ -209,7 +209,7 @@ func (m *metadata) change(ctx context.Context, documents map[Location][]byte) er
 // copy puts a document where TUF clients look for it. The copies of before the
 // last one go once nobody can be told of them any longer.
 func (m *metadata) copy(ctx context.Context, l Location, document []byte) error {
-	target := tuf.TargetOf(document)
+	target := publish.TargetOf(document)
 	name := target.Copy(l.document())
 	if err := m.artifact(&m.copies, name, document); err != nil {
 		return err
@@ -227,7 +227,7 @@ func (m *metadata) copy(ctx context.Context, l Location, document []byte) error 
 	}
 	for _, e := range entries {
 		full := path.Join(l.dir(), e.Name())
-		if tuf.IsCopy(full) && full != name && (!seen || full != before.Copy(l.document())) {
+		if publish.IsCopy(full) && full != name && (!seen || full != before.Copy(l.document())) {
 			m.obsolete = append(m.obsolete, full)
 		}
 	}
@@ -236,7 +236,7 @@ func (m *metadata) copy(ctx context.Context, l Location, document []byte) error 
 }
 
 // update works out what to write, and writes it where nobody looks yet.
-func (m *metadata) update(ctx context.Context, u tuf.Update) error {
+func (m *metadata) update(ctx context.Context, u publish.Update) error {
 	result, err := m.state.Update(ctx, u)
 	if err != nil {
 		return fmt.Errorf("updating TUF metadata: %w", err)
@@ -244,7 +244,7 @@ func (m *metadata) update(ctx context.Context, u tuf.Update) error {
 	m.result = result
 	m.warnings = append(m.warnings, result.Warnings...)
 	for _, f := range result.Artifacts {
-		if err := m.artifact(&m.moves, path.Join(tuf.Dir, f.Name), f.Content); err != nil {
+		if err := m.artifact(&m.moves, path.Join(publish.Dir, f.Name), f.Content); err != nil {
 			return err
 		}
 	}
@@ -254,7 +254,7 @@ func (m *metadata) update(ctx context.Context, u tuf.Update) error {
 		}
 	}
 	for _, name := range result.Obsolete {
-		m.obsolete = append(m.obsolete, path.Join(tuf.Dir, name))
+		m.obsolete = append(m.obsolete, path.Join(publish.Dir, name))
 	}
 
 	return nil
@@ -281,8 +281,8 @@ func (m *metadata) artifact(list *[]*rename, to string, content []byte) error {
 	return nil
 }
 
-func (m *metadata) document(f tuf.File) (*rename, error) {
-	return m.t.prepare(m.next(), path.Join(tuf.Dir, f.Name), f.Content)
+func (m *metadata) document(f publish.File) (*rename, error) {
+	return m.t.prepare(m.next(), path.Join(publish.Dir, f.Name), f.Content)
 }
 
 func (m *metadata) next() string {

@@ -18,7 +18,7 @@ import (
 	"github.com/sigstore/sigstore/pkg/signature"
 	"github.com/stretchr/testify/require"
 
-	"github.com/choria-io/go-updater/signing/tuf"
+	"github.com/choria-io/go-updater/internal/tuf/publish"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -56,9 +56,9 @@ func drafted(t testing.TB, r *Repository) {
 
 func draftedAt(t testing.TB, r *Repository, now time.Time) {
 	t.Helper()
-	_, err := r.InitTUF(t.Context(), tuf.Setup{
+	_, err := r.InitTUF(t.Context(), publish.Setup{
 		Root: keyOfSeed(t, rootSeed), Threshold: 1, Targets: keyOfSeed(t, targetsSeed), Release: keyOfSeed(t, releaseSeed),
-		Snapshot: keyOfSeed(t, onlineSeed), Timestamp: keyOfSeed(t, onlineSeed), Bins: 2, Validity: tuf.DefaultValidity(), Now: now,
+		Snapshot: keyOfSeed(t, onlineSeed), Timestamp: keyOfSeed(t, onlineSeed), Bins: 2, Validity: publish.DefaultValidity(), Now: now,
 	})
 	require.NoError(t, err)
 }
@@ -142,8 +142,8 @@ func rotating(t *testing.T, r *Repository) {
 	addPlain(t, r)
 	_, err := r.RefreshTUF(t.Context(), RefreshTUFRequest{TUF: tufWith(t, onlineSeed), Now: now})
 	require.NoError(t, err)
-	_, err = r.RotateTUF(t.Context(), TUF{}, tuf.Rotation{
-		Roles: []string{tuf.Snapshot, tuf.Timestamp}, Add: keyOfSeed(t, 77), Now: now,
+	_, err = r.RotateTUF(t.Context(), TUF{}, publish.Rotation{
+		Roles: []string{publish.Snapshot, publish.Timestamp}, Add: keyOfSeed(t, 77), Now: now,
 	})
 	require.NoError(t, err)
 }
@@ -156,22 +156,22 @@ func finishRotation(ctx context.Context, t *testing.T, r *Repository) error {
 }
 
 // tufView is what TUF clients see; nil when there is nothing to see yet.
-func tufView(t testing.TB, dir, at string) map[string]tuf.Target {
+func tufView(t testing.TB, dir, at string) map[string]publish.Target {
 	t.Helper()
 	r := create(t, dir)
-	view, err := tuf.Check(t.Context(), metadataFiles{r}, now, tuf.Options{})
+	view, err := publish.Check(t.Context(), metadataFiles{r}, now, publish.Options{})
 	require.NoError(t, err, at)
 	if view == nil {
 		return nil
 	}
-	if _, err := os.Stat(filepath.Join(dir, tuf.Dir, tuf.TimestampFile)); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, publish.Dir, publish.TimestampFile)); err != nil {
 		return nil
 	}
 	require.Empty(t, view.Faults, at)
 	for name, target := range view.Targets {
 		raw, err := os.ReadFile(filepath.Join(dir, target.Copy(name)))
 		require.NoError(t, err, at)
-		require.Equal(t, target, tuf.TargetOf(raw), at)
+		require.Equal(t, target, publish.TargetOf(raw), at)
 	}
 
 	return view.Targets
@@ -276,7 +276,7 @@ func TestFailureAtEveryStepWithTUF(t *testing.T) {
 func TestTimestampComesLast(t *testing.T) {
 	for name, c := range tufChanges() {
 		all, _, _ := steps(t, c)
-		at := slices.Index(all, "rename "+tuf.Dir+"/"+tuf.TimestampFile)
+		at := slices.Index(all, "rename "+publish.Dir+"/"+publish.TimestampFile)
 		for i, step := range all {
 			switch {
 			case strings.HasPrefix(step, "rename ") && at >= 0:
@@ -298,7 +298,7 @@ func TestTUFComesOnTop(t *testing.T) {
 	require.NoError(t, err)
 	left := tree(t, both)
 	for name := range left {
-		if strings.HasPrefix(name, tuf.Dir+"/") || tuf.IsCopy(name) {
+		if strings.HasPrefix(name, publish.Dir+"/") || publish.IsCopy(name) {
 			delete(left, name)
 		}
 	}
@@ -347,11 +347,11 @@ func TestAddRefusesWithTUF(t *testing.T) {
 		want   error
 	}{
 		"not signed":            {func(r *AddRequest) { r.Signer, r.InsecureUnsigned = nil, true }, ErrRequest},
-		"another key":           {func(r *AddRequest) { r.Signer, _ = seeded(t, 55) }, tuf.ErrNeedsKey},
-		"a key of no role":      {func(r *AddRequest) { r.TUF = tufWith(t, onlineSeed, 55) }, tuf.ErrKey},
-		"a root key":            {func(r *AddRequest) { r.TUF = tufWith(t, onlineSeed, rootSeed) }, tuf.ErrKey},
-		"roots of others":       {func(r *AddRequest) { r.TUF.TrustedRoot = otherRoot(t) }, tuf.ErrPinned},
-		"a signer of TUF fails": {func(r *AddRequest) { r.TUF.Signers = []signature.Signer{brokenTUF{r.TUF.Signers[0]}} }, tuf.ErrSigner},
+		"another key":           {func(r *AddRequest) { r.Signer, _ = seeded(t, 55) }, publish.ErrNeedsKey},
+		"a key of no role":      {func(r *AddRequest) { r.TUF = tufWith(t, onlineSeed, 55) }, publish.ErrKey},
+		"a root key":            {func(r *AddRequest) { r.TUF = tufWith(t, onlineSeed, rootSeed) }, publish.ErrKey},
+		"roots of others":       {func(r *AddRequest) { r.TUF.TrustedRoot = otherRoot(t) }, publish.ErrPinned},
+		"a signer of TUF fails": {func(r *AddRequest) { r.TUF.Signers = []signature.Signer{brokenTUF{r.TUF.Signers[0]}} }, publish.ErrSigner},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -378,15 +378,15 @@ func otherRoot(t testing.TB) []byte {
 	t.Helper()
 	dir := t.TempDir()
 	r := create(t, dir)
-	_, err := r.InitTUF(t.Context(), tuf.Setup{
+	_, err := r.InitTUF(t.Context(), publish.Setup{
 		Root: keyOfSeed(t, 44), Threshold: 1, Targets: keyOfSeed(t, targetsSeed), Release: keyOfSeed(t, releaseSeed),
-		Snapshot: keyOfSeed(t, onlineSeed), Timestamp: keyOfSeed(t, onlineSeed), Bins: 2, Validity: tuf.DefaultValidity(), Now: now,
+		Snapshot: keyOfSeed(t, onlineSeed), Timestamp: keyOfSeed(t, onlineSeed), Bins: 2, Validity: publish.DefaultValidity(), Now: now,
 	})
 	require.NoError(t, err)
 	root, _ := seeded(t, 44)
 	_, err = r.SignTUF(t.Context(), SignTUFRequest{Signer: root, Now: now})
 	require.NoError(t, err)
-	raw, err := os.ReadFile(filepath.Join(dir, tuf.Dir, "1.root.json"))
+	raw, err := os.ReadFile(filepath.Join(dir, publish.Dir, "1.root.json"))
 	require.NoError(t, err)
 
 	return raw

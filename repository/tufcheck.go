@@ -15,14 +15,14 @@ import (
 	"time"
 
 	"github.com/choria-io/go-updater/internal/fetch"
-	"github.com/choria-io/go-updater/signing/tuf"
+	"github.com/choria-io/go-updater/internal/tuf/publish"
 )
 
 // MetadataReport is what Verify found about the TUF metadata.
 type MetadataReport struct {
-	Roles   []tuf.RoleStatus `json:"roles"`
-	Targets int              `json:"targets"` // in all bins
-	Faults  []Fault          `json:"faults,omitempty"`
+	Roles   []publish.RoleStatus `json:"roles"`
+	Targets int                  `json:"targets"` // in all bins
+	Faults  []Fault              `json:"faults,omitempty"`
 }
 
 // OK reports that TUF clients accept all metadata.
@@ -34,9 +34,9 @@ func (r *MetadataReport) fault(err error) {
 
 // checkMetadata is nil when there is no metadata. The targets are nil when they
 // are not known.
-func checkMetadata(ctx context.Context, files tuf.Files, req *VerifyRequest) (*MetadataReport, map[string]tuf.Target, error) {
+func checkMetadata(ctx context.Context, files publish.Files, req *VerifyRequest) (*MetadataReport, map[string]publish.Target, error) {
 	report := &MetadataReport{}
-	view, err := tuf.Check(ctx, files, req.Now, tuf.Options{Trusted: req.TrustedRoot})
+	view, err := publish.Check(ctx, files, req.Now, publish.Options{Trusted: req.TrustedRoot})
 	if cerr := ctx.Err(); cerr != nil {
 		return nil, nil, cerr
 	}
@@ -59,21 +59,21 @@ func checkMetadata(ctx context.Context, files tuf.Files, req *VerifyRequest) (*M
 }
 
 // sameForTUF compares what TUF clients get with what others get.
-func (c *Checked) sameForTUF(ctx context.Context, src source, raw []byte, targets map[string]tuf.Target) {
+func (c *Checked) sameForTUF(ctx context.Context, src source, raw []byte, targets map[string]publish.Target) {
 	if targets == nil {
 		return
 	}
 	target, ok := targets[c.Document]
 	if !ok {
-		c.fault(fmt.Errorf("%w: TUF clients do not see this release: update-repo tuf refresh", tuf.ErrMissing))
+		c.fault(fmt.Errorf("%w: TUF clients do not see this release: update-repo tuf refresh", publish.ErrMissing))
 		return
 	}
-	if target != tuf.TargetOf(raw) {
-		c.fault(fmt.Errorf("%w: TUF clients see another %s: update-repo tuf refresh", tuf.ErrMismatch, documentName))
+	if target != publish.TargetOf(raw) {
+		c.fault(fmt.Errorf("%w: TUF clients see another %s: update-repo tuf refresh", publish.ErrMismatch, documentName))
 	}
 	copied, err := src.copied(ctx, target.Copy(c.Document))
-	if err == nil && tuf.TargetOf(copied) != target {
-		err = fmt.Errorf("%w: it is not what the metadata says", tuf.ErrMismatch)
+	if err == nil && publish.TargetOf(copied) != target {
+		err = fmt.Errorf("%w: it is not what the metadata says", publish.ErrMismatch)
 	}
 	if err != nil {
 		c.fault(fmt.Errorf("%s: %w", target.Copy(c.Document), err))
@@ -81,7 +81,7 @@ func (c *Checked) sameForTUF(ctx context.Context, src source, raw []byte, target
 }
 
 // orphans are targets whose release is not there.
-func (r *MetadataReport) orphans(locations []Location, targets map[string]tuf.Target) {
+func (r *MetadataReport) orphans(locations []Location, targets map[string]publish.Target) {
 	there := map[string]bool{}
 	for _, l := range locations {
 		there[l.document()] = true
@@ -105,7 +105,7 @@ func (s remote) copied(ctx context.Context, name string) ([]byte, error) {
 type remoteFiles struct{ remote }
 
 func (f remoteFiles) Read(ctx context.Context, name string) ([]byte, error) {
-	raw, err := f.client.Document(ctx, f.at(path.Join(tuf.Dir, name)), tuf.MaxFile)
+	raw, err := f.client.Document(ctx, f.at(path.Join(publish.Dir, name)), publish.MaxFile)
 	// An object store that does not let us list says 403 of what is not there.
 	if errors.Is(err, fetch.ErrNotFound) || errors.Is(err, fetch.ErrForbidden) {
 		return nil, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
@@ -116,35 +116,35 @@ func (f remoteFiles) Read(ctx context.Context, name string) ([]byte, error) {
 
 // TUFStatus is how the metadata stands.
 type TUFStatus struct {
-	Roles    []tuf.RoleStatus `json:"roles,omitempty"`
-	Targets  int              `json:"targets"`
-	Drafts   []TUFDraft       `json:"drafts,omitempty"`
-	Faults   []Fault          `json:"faults,omitempty"`
-	Warnings []string         `json:"warnings,omitempty"`
+	Roles    []publish.RoleStatus `json:"roles,omitempty"`
+	Targets  int                  `json:"targets"`
+	Drafts   []TUFDraft           `json:"drafts,omitempty"`
+	Faults   []Fault              `json:"faults,omitempty"`
+	Warnings []string             `json:"warnings,omitempty"`
 }
 
 // StatusTUF tells what clients see of the metadata, and what waits for keys.
 func (r *Repository) StatusTUF(ctx context.Context, now time.Time, trustedRoot []byte) (*TUFStatus, error) {
-	state, err := tuf.Load(ctx, metadataFiles{r}, tuf.Options{Trusted: trustedRoot})
+	state, err := publish.Load(ctx, metadataFiles{r}, publish.Options{Trusted: trustedRoot})
 	out := &TUFStatus{}
 	if err != nil {
 		out.Faults = append(out.Faults, Fault{Check: sentinel(err), Message: err.Error(), Err: err})
 		return out, ctx.Err()
 	}
 	out.Warnings = state.Problems
-	for _, d := range []*tuf.Draft{state.RootDraft, state.TargetsDraft} {
+	for _, d := range []*publish.Draft{state.RootDraft, state.TargetsDraft} {
 		if d == nil {
 			continue
 		}
 		progress, err := d.Progress(state.Authority())
-		if err != nil && !errors.Is(err, tuf.ErrMissing) {
+		if err != nil && !errors.Is(err, publish.ErrMissing) {
 			return nil, err
 		}
-		out.Drafts = append(out.Drafts, TUFDraft{File: path.Join(tuf.Dir, d.Name()), Summary: state.Summary(d), Progress: progress})
+		out.Drafts = append(out.Drafts, TUFDraft{File: path.Join(publish.Dir, d.Name()), Summary: state.Summary(d), Progress: progress})
 	}
 	if !state.Exists() {
 		if len(out.Drafts) == 0 {
-			return nil, fmt.Errorf("%w: this repository has no TUF metadata", tuf.ErrMissing)
+			return nil, fmt.Errorf("%w: this repository has no TUF metadata", publish.ErrMissing)
 		}
 		return out, nil
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	updater "github.com/choria-io/go-updater"
-	"github.com/choria-io/go-updater/signing/tuf"
+	"github.com/choria-io/go-updater/internal/tuf/publish"
 	client "github.com/choria-io/go-updater/trust/tuf"
 )
 
@@ -34,7 +34,7 @@ func TestOurTUFClient(t *testing.T) {
 		require.NoError(t, err)
 	}
 	refresh(targetsSeed, releaseSeed, onlineSeed)
-	trusted, err := os.ReadFile(filepath.Join(dir, tuf.Dir, "1.root.json"))
+	trusted, err := os.ReadFile(filepath.Join(dir, publish.Dir, "1.root.json"))
 	require.NoError(t, err)
 	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
 	t.Cleanup(server.Close)
@@ -60,18 +60,18 @@ func TestOurTUFClient(t *testing.T) {
 	}
 	install("1.2.3", releaseSeed, onlineSeed, 1)
 
-	_, err = r.RotateTUF(t.Context(), TUF{}, tuf.Rotation{
-		Roles: []string{tuf.Snapshot, tuf.Timestamp}, Now: clock,
-		Remove: []string{tuf.KeyID(keyOfSeed(t, onlineSeed)[0])}, Add: keyOfSeed(t, 77),
+	_, err = r.RotateTUF(t.Context(), TUF{}, publish.Rotation{
+		Roles: []string{publish.Snapshot, publish.Timestamp}, Now: clock,
+		Remove: []string{publish.KeyID(keyOfSeed(t, onlineSeed)[0])}, Add: keyOfSeed(t, 77),
 	})
 	require.NoError(t, err)
 	_, err = r.SignTUF(t.Context(), SignTUFRequest{Signer: root, Now: clock, TUF: tufWith(t, 77)})
 	require.NoError(t, err)
 	install("1.2.4", releaseSeed, 77, 10)
 
-	_, err = r.RotateTUF(t.Context(), tufWith(t, targetsSeed), tuf.Rotation{
-		Roles: []string{tuf.Bins}, Now: clock,
-		Remove: []string{tuf.KeyID(keyOfSeed(t, releaseSeed)[0])}, Add: keyOfSeed(t, 78),
+	_, err = r.RotateTUF(t.Context(), tufWith(t, targetsSeed), publish.Rotation{
+		Roles: []string{publish.Bins}, Now: clock,
+		Remove: []string{publish.KeyID(keyOfSeed(t, releaseSeed)[0])}, Add: keyOfSeed(t, 78),
 	})
 	require.NoError(t, err)
 	refresh(78, 77)

@@ -16,7 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/choria-io/go-updater/signing/tuf"
+	"github.com/choria-io/go-updater/internal/tuf/publish"
 )
 
 const tufJS = "tuf-js@5.0.1"
@@ -72,7 +72,7 @@ func newJSClient(t *testing.T, modules, url, repo string) *jsClient {
 	for _, dir := range []string{"metadata", "targets"} {
 		require.NoError(t, os.Mkdir(filepath.Join(c.state, dir), 0o755))
 	}
-	root, err := os.ReadFile(filepath.Join(repo, tuf.Dir, "1.root.json"))
+	root, err := os.ReadFile(filepath.Join(repo, publish.Dir, "1.root.json"))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(c.state, "metadata", "root.json"), root, 0o644))
 
@@ -135,9 +135,9 @@ func TestTUFJS(t *testing.T) {
 	require.Contains(t, failure, "no such target")
 
 	// The online key changes, a release is replaced, another comes.
-	_, err := r.RotateTUF(t.Context(), TUF{}, tuf.Rotation{
-		Roles: []string{tuf.Snapshot, tuf.Timestamp}, Now: clock,
-		Remove: []string{tuf.KeyID(keyOfSeed(t, onlineSeed)[0])}, Add: keyOfSeed(t, 77),
+	_, err := r.RotateTUF(t.Context(), TUF{}, publish.Rotation{
+		Roles: []string{publish.Snapshot, publish.Timestamp}, Now: clock,
+		Remove: []string{publish.KeyID(keyOfSeed(t, onlineSeed)[0])}, Add: keyOfSeed(t, 77),
 	})
 	require.NoError(t, err)
 	root, _ := seeded(t, rootSeed)
@@ -163,8 +163,8 @@ func TestTUFJS(t *testing.T) {
 		require.NoError(t, os.WriteFile(copied, []byte(sound), 0o644))
 		_, failure = c.download(t, target)
 		require.Empty(t, failure)
-		for _, role := range []string{tuf.TimestampFile, "2.root.json"} {
-			name := filepath.Join(tuf.Dir, role)
+		for _, role := range []string{publish.TimestampFile, "2.root.json"} {
+			name := filepath.Join(publish.Dir, role)
 			sound := published(name)
 			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(strings.Replace(sound, `"version":`, `"version":1`, 1)), 0o644))
 			_, failure = newJSClient(t, modules, server.URL, dir).download(t, target)

@@ -16,7 +16,7 @@ import (
 
 	"github.com/sigstore/sigstore/pkg/signature"
 
-	"github.com/choria-io/go-updater/signing/tuf"
+	"github.com/choria-io/go-updater/internal/tuf/publish"
 )
 
 // TUFChange is what became of the TUF metadata.
@@ -24,52 +24,52 @@ type TUFChange struct {
 	// Drafts are those that wait for signatures, or that were just completed.
 	Drafts []TUFDraft `json:"drafts,omitempty"`
 
-	Written   []tuf.Written `json:"written,omitempty"`
-	TakenOver []string      `json:"taken_over,omitempty"` // see tuf.Result
-	Warnings  []string      `json:"warnings,omitempty"`
+	Written   []publish.Written `json:"written,omitempty"`
+	TakenOver []string          `json:"taken_over,omitempty"` // see publish.Result
+	Warnings  []string          `json:"warnings,omitempty"`
 }
 
 // TUFDraft is a draft of the root or of the targets metadata.
 type TUFDraft struct {
-	File      string         `json:"file"`
-	Published string         `json:"published,omitempty"` // the file it became
-	Summary   tuf.Summary    `json:"summary"`
-	Progress  []tuf.Progress `json:"progress,omitempty"`
+	File      string             `json:"file"`
+	Published string             `json:"published,omitempty"` // the file it became
+	Summary   publish.Summary    `json:"summary"`
+	Progress  []publish.Progress `json:"progress,omitempty"`
 }
 
 // InitTUF drafts the first root and the first targets metadata of a repository.
 // Nothing is different for clients before the root is signed and RefreshTUF was
 // called with the keys of the other roles.
-func (r *Repository) InitTUF(ctx context.Context, s tuf.Setup) (*TUFChange, error) {
-	root, targets, err := tuf.Init(s)
+func (r *Repository) InitTUF(ctx context.Context, s publish.Setup) (*TUFChange, error) {
+	root, targets, err := publish.Init(s)
 	if err != nil {
 		return nil, err
 	}
 
-	return r.changeTUF(ctx, TUF{}, s.Now, func(m *metadata) ([]*tuf.Draft, error) {
+	return r.changeTUF(ctx, TUF{}, s.Now, func(m *metadata) ([]*publish.Draft, error) {
 		if m.state.Exists() || m.state.RootDraft != nil || m.state.TargetsDraft != nil {
 			return nil, fmt.Errorf("%w: this repository has TUF metadata", ErrExists)
 		}
-		return []*tuf.Draft{root, targets}, nil
+		return []*publish.Draft{root, targets}, nil
 	})
 }
 
 // RotateTUF drafts the next root, or the next targets metadata, with other keys.
 // With keys of targets, or for what is left to do then of the other roles, in
 // o.Signers, that is signed and published at once.
-func (r *Repository) RotateTUF(ctx context.Context, o TUF, rotation tuf.Rotation) (*TUFChange, error) {
-	return r.changeTUF(ctx, o, rotation.Now, func(m *metadata) ([]*tuf.Draft, error) {
+func (r *Repository) RotateTUF(ctx context.Context, o TUF, rotation publish.Rotation) (*TUFChange, error) {
+	return r.changeTUF(ctx, o, rotation.Now, func(m *metadata) ([]*publish.Draft, error) {
 		draft, err := m.state.Rotate(rotation)
 		if err != nil {
 			return nil, err
 		}
 		for _, s := range m.signers {
 			err := draft.Sign(ctx, s, m.state.Authority())
-			if err != nil && !errors.Is(err, tuf.ErrKey) {
+			if err != nil && !errors.Is(err, publish.ErrKey) {
 				return nil, err
 			}
 		}
-		return []*tuf.Draft{draft}, nil
+		return []*publish.Draft{draft}, nil
 	})
 }
 
@@ -80,7 +80,7 @@ type SignTUFRequest struct {
 	Signer signature.Signer
 
 	// Show is told what a draft says before the key signs it.
-	Show func(tuf.Summary)
+	Show func(publish.Summary)
 
 	// Copies are drafts that others signed elsewhere.
 	Copies [][]byte
@@ -93,10 +93,10 @@ type SignTUFRequest struct {
 // SignTUF signs the drafts in the repository. A draft that has all signatures
 // it needs is published.
 func (r *Repository) SignTUF(ctx context.Context, req SignTUFRequest) (*TUFChange, error) {
-	return r.changeTUF(ctx, req.TUF, req.Now, func(m *metadata) ([]*tuf.Draft, error) {
-		drafts := slices.DeleteFunc([]*tuf.Draft{m.state.RootDraft, m.state.TargetsDraft}, func(d *tuf.Draft) bool { return d == nil })
+	return r.changeTUF(ctx, req.TUF, req.Now, func(m *metadata) ([]*publish.Draft, error) {
+		drafts := slices.DeleteFunc([]*publish.Draft{m.state.RootDraft, m.state.TargetsDraft}, func(d *publish.Draft) bool { return d == nil })
 		if len(drafts) == 0 {
-			return nil, fmt.Errorf("%w: nothing waits for a signature", tuf.ErrDraft)
+			return nil, fmt.Errorf("%w: nothing waits for a signature", publish.ErrDraft)
 		}
 		if err := m.merge(drafts, req.Copies); err != nil {
 			return nil, err
@@ -104,7 +104,7 @@ func (r *Repository) SignTUF(ctx context.Context, req SignTUFRequest) (*TUFChang
 		if req.Signer == nil {
 			return drafts, nil
 		}
-		signer, err := tuf.NewSigner(ctx, req.Signer)
+		signer, err := publish.NewSigner(ctx, req.Signer)
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +112,7 @@ func (r *Repository) SignTUF(ctx context.Context, req SignTUFRequest) (*TUFChang
 	})
 }
 
-func (m *metadata) sign(ctx context.Context, drafts []*tuf.Draft, signer *tuf.Signer, show func(tuf.Summary)) error {
+func (m *metadata) sign(ctx context.Context, drafts []*publish.Draft, signer *publish.Signer, show func(publish.Summary)) error {
 	var refused error
 	signed := 0
 	for _, d := range drafts {
@@ -127,7 +127,7 @@ func (m *metadata) sign(ctx context.Context, drafts []*tuf.Draft, signer *tuf.Si
 		case err == nil:
 			signed++
 		// ErrMissing is that of a targets draft before the first root.
-		case errors.Is(err, tuf.ErrKey), errors.Is(err, tuf.ErrMissing):
+		case errors.Is(err, publish.ErrKey), errors.Is(err, publish.ErrMissing):
 			refused = cmp.Or(refused, err)
 		default:
 			return err
@@ -140,15 +140,15 @@ func (m *metadata) sign(ctx context.Context, drafts []*tuf.Draft, signer *tuf.Si
 	return nil
 }
 
-func (m *metadata) merge(drafts []*tuf.Draft, copies [][]byte) error {
+func (m *metadata) merge(drafts []*publish.Draft, copies [][]byte) error {
 	for _, raw := range copies {
-		other, err := tuf.ParseDraft(raw)
+		other, err := publish.ParseDraft(raw)
 		if err != nil {
 			return fmt.Errorf("reading the copy: %w", err)
 		}
-		at := slices.IndexFunc(drafts, func(d *tuf.Draft) bool { return d.Name() == other.Name() })
+		at := slices.IndexFunc(drafts, func(d *publish.Draft) bool { return d.Name() == other.Name() })
 		if at < 0 {
-			return fmt.Errorf("%w: the copy is of %s, which is not here", tuf.ErrDraft, other.Name())
+			return fmt.Errorf("%w: the copy is of %s, which is not here", publish.ErrDraft, other.Name())
 		}
 		if _, err := drafts[at].Merge(other, m.state.Authority()); err != nil {
 			return err
@@ -160,7 +160,7 @@ func (m *metadata) merge(drafts []*tuf.Draft, copies [][]byte) error {
 
 // changeTUF writes the drafts that f returns. Those that are complete are
 // published, and the other metadata is refreshed as far as there are keys.
-func (r *Repository) changeTUF(ctx context.Context, o TUF, now time.Time, f func(m *metadata) ([]*tuf.Draft, error)) (*TUFChange, error) {
+func (r *Repository) changeTUF(ctx context.Context, o TUF, now time.Time, f func(m *metadata) ([]*publish.Draft, error)) (*TUFChange, error) {
 	const doing = "changing TUF metadata: %w"
 	t, err := r.begin(ctx)
 	if err != nil {
@@ -168,7 +168,7 @@ func (r *Repository) changeTUF(ctx context.Context, o TUF, now time.Time, f func
 	}
 	var out *TUFChange
 	m, err := t.metadata(ctx, o, now)
-	var drafts []*tuf.Draft
+	var drafts []*publish.Draft
 	if err == nil {
 		drafts, err = f(m)
 	}
@@ -191,20 +191,20 @@ func (r *Repository) changeTUF(ctx context.Context, o TUF, now time.Time, f func
 
 // strangers refuses keys that have no role now nor in a draft: somebody took the
 // wrong file, and would believe that it has signed.
-func (m *metadata) strangers(drafts []*tuf.Draft) error {
+func (m *metadata) strangers(drafts []*publish.Draft) error {
 	for _, s := range m.signers {
-		ours := func(d *tuf.Draft) bool {
+		ours := func(d *publish.Draft) bool {
 			return d.Names(s.Key()) || d.MaySign(s.Key(), m.state.Authority()) == nil
 		}
 		if !m.state.Knows(s.Key()) && !slices.ContainsFunc(drafts, ours) {
-			return fmt.Errorf("%w: %s has nothing to sign here", tuf.ErrKey, tuf.KeyID(s.Key()))
+			return fmt.Errorf("%w: %s has nothing to sign here", publish.ErrKey, publish.KeyID(s.Key()))
 		}
 	}
 
 	return nil
 }
 
-func (m *metadata) settle(ctx context.Context, drafts []*tuf.Draft) (*TUFChange, error) {
+func (m *metadata) settle(ctx context.Context, drafts []*publish.Draft) (*TUFChange, error) {
 	out := &TUFChange{}
 	var documents []*rename
 	finished, hidden := false, false
@@ -214,17 +214,17 @@ func (m *metadata) settle(ctx context.Context, drafts []*tuf.Draft) (*TUFChange,
 			return nil, err
 		}
 		finished = finished || told.Published != ""
-		hidden = hidden || told.Published != "" && d.Role() == tuf.Targets
+		hidden = hidden || told.Published != "" && d.Role() == publish.Targets
 		out.Drafts = append(out.Drafts, told)
 		if move != nil {
 			documents = append(documents, move)
 		}
 	}
-	online := slices.DeleteFunc(slices.Clone(m.signers), func(s *tuf.Signer) bool { return !m.state.Knows(s.Key()) })
+	online := slices.DeleteFunc(slices.Clone(m.signers), func(s *publish.Signer) bool { return !m.state.Knows(s.Key()) })
 	if finished && len(online) > 0 {
 		m.signers = online
-		err := m.update(ctx, tuf.Update{Now: m.now, Signers: online, Current: m.t.repo.current})
-		if err != nil && !errors.Is(err, tuf.ErrNeedsKey) {
+		err := m.update(ctx, publish.Update{Now: m.now, Signers: online, Current: m.t.repo.current})
+		if err != nil && !errors.Is(err, publish.ErrNeedsKey) {
 			return nil, err
 		}
 		if err != nil {
@@ -255,22 +255,22 @@ func (m *metadata) outstanding(hidden bool) {
 }
 
 // place writes a draft, or what it becomes.
-func (m *metadata) place(d *tuf.Draft) (TUFDraft, *rename, error) {
-	told := TUFDraft{File: path.Join(tuf.Dir, d.Name()), Summary: m.state.Summary(d)}
+func (m *metadata) place(d *publish.Draft) (TUFDraft, *rename, error) {
+	told := TUFDraft{File: path.Join(publish.Dir, d.Name()), Summary: m.state.Summary(d)}
 	progress, err := d.Progress(m.state.Authority())
 	// Of targets nothing can be told as long as the first root is a draft.
-	if err != nil && !errors.Is(err, tuf.ErrMissing) {
+	if err != nil && !errors.Is(err, publish.ErrMissing) {
 		return told, nil, err
 	}
 	told.Progress = progress
-	if err == nil && !slices.ContainsFunc(progress, func(p tuf.Progress) bool { return !p.Done() }) {
+	if err == nil && !slices.ContainsFunc(progress, func(p publish.Progress) bool { return !p.Done() }) {
 		file, err := m.state.Adopt(d)
 		if err != nil {
 			return told, nil, err
 		}
-		told.Published = path.Join(tuf.Dir, file.Name)
+		told.Published = path.Join(publish.Dir, file.Name)
 		m.obsolete = append(m.obsolete, told.File)
-		if d.Role() == tuf.Targets {
+		if d.Role() == publish.Targets {
 			return told, nil, m.artifact(&m.moves, told.Published, file.Content)
 		}
 		move, err := m.document(file)
@@ -288,7 +288,7 @@ func (m *metadata) place(d *tuf.Draft) (TUFDraft, *rename, error) {
 	return told, move, err
 }
 
-func (c *TUFChange) take(result *tuf.Result) {
+func (c *TUFChange) take(result *publish.Result) {
 	if result != nil {
 		c.Written, c.TakenOver = result.Written, result.TakenOver
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/fetch"
-	client "github.com/choria-io/go-updater/internal/tuf"
-	"github.com/choria-io/go-updater/signing/tuf"
+	"github.com/choria-io/go-updater/internal/tuf/client"
+	"github.com/choria-io/go-updater/internal/tuf/publish"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -26,7 +26,7 @@ import (
 func TestStrangersAreRefused(t *testing.T) {
 	rotate := func(role string, add []trust.Key, seeds ...byte) func(t *testing.T, r *Repository) error {
 		return func(t *testing.T, r *Repository) error {
-			_, err := r.RotateTUF(t.Context(), tufWith(t, seeds...), tuf.Rotation{Roles: []string{role}, Add: add, Now: now})
+			_, err := r.RotateTUF(t.Context(), tufWith(t, seeds...), publish.Rotation{Roles: []string{role}, Add: add, Now: now})
 			return err
 		}
 	}
@@ -35,22 +35,22 @@ func TestStrangersAreRefused(t *testing.T) {
 		change func(t *testing.T, r *Repository) error
 		want   error
 	}{
-		"rotate, no role":                  {rotate(tuf.Root, nil, rootSeed, 55), tuf.ErrKey},
-		"rotate, a root key for bins":      {rotate(tuf.Bins, nil, rootSeed), tuf.ErrKey},
-		"rotate, the keys of all roles":    {rotate(tuf.Root, nil, rootSeed, targetsSeed, releaseSeed, onlineSeed), nil},
-		"rotate, a key that comes":         {rotate(tuf.Snapshot, comes, 77), nil},
-		"rotate, a release key that comes": {rotate(tuf.Bins, comes, 77), nil},
+		"rotate, no role":                  {rotate(publish.Root, nil, rootSeed, 55), publish.ErrKey},
+		"rotate, a root key for bins":      {rotate(publish.Bins, nil, rootSeed), publish.ErrKey},
+		"rotate, the keys of all roles":    {rotate(publish.Root, nil, rootSeed, targetsSeed, releaseSeed, onlineSeed), nil},
+		"rotate, a key that comes":         {rotate(publish.Snapshot, comes, 77), nil},
+		"rotate, a release key that comes": {rotate(publish.Bins, comes, 77), nil},
 		"sign, no role": {func(t *testing.T, r *Repository) error {
 			signer, _ := seeded(t, rootSeed)
 			_, err := r.SignTUF(t.Context(), SignTUFRequest{Signer: signer, Now: now, TUF: tufWith(t, 55)})
 			return err
-		}, tuf.ErrKey},
+		}, publish.ErrKey},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			r := create(t, dir)
 			withTUF(t, r)
-			require.NoError(t, rotate(tuf.Root, nil)(t, r))
+			require.NoError(t, rotate(publish.Root, nil)(t, r))
 			before := tree(t, dir)
 			require.ErrorIs(t, tc.change(t, r), tc.want)
 			if tc.want != nil {
@@ -65,11 +65,11 @@ func TestTargetsDraftWithoutARoot(t *testing.T) {
 	dir := t.TempDir()
 	r := create(t, dir)
 	drafted(t, r)
-	require.NoError(t, r.root.Remove(filepath.Join(tuf.Dir, tuf.RootDraft)))
+	require.NoError(t, r.root.Remove(filepath.Join(publish.Dir, publish.RootDraft)))
 	before := tree(t, dir)
 	signer, _ := seeded(t, targetsSeed)
 	_, err := r.SignTUF(t.Context(), SignTUFRequest{Signer: signer, Now: now})
-	require.ErrorIs(t, err, tuf.ErrMissing)
+	require.ErrorIs(t, err, publish.ErrMissing)
 	require.Equal(t, before, tree(t, dir))
 }
 
@@ -85,7 +85,7 @@ func TestLostTimestamp(t *testing.T) {
 	}
 	draftedAt(t, r, clock)
 	require.NoError(t, signRoot(t.Context(), t, r))
-	require.ErrorIs(t, refresh(true), tuf.ErrRequest, "there never was one")
+	require.ErrorIs(t, refresh(true), publish.ErrRequest, "there never was one")
 	_, err := r.RefreshTUF(t.Context(), RefreshTUFRequest{TUF: tufWith(t, targetsSeed, releaseSeed, onlineSeed), Now: clock})
 	require.NoError(t, err)
 	req := request(t, 1)
@@ -94,7 +94,7 @@ func TestLostTimestamp(t *testing.T) {
 	require.NoError(t, err)
 	at := Location{req.Version, "linux", "amd64"}
 
-	first, err := os.ReadFile(filepath.Join(dir, tuf.Dir, "1.root.json"))
+	first, err := os.ReadFile(filepath.Join(dir, publish.Dir, "1.root.json"))
 	require.NoError(t, err)
 	seen := &client.Client{Root: first, Store: &client.Memory{}, Now: func() time.Time { return clock }}
 	sees := func() int64 {
@@ -106,16 +106,16 @@ func TestLostTimestamp(t *testing.T) {
 	}
 	require.Equal(t, int64(2), sees())
 	before := tree(t, dir)
-	require.ErrorIs(t, refresh(true), tuf.ErrRequest, "it is there")
+	require.ErrorIs(t, refresh(true), publish.ErrRequest, "it is there")
 	require.Equal(t, before, tree(t, dir))
 
-	require.NoError(t, os.Remove(filepath.Join(dir, tuf.Dir, tuf.TimestampFile)))
+	require.NoError(t, os.Remove(filepath.Join(dir, publish.Dir, publish.TimestampFile)))
 	before = tree(t, dir)
-	require.ErrorIs(t, refresh(false), tuf.ErrMissing)
+	require.ErrorIs(t, refresh(false), publish.ErrMissing)
 	require.Equal(t, before, tree(t, dir))
 	release := filepath.Join(dir, filepath.FromSlash(at.document()))
 	require.NoError(t, os.Rename(release, release+".away"))
-	require.ErrorIs(t, refresh(true), tuf.ErrMismatch, "what is not here would be lost")
+	require.ErrorIs(t, refresh(true), publish.ErrMismatch, "what is not here would be lost")
 	require.NoError(t, os.Rename(release+".away", release))
 	require.Equal(t, before, tree(t, dir))
 	require.NoError(t, refresh(true))
@@ -129,7 +129,7 @@ func TestLostTimestamp(t *testing.T) {
 type served string
 
 func (s served) Fetch(_ context.Context, name string, _ int64) ([]byte, error) {
-	raw, err := os.ReadFile(filepath.Join(string(s), tuf.Dir, name))
+	raw, err := os.ReadFile(filepath.Join(string(s), publish.Dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fetch.ErrNotFound
 	}

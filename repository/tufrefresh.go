@@ -12,7 +12,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/choria-io/go-updater/signing/tuf"
+	"github.com/choria-io/go-updater/internal/tuf/publish"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -27,7 +27,7 @@ type RefreshTUFRequest struct {
 	DropMissing bool
 
 	// LostTimestamp makes a timestamp.json anew that is nowhere to be had any
-	// more: see tuf.Options.
+	// more: see publish.Options.
 	LostTimestamp bool
 }
 
@@ -67,10 +67,10 @@ func (r *Repository) RefreshTUF(ctx context.Context, req RefreshTUFRequest) (*TU
 }
 
 func (m *metadata) refresh(ctx context.Context, req RefreshTUFRequest) error {
-	u := tuf.Update{Now: m.now, Signers: m.signers, Current: m.t.repo.current, DropMissing: req.DropMissing, Set: map[string]tuf.Target{}}
+	u := publish.Update{Now: m.now, Signers: m.signers, Current: m.t.repo.current, DropMissing: req.DropMissing, Set: map[string]publish.Target{}}
 	bins := m.state.SignsBins(m.signers)
 	if req.DropMissing && !bins {
-		return fmt.Errorf("%w: the bins have to be signed", tuf.ErrNeedsKey)
+		return fmt.Errorf("%w: the bins have to be signed", publish.ErrNeedsKey)
 	}
 	var unsigned map[string]string
 	if bins {
@@ -107,7 +107,7 @@ func (m *metadata) refresh(ctx context.Context, req RefreshTUFRequest) error {
 
 // missingCopies makes those that a publish did not come to before the power
 // failed, or somebody deleted, as far as their releases are here.
-func (m *metadata) missingCopies(ctx context.Context, done map[string]tuf.Target) error {
+func (m *metadata) missingCopies(ctx context.Context, done map[string]publish.Target) error {
 	for _, name := range sortedKeys(m.result.Targets) {
 		if _, ok := done[name]; ok {
 			continue
@@ -122,7 +122,7 @@ func (m *metadata) missingCopies(ctx context.Context, done map[string]tuf.Target
 			continue
 		}
 		raw, err := m.t.repo.readDocument(ctx, l)
-		if errors.Is(err, ErrMissing) || err == nil && tuf.TargetOf(raw) != target {
+		if errors.Is(err, ErrMissing) || err == nil && publish.TargetOf(raw) != target {
 			continue // verify tells of it
 		}
 		if err == nil {
@@ -138,7 +138,7 @@ func (m *metadata) missingCopies(ctx context.Context, done map[string]tuf.Target
 
 // adopt vouches for every release that is signed by a key that signs bins: that
 // key did so already. It returns the others, and why.
-func (m *metadata) adopt(ctx context.Context, u *tuf.Update) (map[string]string, error) {
+func (m *metadata) adopt(ctx context.Context, u *publish.Update) (map[string]string, error) {
 	var keys []trust.Key
 	for _, s := range m.signers {
 		if m.state.SignsReleases(s.Key()) && !slices.Contains(keys, s.Key()) {
@@ -163,7 +163,7 @@ func (m *metadata) adopt(ctx context.Context, u *tuf.Update) (map[string]string,
 			others[l.document()] = err.Error()
 			continue
 		}
-		u.Set[l.document()] = tuf.TargetOf(raw)
+		u.Set[l.document()] = publish.TargetOf(raw)
 	}
 
 	return others, nil

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/choria-io/go-updater/internal/fetch"
-	"github.com/choria-io/go-updater/signing/tuf"
+	"github.com/choria-io/go-updater/internal/tuf/publish"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -110,7 +110,7 @@ func (r *Repository) Verify(ctx context.Context, req VerifyRequest) (*Report, er
 		return nil, fmt.Errorf("%w: the repository has nothing for %s", ErrNoRelease, req.Filter)
 	}
 	report := &Report{Releases: make([]Checked, len(locations)), Warnings: warnings}
-	var targets map[string]tuf.Target
+	var targets map[string]publish.Target
 	report.Metadata, targets, err = checkMetadata(ctx, metadataFiles{r}, &req)
 	if err != nil {
 		return nil, fmt.Errorf("verifying repository: %w", err)
@@ -209,7 +209,7 @@ func (req *VerifyRequest) candidates() []Location {
 }
 
 // check does what a client does, without stopping at the first artifact.
-func (req *VerifyRequest) check(ctx context.Context, src source, l Location, targets map[string]tuf.Target) Checked {
+func (req *VerifyRequest) check(ctx context.Context, src source, l Location, targets map[string]publish.Target) Checked {
 	c := Checked{Location: l, Document: l.document()}
 	raw, err := src.document(ctx, l)
 	if err != nil {
@@ -306,12 +306,12 @@ func sentinel(err error) string {
 		{trust.ErrSignature, "trust.ErrSignature"},
 		{trust.ErrMismatch, "trust.ErrMismatch"},
 		{trust.ErrExpired, "trust.ErrExpired"},
-		{tuf.ErrMalformed, "tuf.ErrMalformed"},
-		{tuf.ErrSignatures, "tuf.ErrSignatures"},
-		{tuf.ErrExpired, "tuf.ErrExpired"},
-		{tuf.ErrMissing, "tuf.ErrMissing"},
-		{tuf.ErrMismatch, "tuf.ErrMismatch"},
-		{tuf.ErrPinned, "tuf.ErrPinned"},
+		{publish.ErrMalformed, "tuf.ErrMalformed"},
+		{publish.ErrSignatures, "tuf.ErrSignatures"},
+		{publish.ErrExpired, "tuf.ErrExpired"},
+		{publish.ErrMissing, "tuf.ErrMissing"},
+		{publish.ErrMismatch, "tuf.ErrMismatch"},
+		{publish.ErrPinned, "tuf.ErrPinned"},
 		{fetch.ErrStatus, "fetch.ErrStatus"},
 		{fetch.ErrStalled, "fetch.ErrStalled"},
 		{fetch.ErrRedirect, "fetch.ErrRedirect"},

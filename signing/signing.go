@@ -149,7 +149,7 @@ func SignedBy(document []byte, key trust.Key) error {
 // Renew returns the document with a new time of expiry and without signatures,
 // none of which would cover it any longer.
 func Renew(document []byte, expires time.Time) ([]byte, error) {
-	if _, err := trust.Canonical(document); err != nil {
+	if _, err := trust.SignedBytes(trust.ReleaseType, document); err != nil {
 		return nil, fmt.Errorf("renewing a release: %w", err)
 	}
 	f, err := parseFields(document)

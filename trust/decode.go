@@ -7,11 +7,13 @@ package trust
 import (
 	"fmt"
 	"time"
+
+	"github.com/choria-io/go-updater/internal/jcs"
 )
 
 // decodeRelease decodes the fields of a format 1 document and validates them.
 // Members it does not know are left alone: the signature covers them.
-func decodeRelease(doc object) (*Release, error) {
+func decodeRelease(doc jcs.Object) (*Release, error) {
 	f := fields{of: doc}
 	r := &Release{
 		Format:   field[int64](&f, "format"),
@@ -26,7 +28,7 @@ func decodeRelease(doc object) (*Release, error) {
 		Expires:  f.time("expires"),
 	}
 	for i, item := range field[[]any](&f, "artifacts") {
-		entry, _ := item.(object)
+		entry, _ := item.(jcs.Object)
 		a := fields{of: entry}
 		artifact := Artifact{
 			Path:     field[string](&a, "path"),
@@ -50,7 +52,7 @@ func decodeRelease(doc object) (*Release, error) {
 }
 
 // decodeLegacy decodes a document of v0.1.0.
-func decodeLegacy(doc object) (*Release, error) {
+func decodeLegacy(doc jcs.Object) (*Release, error) {
 	f := fields{of: doc}
 	r := &Release{Binary: field[string](&f, "binary"), Hash: field[string](&f, "hash")}
 	f.keep(CheckPath(r.Binary))
@@ -60,7 +62,7 @@ func decodeLegacy(doc object) (*Release, error) {
 
 // fields reads members of an object and keeps the first error.
 type fields struct {
-	of  object
+	of  jcs.Object
 	err error
 }
 

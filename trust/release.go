@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/choria-io/go-updater/internal/jcs"
 )
 
 const (
@@ -85,10 +87,10 @@ func (r *Release) validateArtifacts() error {
 			return fmt.Errorf("artifact %d: %w", i, err)
 		}
 		// Names that some file system takes for one another are one name.
-		if seen[fold(a.Path)] {
+		if seen[jcs.Fold(a.Path)] {
 			return fmt.Errorf("%w: artifact %d: path %q is listed twice", ErrMalformed, i, a.Path)
 		}
-		seen[fold(a.Path)] = true
+		seen[jcs.Fold(a.Path)] = true
 		binary = binary || a.Path == r.Binary && a.From == ""
 	}
 	if !binary {
@@ -183,7 +185,7 @@ func checkHash(field, s string) error {
 }
 
 func checkSize(field string, n int64) error {
-	if n < 1 || n > maxInteger {
+	if n < 1 || n > jcs.MaxInteger {
 		return fmt.Errorf("%w: field %q is %d, a size is 1 to 2^53-1 bytes", ErrMalformed, field, n)
 	}
 	return nil

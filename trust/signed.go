@@ -9,23 +9,18 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+
+	"github.com/choria-io/go-updater/internal/jcs"
 )
 
 // ReleaseType is the DSSE payload type of a release document.
 const ReleaseType = "application/vnd.choria.update.release+json"
 
+// MaxDocument is the size limit of a document, in bytes.
+const MaxDocument = 64 << 10
+
 // MaxSignatures is how many signatures one document may carry.
 const MaxSignatures = 16
-
-// Canonical returns the RFC 8785 form of a document, signatures and all. It
-// refuses with [ErrMalformed] what is not strict JSON.
-func Canonical(document []byte) ([]byte, error) {
-	doc, err := parse(document)
-	if err != nil {
-		return nil, err
-	}
-	return appendCanonical(nil, doc), nil
-}
 
 // SignedBytes returns the bytes that a signature of the document covers: the
 // PAE of the payload type and of the canonical form of the document without
@@ -40,6 +35,18 @@ func SignedBytes(payloadType string, document []byte) ([]byte, error) {
 	return PAE(payloadType, signedBody(doc)), nil
 }
 
+// parse reads a document as strict JSON, before anything in it is believed.
+func parse(document []byte) (jcs.Object, error) {
+	if len(document) > MaxDocument {
+		return nil, fmt.Errorf("%w: larger than %d bytes", ErrMalformed, MaxDocument)
+	}
+	doc, err := jcs.Parse(document)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return doc, nil
+}
+
 // PAE is the pre-authentication encoding of DSSE v1: both parts are preceded
 // by their length, so that no two pairs encode alike.
 func PAE(payloadType string, body []byte) []byte {
@@ -47,11 +54,11 @@ func PAE(payloadType string, body []byte) []byte {
 	return append(out, body...)
 }
 
-func signedBody(doc object) []byte {
+func signedBody(doc jcs.Object) []byte {
 	body := maps.Clone(doc)
 	delete(body, "signature")
 	delete(body, "cosignatures")
-	return appendCanonical(nil, body)
+	return jcs.Format(body)
 }
 
 // signature is one signature found in a document. keyID is empty for the
@@ -63,7 +70,7 @@ type signature struct {
 
 // signatures collects what the two members that no signature covers may hold,
 // and refuses anything else in them: unsigned bytes must have no room.
-func signatures(doc object) ([]signature, error) {
+func signatures(doc jcs.Object) ([]signature, error) {
 	var found []signature
 	// Documents of early v0.1.0 publishers carry an empty signature.
 	if s, present := doc["signature"]; present && s != "" {
@@ -82,7 +89,7 @@ func signatures(doc object) ([]signature, error) {
 		return nil, fmt.Errorf("%w: field %q is not an array of at most %d signatures in all", ErrMalformed, "cosignatures", MaxSignatures)
 	}
 	for i, item := range items {
-		entry, _ := item.(object)
+		entry, _ := item.(jcs.Object)
 		id, _ := entry["key"].(string)
 		if len(entry) != 2 || !isHash(id) {
 			return nil, fmt.Errorf("%w: cosignature %d is not a key id and a signature", ErrMalformed, i)

@@ -8,6 +8,8 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"time"
+
+	"github.com/choria-io/go-updater/internal/jcs"
 )
 
 // ClockSkew is how far the publisher's clock may be ahead of ours.
@@ -100,7 +102,7 @@ func VerifyVouched(document []byte, p *Policy, vouch func(document []byte) (by [
 }
 
 // facts are the last steps, with signers or, where that was asked for, without.
-func (w *Want) facts(doc object, body []byte, signers []string) (*Verified, error) {
+func (w *Want) facts(doc jcs.Object, body []byte, signers []string) (*Verified, error) {
 	r, err := decodeRelease(doc)
 	if err != nil {
 		return nil, err

@@ -16,9 +16,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/choria-io/go-updater/internal/term"
+	"github.com/choria-io/go-updater/internal/tuf/publish"
 	"github.com/choria-io/go-updater/keys"
 	"github.com/choria-io/go-updater/repository"
-	"github.com/choria-io/go-updater/signing/tuf"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -110,9 +110,9 @@ func readMetadata(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, tuf.MaxFile+1))
-	if err == nil && len(raw) > tuf.MaxFile {
-		err = fmt.Errorf("%w: %q has more than %d bytes", tuf.ErrMalformed, name, tuf.MaxFile)
+	raw, err := io.ReadAll(io.LimitReader(f, publish.MaxFile+1))
+	if err == nil && len(raw) > publish.MaxFile {
+		err = fmt.Errorf("%w: %q has more than %d bytes", publish.ErrMalformed, name, publish.MaxFile)
 	}
 
 	return raw, err
@@ -154,15 +154,15 @@ func explainTUF(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, tuf.ErrNeedsKey):
+	case errors.Is(err, publish.ErrNeedsKey):
 		return term.WithHint(err, "give it with --key, or with --tuf-key where --key is for something else")
-	case errors.Is(err, tuf.ErrKey):
+	case errors.Is(err, publish.ErrKey):
 		return term.WithHint(err, "update-repo tuf status lists the keys of each role")
-	case errors.Is(err, tuf.ErrRequest):
+	case errors.Is(err, publish.ErrRequest):
 		return term.Usage(err)
-	case errors.Is(err, tuf.ErrPinned):
+	case errors.Is(err, publish.ErrPinned):
 		return term.WithHint(err, "somebody has exchanged the metadata, or --tuf-root is of another repository")
-	case errors.Is(err, tuf.ErrMissing), errors.Is(err, tuf.ErrMismatch), errors.Is(err, tuf.ErrMalformed), errors.Is(err, tuf.ErrSignatures):
+	case errors.Is(err, publish.ErrMissing), errors.Is(err, publish.ErrMismatch), errors.Is(err, publish.ErrMalformed), errors.Is(err, publish.ErrSignatures):
 		return term.WithHint(err, "update-repo tuf status tells how the metadata stands; what is damaged can be fetched from where the repository is served")
 	}
 

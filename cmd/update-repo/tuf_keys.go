@@ -15,8 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/choria-io/go-updater/internal/term"
+	"github.com/choria-io/go-updater/internal/tuf/publish"
 	"github.com/choria-io/go-updater/repository"
-	"github.com/choria-io/go-updater/signing/tuf"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -41,7 +41,7 @@ type tufInitOptions struct {
 }
 
 // expiring are the roles in the order of tufInitOptions.expires.
-var expiring = [5]string{tuf.Root, tuf.Targets, "release", tuf.Snapshot, tuf.Timestamp}
+var expiring = [5]string{publish.Root, publish.Targets, "release", publish.Snapshot, publish.Timestamp}
 
 func tufInitCommand(c *term.Console) *cobra.Command {
 	o := &tufInitOptions{}
@@ -70,8 +70,8 @@ func tufInitCommand(c *term.Console) *cobra.Command {
 		f.StringArrayVar(k.into, k.name, nil, "the public key in `FILE` is one "+k.of+"; may be given several times")
 	}
 	f.IntVar(&o.threshold, "threshold", 0, "how many root keys have to sign")
-	f.IntVar(&o.bins, "bins", tuf.DefaultBins, "spread the releases over `N` files, a power of two up to 16384")
-	v := tuf.DefaultValidity()
+	f.IntVar(&o.bins, "bins", publish.DefaultBins, "spread the releases over `N` files, a power of two up to 16384")
+	v := publish.DefaultValidity()
 	for i, d := range []time.Duration{v.Root, v.Targets, v.Bins, v.Snapshot, v.Timestamp} {
 		o.expires[i].Duration = d
 		f.Var(&o.expires[i], expiring[i]+"-expires", "what the "+expiring[i]+" keys sign is good for `DURATION`")
@@ -88,9 +88,9 @@ func (o *tufInitOptions) run(ctx context.Context, c *term.Console) error {
 	if o.timestamp == nil {
 		o.timestamp = o.online
 	}
-	s := tuf.Setup{
+	s := publish.Setup{
 		Threshold: o.threshold, Bins: o.bins, Now: time.Now(),
-		Validity: tuf.Validity{
+		Validity: publish.Validity{
 			Root: o.expires[0].Duration, Targets: o.expires[1].Duration, Bins: o.expires[2].Duration,
 			Snapshot: o.expires[3].Duration, Timestamp: o.expires[4].Duration,
 		},
@@ -156,8 +156,8 @@ type tufRotateOptions struct {
 }
 
 var rotations = map[string][]string{
-	"root": {tuf.Root}, "targets": {tuf.Targets}, "snapshot": {tuf.Snapshot}, "timestamp": {tuf.Timestamp},
-	"online": {tuf.Snapshot, tuf.Timestamp}, "release": {tuf.Bins},
+	"root": {publish.Root}, "targets": {publish.Targets}, "snapshot": {publish.Snapshot}, "timestamp": {publish.Timestamp},
+	"online": {publish.Snapshot, publish.Timestamp}, "release": {publish.Bins},
 }
 
 func tufRotateCommand(c *term.Console) *cobra.Command {
@@ -188,7 +188,7 @@ func tufRotateCommand(c *term.Console) *cobra.Command {
 var keyID = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
 
 func (o *tufRotateOptions) run(ctx context.Context, c *term.Console, role string) error {
-	rotation := tuf.Rotation{Roles: rotations[role], Threshold: o.threshold, Now: time.Now()}
+	rotation := publish.Rotation{Roles: rotations[role], Threshold: o.threshold, Now: time.Now()}
 	if rotation.Roles == nil {
 		return term.Usagef("there is no role %q: it is root, targets, snapshot, timestamp, online or release", role)
 	}
@@ -206,7 +206,7 @@ func (o *tufRotateOptions) run(ctx context.Context, c *term.Console, role string
 			return err
 		}
 		for _, k := range removed {
-			rotation.Remove = append(rotation.Remove, tuf.KeyID(k))
+			rotation.Remove = append(rotation.Remove, publish.KeyID(k))
 		}
 	}
 	r, err := openTUF(c, o.repo)

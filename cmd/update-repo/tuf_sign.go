@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/choria-io/go-updater/internal/term"
+	"github.com/choria-io/go-updater/internal/tuf/publish"
 	"github.com/choria-io/go-updater/repository"
-	"github.com/choria-io/go-updater/signing/tuf"
 )
 
 const tufSignHelp = `Sign the drafts of TUF metadata as one of those who have to: a root holder, or the
@@ -95,7 +95,7 @@ func (o *tufSignOptions) run(ctx context.Context, c *term.Console) error {
 		}
 	}
 	shown := false
-	req.Show = func(s tuf.Summary) {
+	req.Show = func(s publish.Summary) {
 		if shown = true; !o.json {
 			printSummary(c, s)
 		}
@@ -113,24 +113,24 @@ func (o *tufSignOptions) signFile(ctx context.Context, c *term.Console, copies [
 	if err != nil {
 		return err
 	}
-	draft, err := tuf.ParseDraft(raw)
+	draft, err := publish.ParseDraft(raw)
 	if err != nil {
 		return fmt.Errorf("reading %q: %w", o.file, err)
 	}
-	if draft.Role() == tuf.Targets && o.previous == "" {
+	if draft.Role() == publish.Targets && o.previous == "" {
 		return term.Usagef("the keys of targets are named by a root: say --previous")
 	}
-	var present *tuf.Authority
+	var present *publish.Authority
 	if o.previous != "" {
 		if raw, err = readMetadata(o.previous); err != nil {
 			return err
 		}
-		if present, err = tuf.ParseAuthority(raw); err != nil {
+		if present, err = publish.ParseAuthority(raw); err != nil {
 			return fmt.Errorf("reading %q: %w", o.previous, err)
 		}
 	}
 	for _, raw := range copies {
-		other, err := tuf.ParseDraft(raw)
+		other, err := publish.ParseDraft(raw)
 		if err == nil {
 			_, err = draft.Merge(other, present)
 		}
@@ -146,7 +146,7 @@ func (o *tufSignOptions) signFile(ctx context.Context, c *term.Console, copies [
 		if s, err = resolve(ctx, c, nil, o.key.ref, &o.key.passphrase); err != nil {
 			return err
 		}
-		signer, err := tuf.NewSigner(ctx, s)
+		signer, err := publish.NewSigner(ctx, s)
 		if err != nil {
 			return err
 		}

@@ -16,8 +16,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/choria-io/go-updater/internal/term"
+	"github.com/choria-io/go-updater/internal/tuf/publish"
 	"github.com/choria-io/go-updater/repository"
-	"github.com/choria-io/go-updater/signing/tuf"
 )
 
 const tufStatusHelp = `Tell how the TUF metadata stands: the version of each role, when it expires, who
@@ -145,14 +145,14 @@ func printChange(c *term.Console, repo string, out *repository.TUFChange, asJSON
 	}
 	bins := 0
 	for _, w := range out.Written {
-		if strings.HasPrefix(w.Role, tuf.Bins) {
+		if strings.HasPrefix(w.Role, publish.Bins) {
 			bins++
 			continue
 		}
 		printWritten(c, repo, w)
 	}
 	if bins > 0 {
-		fmt.Fprintf(c.Out, "%s: %d written\n", filepath.Join(repo, tuf.Dir, "*."+tuf.Bins+"-*.json"), bins)
+		fmt.Fprintf(c.Out, "%s: %d written\n", filepath.Join(repo, publish.Dir, "*."+publish.Bins+"-*.json"), bins)
 	}
 	for _, name := range out.TakenOver {
 		fmt.Fprintln(c.Out, term.Sanitize(name+": vouched for, as other keys did before"))
@@ -161,9 +161,9 @@ func printChange(c *term.Console, repo string, out *repository.TUFChange, asJSON
 	return nil
 }
 
-func printWritten(c *term.Console, repo string, w tuf.Written) {
+func printWritten(c *term.Console, repo string, w publish.Written) {
 	fmt.Fprintln(c.Out, term.Sanitize(fmt.Sprintf("%s: version %d, until %s, signed by %s",
-		filepath.Join(repo, tuf.Dir, w.File), w.Version, w.Expires.Format(time.RFC3339), strings.Join(w.Keys, ", "))))
+		filepath.Join(repo, publish.Dir, w.File), w.Version, w.Expires.Format(time.RFC3339), strings.Join(w.Keys, ", "))))
 }
 
 func printDraft(c *term.Console, repo string, d repository.TUFDraft, summary bool) {
@@ -195,7 +195,7 @@ func printDraft(c *term.Console, repo string, d repository.TUFDraft, summary boo
 }
 
 // printSummary is what a key holder reads before signing.
-func printSummary(c *term.Console, s tuf.Summary) {
+func printSummary(c *term.Console, s publish.Summary) {
 	line := func(format string, args ...any) {
 		fmt.Fprintln(c.Out, term.Sanitize(fmt.Sprintf(format, args...)))
 	}
@@ -204,7 +204,7 @@ func printSummary(c *term.Console, s tuf.Summary) {
 		line("  all releases are in %d bins", s.Bins)
 	}
 	for _, r := range s.Roles {
-		line("  %s: %d of %d keys, for %s", r.Role, r.Threshold, len(r.Keys), tuf.FormatValidity(r.Validity))
+		line("  %s: %d of %d keys, for %s", r.Role, r.Threshold, len(r.Keys), publish.FormatValidity(r.Validity))
 		for _, k := range r.Keys {
 			line("    %s, fingerprint %s", k.ID, k.Fingerprint)
 		}

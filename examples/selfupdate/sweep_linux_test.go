@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/choria-io/go-updater/internal/faults"
+	"github.com/choria-io/go-updater/internal/testing/faults"
 )
 
 // sweep calls point for every counted call of the program, until one goes by

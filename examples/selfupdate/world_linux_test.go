@@ -26,7 +26,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/choria-io/go-updater/internal/faults"
+	"github.com/choria-io/go-updater/internal/testing/faults"
 	"github.com/choria-io/go-updater/keys"
 	"github.com/choria-io/go-updater/repository"
 )

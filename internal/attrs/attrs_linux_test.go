@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/choria-io/go-updater/internal/faults"
+	"github.com/choria-io/go-updater/internal/testing/faults"
 )
 
 // pair makes two programs in a directory of their own and opens both.

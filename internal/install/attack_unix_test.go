@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 func TestSymlinkedTarget(t *testing.T) {
@@ -202,7 +204,7 @@ func TestPlantedAtStagePath(t *testing.T) {
 			if name == "hard link" {
 				require.ErrorIs(t, err, ErrChanged)
 			} else {
-				require.ErrorIs(t, err, errNotRegular)
+				require.ErrorIs(t, err, store.ErrNotRegular)
 			}
 			require.NoError(t, s.Close())
 			info, err := os.Lstat(victim)

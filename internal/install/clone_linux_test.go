@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/choria-io/go-updater/internal/faults"
+	"github.com/choria-io/go-updater/internal/testing/faults"
 )
 
 // Where the file system can share blocks, the backup of a target with a second

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 // spare is another name for a file, or a copy of it.
@@ -48,7 +50,7 @@ func (s *Session) Commit(st *Staged, p Plan) (backup string, err error) {
 	if st.info, err = s.dress(st.file); err != nil {
 		return "", fmt.Errorf("giving the new file owner and mode of the old: %w", err)
 	}
-	if !sameContent(st.info, sealed) {
+	if !store.SameContent(st.info, sealed) {
 		return "", fmt.Errorf("staged file: %w", ErrChanged)
 	}
 	if s.aside {
@@ -102,7 +104,7 @@ func (s *Session) prepare(st *Staged, p Plan) (record, spare, error) {
 		}
 	}
 	if s.aside {
-		next.Aside = random("aside")
+		next.Aside = store.RandomName("aside")
 	}
 	next.New = content{Version: p.Version, Hash: st.hash, Size: st.info.Size(), ModTime: st.info.ModTime()}
 	next.Check, next.Probation = p.Check != nil, p.Probation
@@ -162,7 +164,7 @@ func (s *Session) placeBackup(next record, made spare) error {
 	if err := s.fsys.Rename(made.name, s.backup()); err != nil {
 		return err
 	}
-	return syncDir(s.fsys, ".")
+	return store.SyncDir(s.fsys, ".")
 }
 
 // undoCommit leaves backup and journal as they were, after the target is again.
@@ -185,8 +187,8 @@ func (s *Session) dress(f *os.File) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	uid, gid := owner(s.old)
-	if u, g := owner(info); u != uid || g != gid {
+	uid, gid := store.Owner(s.old)
+	if u, g := store.Owner(info); u != uid || g != gid {
 		if err := s.fsys.Chown(f, uid, gid); err != nil {
 			return nil, fmt.Errorf("%w: user %d, group %d: %w", ErrOwner, uid, gid, err)
 		}
@@ -200,7 +202,7 @@ func (s *Session) dress(f *os.File) (fs.FileInfo, error) {
 	if info, err = f.Stat(); err != nil {
 		return nil, err
 	}
-	if u, g := owner(info); u != uid || g != gid || info.Mode() != s.old.Mode() {
+	if u, g := store.Owner(info); u != uid || g != gid || info.Mode() != s.old.Mode() {
 		return nil, fmt.Errorf("%w: user %d, group %d, mode %v became %d, %d, %v", ErrOwner, uid, gid, s.old.Mode(), u, g, info.Mode())
 	}
 	if err := s.fsys.Sync(f); err != nil {
@@ -212,12 +214,12 @@ func (s *Session) dress(f *os.File) (fs.FileInfo, error) {
 // carry gives f the attributes of the target; an ACL among them is part of its
 // mode.
 func (s *Session) carry(f *os.File) error {
-	src, info, err := openRegular(s.fsys, s.base, os.O_RDONLY)
+	src, info, err := store.OpenRegular(s.fsys, s.base, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	if !same(info, s.old) {
+	if !store.Same(info, s.old) {
 		return fmt.Errorf("target: %w", ErrChanged)
 	}
 	lost, err := s.fsys.Carry(f, src)
@@ -240,5 +242,5 @@ func (s *Session) olderBackup() (string, error) {
 	case info.IsDir():
 		return "", fmt.Errorf("%q is a directory (move it away)", s.backup())
 	}
-	return random("previous"), nil
+	return store.RandomName("previous"), nil
 }

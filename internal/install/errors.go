@@ -7,6 +7,8 @@ package install
 import (
 	"errors"
 	"fmt"
+
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 var (
@@ -27,14 +29,14 @@ var (
 
 	// ErrUnsafeDirectory means that other users could exchange files during the
 	// update. A person has to mend the permissions.
-	ErrUnsafeDirectory = errors.New("directory is not safe to update in")
+	ErrUnsafeDirectory = store.ErrUnsafeDirectory
 
 	// ErrHash means that the staged file is not the one that was promised.
 	ErrHash = errors.New("file has another size or hash than expected")
 
 	// ErrChanged means that somebody exchanged the staged file or the target
 	// during the update.
-	ErrChanged = errors.New("file was exchanged during the update")
+	ErrChanged = store.ErrChanged
 
 	// ErrOwner means that the new file cannot have owner, group and mode of the
 	// old one. Update as the owner of the target, or as root.

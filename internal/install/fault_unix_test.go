@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 // entry is all that must not change when an update is refused.
@@ -41,7 +43,7 @@ func snapshot(t *testing.T, dir string) map[string]entry {
 		}
 		st := info.Sys().(*syscall.Stat_t)
 		e := entry{mode: info.Mode(), inode: uint64(st.Ino), links: uint64(st.Nlink)}
-		e.uid, e.gid = owner(info)
+		e.uid, e.gid = store.Owner(info)
 		switch {
 		case info.Mode().IsRegular():
 			b, err := os.ReadFile(path)

@@ -11,25 +11,27 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 // What is written elsewhere is removed there: where its writer was killed, and no
 // file of another, who may be writing.
 func TestRemoveLeftovers(t *testing.T) {
 	dir := t.TempDir()
-	ours := []string{"a-01.json." + random("write"), "a-01.document." + random("write")}
+	ours := []string{"a-01.json." + store.RandomName("write"), "a-01.document." + store.RandomName("write")}
 	others := []string{
-		"b-01.json." + random("write"), "a-01." + random("stage"), "a-01.json.write-x", "a-01.json",
-		random("write"), "a-01." + random("write") + ".json", "a-01x." + random("write"),
+		"b-01.json." + store.RandomName("write"), "a-01." + store.RandomName("stage"), "a-01.json.write-x", "a-01.json",
+		store.RandomName("write"), "a-01." + store.RandomName("write") + ".json", "a-01x." + store.RandomName("write"),
 	}
 	for _, name := range append(ours, others...) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
 	}
-	folder := "a-01.json." + random("write")
+	folder := "a-01.json." + store.RandomName("write")
 	require.NoError(t, os.Mkdir(filepath.Join(dir, folder), 0o700))
-	require.NoError(t, RemoveLeftovers(dir, "a-01."))
+	require.NoError(t, store.RemoveLeftovers(dir, "a-01."))
 	require.ElementsMatch(t, append(others, folder), names(t, dir))
-	require.ErrorIs(t, RemoveLeftovers(filepath.Join(dir, "absent"), ""), os.ErrNotExist)
+	require.ErrorIs(t, store.RemoveLeftovers(filepath.Join(dir, "absent"), ""), os.ErrNotExist)
 
 	// They are named as WriteFile names them.
 	seen := ""
@@ -43,6 +45,6 @@ func TestRemoveLeftovers(t *testing.T) {
 	fsys, err := f.open(dir)
 	require.NoError(t, err)
 	defer fsys.Close()
-	require.Error(t, writeFile(fsys, ".", "a-01.json", nil))
-	require.True(t, strings.HasPrefix(seen, "a-01.json.") && isWrite(seen), seen)
+	require.Error(t, store.Write(fsys, ".", "a-01.json", nil))
+	require.True(t, strings.HasPrefix(seen, "a-01.json.") && store.IsTemporary(seen), seen)
 }

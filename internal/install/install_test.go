@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 const (
@@ -169,8 +171,8 @@ func TestWorkDirKeepsTrust(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, WorkDir(s.Target()), s.WorkDir())
 	trust := filepath.Join(s.WorkDir(), TrustFile)
-	require.NoError(t, WriteFile(trust, []byte("one")))
-	require.NoError(t, WriteFile(trust, []byte("two")))
+	require.NoError(t, store.WriteFile(trust, []byte("one")))
+	require.NoError(t, store.WriteFile(trust, []byte("two")))
 	require.NoError(t, s.Close())
 	require.NoError(t, s.Close(), "again does nothing")
 	require.Equal(t, []string{TrustFile}, names(t, s.WorkDir()))
@@ -247,7 +249,7 @@ func TestSealElsewhere(t *testing.T) {
 	defer s.Close()
 	good, err := s.StagePath()
 	require.NoError(t, err)
-	backup := filepath.Join(s.WorkDir(), random("backup"))
+	backup := filepath.Join(s.WorkDir(), store.RandomName("backup"))
 	require.NoError(t, os.WriteFile(backup, oldBytes, 0o600))
 	for _, path := range []string{
 		target,
@@ -271,7 +273,7 @@ func TestBeginBadTarget(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755))
 	_, err = Begin(context.Background(), filepath.Join(dir, "sub"))
-	require.ErrorIs(t, err, errNotRegular)
+	require.ErrorIs(t, err, store.ErrNotRegular)
 	require.Equal(t, []string{"sub"}, names(t, dir))
 }
 
@@ -321,14 +323,14 @@ func TestLeftovers(t *testing.T) {
 	work := WorkDir(target)
 	require.NoError(t, os.Mkdir(work, 0o700))
 	for _, kind := range []string{"stage", "backup", "keep", "aside", "write"} {
-		require.NoError(t, os.WriteFile(filepath.Join(work, random(kind)), newBytes, 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(work, store.RandomName(kind)), newBytes, 0o700))
 	}
-	require.NoError(t, os.WriteFile(filepath.Join(work, "journal.json."+random("write")), newBytes, 0o600))
-	kept := []string{"a." + random("stage"), "stage-", "stage-notours", "xstage-" + random("x")[2:], random("stage") + "x", TrustFile, "stage"}
+	require.NoError(t, os.WriteFile(filepath.Join(work, "journal.json."+store.RandomName("write")), newBytes, 0o600))
+	kept := []string{"a." + store.RandomName("stage"), "stage-", "stage-notours", "xstage-" + store.RandomName("x")[2:], store.RandomName("stage") + "x", TrustFile, "stage"}
 	for _, name := range kept {
 		require.NoError(t, os.WriteFile(filepath.Join(work, name), nil, 0o600))
 	}
-	folder := random("stage")
+	folder := store.RandomName("stage")
 	require.NoError(t, os.Mkdir(filepath.Join(work, folder), 0o700))
 
 	s, err := Begin(context.Background(), target)
@@ -338,7 +340,7 @@ func TestLeftovers(t *testing.T) {
 	require.ElementsMatch(t, append(kept, folder), names(t, work))
 
 	require.NoError(t, os.Remove(filepath.Join(work, folder)))
-	require.NoError(t, os.WriteFile(filepath.Join(work, "document."+random("write")), nil, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(work, "document."+store.RandomName("write")), nil, 0o600))
 	_, err = Recover(context.Background(), target)
 	require.NoError(t, err)
 	require.ElementsMatch(t, kept, names(t, work))
@@ -362,7 +364,7 @@ func TestLeftoverBackup(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			target := newTarget(t)
 			require.NoError(t, os.Mkdir(WorkDir(target), 0o700))
-			require.NoError(t, os.WriteFile(filepath.Join(WorkDir(target), random("previous")), older, 0o755))
+			require.NoError(t, os.WriteFile(filepath.Join(WorkDir(target), store.RandomName("previous")), older, 0o755))
 			tc.prepare(t, target)
 			s, err := Begin(context.Background(), target)
 			require.NoError(t, err)

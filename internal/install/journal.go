@@ -15,7 +15,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/choria-io/go-updater/internal/memo"
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 const (
@@ -71,24 +71,24 @@ type record struct {
 	Before *record // what the journal says again if this is undone
 }
 
-func (c content) fields() memo.Fields {
-	return memo.Fields{"version": c.Version, "hash": c.Hash, "size": c.Size, "modified": c.ModTime}
+func (c content) fields() store.Fields {
+	return store.Fields{"version": c.Version, "hash": c.Hash, "size": c.Size, "modified": c.ModTime}
 }
 
-func readContent(m memo.Reader, name string) content {
+func readContent(m store.Reader, name string) content {
 	m, _ = m.Part(name)
 	return content{Version: m.Text("version"), Hash: m.Text("hash"), Size: m.Int("size"), ModTime: m.Time("modified")}
 }
 
-func (r record) fields() memo.Fields {
-	f := memo.Fields{
+func (r record) fields() store.Fields {
+	f := store.Fields{
 		"state": string(r.State), "old": r.Old.fields(), "new": r.New.fields(), "backup": r.Backup.fields(),
 		"older": r.Older, "keep": r.Keep, "aside": r.Aside, "check": r.Check,
 		"probation": r.Probation, "starts": r.Starts,
 	}
-	var failed []memo.Fields
+	var failed []store.Fields
 	for _, v := range r.Failed {
-		failed = append(failed, memo.Fields{"version": v.Version, "hash": v.Hash, "when": v.When})
+		failed = append(failed, store.Fields{"version": v.Version, "hash": v.Hash, "when": v.When})
 	}
 	f["failed"] = failed
 	if r.Before != nil {
@@ -97,7 +97,7 @@ func (r record) fields() memo.Fields {
 	return f
 }
 
-func readRecord(m memo.Reader) record {
+func readRecord(m store.Reader) record {
 	r := record{
 		State: state(m.Text("state")), Old: readContent(m, "old"), New: readContent(m, "new"), Backup: readContent(m, "backup"),
 		Older: m.Text("older"), Keep: m.Text("keep"), Aside: m.Text("aside"), Check: m.Bool("check"),
@@ -116,11 +116,11 @@ func readRecord(m memo.Reader) record {
 func formatJournal(r record) []byte {
 	f := r.fields()
 	f["format"] = journalFormat
-	return memo.Format(f)
+	return store.Format(f)
 }
 
 func parseJournal(raw []byte) (record, error) {
-	m, err := memo.Parse(raw)
+	m, err := store.Parse(raw)
 	if err != nil {
 		return record{}, fmt.Errorf("%w: %w", ErrJournal, err)
 	}
@@ -143,11 +143,11 @@ func parseJournal(raw []byte) (record, error) {
 // readJournal loads the journal. A damaged one is kept in mind as such, and
 // replaced by the next update: on disk the target is whole whatever it said.
 func (s *Session) readJournal() error {
-	f, info, err := openRegular(s.fsys, s.in(journalFile), os.O_RDONLY)
+	f, info, err := store.OpenRegular(s.fsys, s.in(journalFile), os.O_RDONLY)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	case errors.Is(err, errNotRegular):
+	case errors.Is(err, store.ErrNotRegular):
 		return fmt.Errorf("%w: %w (remove it)", ErrJournal, err)
 	case err != nil:
 		return fmt.Errorf("reading journal: %w", err)
@@ -170,24 +170,24 @@ func (s *Session) readJournal() error {
 // write makes r the journal. What it says is on disk when write returns, and so
 // is the way to it.
 func (s *Session) write(r record) error {
-	if err := s.store(r); err != nil {
+	if err := s.save(r); err != nil {
 		return fmt.Errorf("writing journal: %w", err)
 	}
 	s.journal, s.damaged = r, nil
 	return nil
 }
 
-func (s *Session) store(r record) error {
+func (s *Session) save(r record) error {
 	if r.State == idle && len(r.Failed) == 0 {
 		if err := s.fsys.Remove(s.in(journalFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		return syncDir(s.fsys, s.work)
+		return store.SyncDir(s.fsys, s.work)
 	}
-	if err := writeFile(s.fsys, s.work, journalFile, formatJournal(r)); err != nil {
+	if err := store.Write(s.fsys, s.work, journalFile, formatJournal(r)); err != nil {
 		return err
 	}
-	return syncDir(s.fsys, ".") // the work directory may be new
+	return store.SyncDir(s.fsys, ".") // the work directory may be new
 }
 
 // settled is what is left of r to say when nothing is installed or on probation.
@@ -245,7 +245,7 @@ type measured struct {
 // says what is installed, or this session has read it.
 func (s *Session) known(info fs.FileInfo) *content {
 	s.endMeasuring()
-	if s.measured != nil && same(info, s.measured.info) {
+	if s.measured != nil && store.Same(info, s.measured.info) {
 		return &s.measured.content
 	}
 	if n := s.journal.New; s.journal.State == installed && n.is(info) {
@@ -292,8 +292,8 @@ func hashOf(f *os.File) (string, error) {
 
 // holds says whether the file called name has the content, by reading it.
 func (s *Session) holds(name string, c content) (bool, error) {
-	f, info, err := openRegular(s.fsys, name, os.O_RDONLY)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotRegular) {
+	f, info, err := store.OpenRegular(s.fsys, name, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, store.ErrNotRegular) {
 		return false, nil
 	}
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/choria-io/go-updater/internal/memo"
-	"github.com/choria-io/go-updater/trust"
+	"github.com/choria-io/go-updater/internal/jcs"
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 // What parses says the same again, and names nothing that is not of our making.
@@ -21,9 +21,9 @@ func FuzzJournal(f *testing.F) {
 	for _, r := range []record{
 		{},
 		{State: installed, New: one, Backup: one, Probation: 3, Starts: 1},
-		{State: swapping, Old: one, New: one, Older: random("previous"), Aside: random("aside"), Check: true,
+		{State: swapping, Old: one, New: one, Older: store.RandomName("previous"), Aside: store.RandomName("aside"), Check: true,
 			Before: &record{State: installed, New: one}},
-		{State: restoring, Keep: random("keep"), Failed: []Failure{{Version: "2", Hash: sum(newBytes), When: when}}},
+		{State: restoring, Keep: store.RandomName("keep"), Failed: []Failure{{Version: "2", Hash: sum(newBytes), When: when}}},
 	} {
 		raw := formatJournal(r)
 		same, err := parseJournal(raw)
@@ -33,9 +33,9 @@ func FuzzJournal(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		// With the checksum put right, which guessing would never get past.
-		if doc, err := trust.ParseJSON(raw); err == nil {
+		if doc, err := jcs.Parse(raw); err == nil {
 			delete(doc, "sum")
-			checkJournal(t, memo.Format(doc))
+			checkJournal(t, store.Format(doc))
 		}
 		checkJournal(t, raw)
 	})
@@ -57,24 +57,24 @@ func checkJournal(t *testing.T, raw []byte) {
 }
 
 func TestJournalNamesOnlyOurFiles(t *testing.T) {
-	good := record{State: swapping, Older: random("previous")}
-	for name, change := range map[string]func(memo.Fields){
-		"":                      func(memo.Fields) {},
-		"a path":                func(f memo.Fields) { f["older"] = "../tool" },
-		"another kind":          func(f memo.Fields) { f["older"] = random("stage") },
-		"keep that is none":     func(f memo.Fields) { f["keep"] = "tool" },
-		"aside that is none":    func(f memo.Fields) { f["aside"] = "/etc/passwd" },
-		"of another format":     func(f memo.Fields) { f["format"] = 2 },
-		"of the format unknown": func(f memo.Fields) { delete(f, "format") },
-		"text for a number":     func(f memo.Fields) { f["starts"] = "1" },
-		"no list of failures":   func(f memo.Fields) { f["failed"] = memo.Fields{"version": "1"} },
-		"text for a time":       func(f memo.Fields) { f["new"] = memo.Fields{"modified": "yesterday"} },
+	good := record{State: swapping, Older: store.RandomName("previous")}
+	for name, change := range map[string]func(store.Fields){
+		"":                      func(store.Fields) {},
+		"a path":                func(f store.Fields) { f["older"] = "../tool" },
+		"another kind":          func(f store.Fields) { f["older"] = store.RandomName("stage") },
+		"keep that is none":     func(f store.Fields) { f["keep"] = "tool" },
+		"aside that is none":    func(f store.Fields) { f["aside"] = "/etc/passwd" },
+		"of another format":     func(f store.Fields) { f["format"] = 2 },
+		"of the format unknown": func(f store.Fields) { delete(f, "format") },
+		"text for a number":     func(f store.Fields) { f["starts"] = "1" },
+		"no list of failures":   func(f store.Fields) { f["failed"] = store.Fields{"version": "1"} },
+		"text for a time":       func(f store.Fields) { f["new"] = store.Fields{"modified": "yesterday"} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := good.fields()
 			f["format"] = journalFormat
 			change(f)
-			_, err := parseJournal(memo.Format(f))
+			_, err := parseJournal(store.Format(f))
 			if name == "" {
 				require.NoError(t, err)
 			} else {

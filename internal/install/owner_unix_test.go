@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 const (
@@ -89,7 +91,7 @@ func TestOwnerKept(t *testing.T) {
 				t.Helper()
 				info, err := os.Lstat(path)
 				require.NoError(t, err)
-				uid, gid := owner(info)
+				uid, gid := store.Owner(info)
 				require.Equal(t, []any{1234, 4321, mode}, []any{uid, gid, info.Mode()})
 			}
 			update(t, target, newBytes)
@@ -112,7 +114,7 @@ func TestOwnerBeforeMode(t *testing.T) {
 		if op == "chown" || op == "chmod" {
 			info, err := os.Lstat(stagedFile(t, target))
 			require.NoError(t, err)
-			if uid, _ := owner(info); uid != 1234 {
+			if uid, _ := store.Owner(info); uid != 1234 {
 				require.Equal(t, fs.FileMode(0o600), info.Mode())
 			}
 			modes = append(modes, info.Mode())
@@ -229,19 +231,19 @@ func TestRememberedWhereOthersWrite(t *testing.T) {
 			dir := t.TempDir()
 			require.NoError(t, os.Chmod(dir, 0o755))
 			path := filepath.Join(dir, "remembered")
-			require.NoError(t, WriteFile(path, []byte("x")))
-			require.NoError(t, CheckOwned(dir))
-			_, err := ReadFile(path, 10)
+			require.NoError(t, store.WriteFile(path, []byte("x")))
+			require.NoError(t, store.CheckOwned(dir))
+			_, err := store.ReadFile(path, 10)
 			require.NoError(t, err)
 
 			tc.spoil(t, dir)
-			_, err = ReadFile(path, 10)
+			_, err = store.ReadFile(path, 10)
 			require.ErrorIs(t, err, ErrUnsafeDirectory)
 			require.ErrorContains(t, err, tc.want)
-			require.ErrorIs(t, CheckOwned(dir), ErrUnsafeDirectory)
+			require.ErrorIs(t, store.CheckOwned(dir), ErrUnsafeDirectory)
 		})
 	}
 	link := filepath.Join(t.TempDir(), "link")
 	require.NoError(t, os.Symlink(t.TempDir(), link))
-	require.ErrorIs(t, CheckOwned(link), ErrUnsafeDirectory)
+	require.ErrorIs(t, store.CheckOwned(link), ErrUnsafeDirectory)
 }

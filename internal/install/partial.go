@@ -11,6 +11,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 // worthKeeping is how many bytes of a download are kept for the next update:
@@ -50,7 +52,7 @@ func (s *Session) Partial(sha256hex string) (*Partial, error) {
 // open takes what is there only if it is a file with one name, and makes a new
 // one otherwise.
 func (p *Partial) open() error {
-	f, _, err := openRegular(p.s.fsys, p.name, os.O_RDWR)
+	f, _, err := store.OpenRegular(p.s.fsys, p.name, os.O_RDWR)
 	if err == nil {
 		n, err := links(f)
 		if err == nil && n == 1 {
@@ -113,7 +115,7 @@ func isPartial(name string) bool {
 // Old opens the target and tells the SHA-256 of what is in it, in hex. The caller
 // closes the file.
 func (s *Session) Old() (*os.File, string, error) {
-	f, info, err := openRegular(s.fsys, s.base, os.O_RDONLY)
+	f, info, err := store.OpenRegular(s.fsys, s.base, os.O_RDONLY)
 	if err != nil {
 		return nil, "", err
 	}

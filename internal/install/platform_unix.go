@@ -7,26 +7,21 @@
 package install
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
+
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 const (
 	// renamesAside is false: rename replaces a running program's name.
 	renamesAside = false
-	dirFlag      = os.O_RDONLY
 	// sealFlag is enough for fsync and fchmod here. A file open for writing
 	// could not be executed the moment it is in place (ETXTBSY).
 	sealFlag = os.O_RDONLY
 )
-
-func owner(info fs.FileInfo) (uid, gid int) {
-	st := info.Sys().(*syscall.Stat_t)
-	return int(st.Uid), int(st.Gid)
-}
 
 func links(f *os.File) (uint64, error) {
 	info, err := f.Stat()
@@ -36,17 +31,8 @@ func links(f *os.File) (uint64, error) {
 	return uint64(info.Sys().(*syscall.Stat_t).Nlink), nil
 }
 
-// patiently has nothing to wait for: a file that is open can be renamed and removed.
-func patiently(_ bool, do func() error) error { return do() }
-
 // removeAtBoot is for what cannot be removed at once.
 func removeAtBoot(string) {}
-
-// cannotSync says that a file system has no fsync for directories, as some
-// network and FUSE file systems. EIO is something else.
-func cannotSync(err error) bool {
-	return errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP)
-}
 
 // checkParent refuses the directory in which anyone may rename anyone's files.
 func checkParent(path string, info fs.FileInfo) error {
@@ -56,23 +42,9 @@ func checkParent(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// checkOwned refuses a directory that others than we and root may write to.
-func checkOwned(path string, info fs.FileInfo) error {
-	uid, _ := owner(info)
-	switch {
-	case !info.IsDir():
-		return fmt.Errorf("%w: %q is no directory", ErrUnsafeDirectory, path)
-	case uid != os.Geteuid() && uid != 0:
-		return fmt.Errorf("%w: %q belongs to user %d", ErrUnsafeDirectory, path, uid)
-	case info.Mode().Perm()&0o022 != 0:
-		return fmt.Errorf("%w: others may write to %q (chmod go-w)", ErrUnsafeDirectory, path)
-	}
-	return nil
-}
-
 // checkPrivate refuses a work directory that another user made or can enter.
 func checkPrivate(path string, info fs.FileInfo) error {
-	uid, _ := owner(info)
+	uid, _ := store.Owner(info)
 	switch {
 	case !info.IsDir():
 		return fmt.Errorf("%w: %q is no directory (remove it)", ErrUnsafeDirectory, path)

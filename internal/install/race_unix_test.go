@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 // once runs something after the first operation of a kind.
@@ -160,7 +162,7 @@ func TestWriteFile(t *testing.T) {
 		t.Run("fail "+fail, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, TrustFile)
-			require.NoError(t, WriteFile(path, []byte("old")))
+			require.NoError(t, store.WriteFile(path, []byte("old")))
 			var order []string
 			f := &faulty{before: func(op, _ string) error {
 				order = append(order, op)
@@ -172,7 +174,7 @@ func TestWriteFile(t *testing.T) {
 			_, err := f.open(dir)
 			require.NoError(t, err)
 			defer f.Close()
-			err = writeFile(f, ".", TrustFile, []byte("new"))
+			err = store.Write(f, ".", TrustFile, []byte("new"))
 			require.Equal(t, []string{TrustFile}, names(t, dir))
 			if fail != "" {
 				require.ErrorIs(t, err, syscall.EIO)

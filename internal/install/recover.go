@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 // Recovery is what Recover found and did.
@@ -67,7 +69,7 @@ func (s *Session) hasWork() (bool, error) {
 		s.removeWork()
 	}
 	for _, name := range names {
-		if name == journalFile || name == lockFile || kindOf(name) != "" || isWrite(name) {
+		if name == journalFile || name == lockFile || kindOf(name) != "" || store.IsTemporary(name) {
 			return true, nil
 		}
 	}
@@ -167,7 +169,7 @@ func (s *Session) recover() error {
 		}
 		isNew, s.recovered.Restored = false, true
 	}
-	if err := syncDir(s.fsys, "."); err != nil {
+	if err := store.SyncDir(s.fsys, "."); err != nil {
 		return err
 	}
 	s.recovered.Finished, s.recovered.Undone = isNew, !isNew
@@ -206,7 +208,7 @@ func (s *Session) reinstate(j record) error {
 	if err := s.lookAtTarget(); err != nil {
 		return err
 	}
-	f, _, err := openRegular(s.fsys, from, os.O_RDONLY)
+	f, _, err := store.OpenRegular(s.fsys, from, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
@@ -220,7 +222,7 @@ func (s *Session) reinstate(j record) error {
 		return err
 	}
 	if s.aside {
-		keep = spare{s.in(random("aside")), s.old}
+		keep = spare{s.in(store.RandomName("aside")), s.old}
 	}
 	return s.swap(stage.name, stage.info, keep)
 }
@@ -247,7 +249,7 @@ func (s *Session) undoSwap(j record) error {
 			return err
 		}
 	}
-	if err := syncDir(s.fsys, "."); err != nil {
+	if err := store.SyncDir(s.fsys, "."); err != nil {
 		return err
 	}
 	return s.write(j.undone())

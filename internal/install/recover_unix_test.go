@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
 )
 
 var goodBytes = []byte("the last version that was confirmed")

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 // Rollback puts the backup back in the target's place; the backup is used up. An
@@ -49,7 +51,7 @@ func (s *Session) rollback() error {
 	next.Old = old
 	next.New = content{Version: was.Version, Hash: hash, Size: stage.info.Size(), ModTime: stage.info.ModTime()}
 	if s.aside {
-		next.Aside = random("aside")
+		next.Aside = store.RandomName("aside")
 	}
 	if err = s.write(next); err == nil {
 		err = s.swap(stage.name, stage.info, s.kept(next, keep))
@@ -73,7 +75,7 @@ func (s *Session) finishRollback(j record) error {
 		err = s.fsys.Remove(s.backup())
 	}
 	if err == nil {
-		err = syncDir(s.fsys, ".")
+		err = store.SyncDir(s.fsys, ".")
 	}
 	if err != nil {
 		return fmt.Errorf("removing the backup that was put back: %w", err)
@@ -84,17 +86,17 @@ func (s *Session) finishRollback(j record) error {
 // openBackup opens the backup if it can be one that Commit made: a regular,
 // non-empty file of the target's owner, with no other name.
 func (s *Session) openBackup() (*os.File, fs.FileInfo, error) {
-	f, info, err := openRegular(s.fsys, s.backup(), os.O_RDONLY)
+	f, info, err := store.OpenRegular(s.fsys, s.backup(), os.O_RDONLY)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil, fmt.Errorf("%q: %w", s.backup(), ErrNoBackup)
-	case errors.Is(err, errNotRegular):
+	case errors.Is(err, store.ErrNotRegular):
 		return nil, nil, fmt.Errorf("%w: %w", ErrNoBackup, err)
 	case err != nil:
 		return nil, nil, fmt.Errorf("opening backup: %w", err)
 	}
-	uid, gid := owner(s.old)
-	u, g := owner(info)
+	uid, gid := store.Owner(s.old)
+	u, g := store.Owner(info)
 	n, err := links(f)
 	switch {
 	case err != nil:

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 // AnySize is the size to give to Seal when it is not known.
@@ -54,12 +56,12 @@ func (s *Session) Try(st *Staged, run func(path string) error) error {
 }
 
 func (s *Session) reopen(st *Staged) error {
-	f, info, err := openRegular(s.fsys, st.name, sealFlag)
+	f, info, err := store.OpenRegular(s.fsys, st.name, sealFlag)
 	if err != nil {
 		return err
 	}
 	st.file = f
-	if !sameContent(info, st.info) {
+	if !store.SameContent(info, st.info) {
 		return fmt.Errorf("staged file: %w", ErrChanged)
 	}
 	return nil
@@ -85,7 +87,7 @@ func (s *Session) Seal(path, sha256hex string, size int64) (*Staged, error) {
 }
 
 func (s *Session) seal(st *Staged, sha256hex string, size int64) (err error) {
-	if st.file, st.info, err = openRegular(s.fsys, st.name, sealFlag); err != nil {
+	if st.file, st.info, err = store.OpenRegular(s.fsys, st.name, sealFlag); err != nil {
 		return err
 	}
 	if n, err := links(st.file); err != nil || n != 1 {
@@ -121,7 +123,7 @@ func (s *Session) seal(st *Staged, sha256hex string, size int64) (err error) {
 // writes that down. What fails here is tried again, and reported, by who needs to
 // know.
 func (s *Session) measureOld() {
-	f, info, err := openRegular(s.fsys, s.base, os.O_RDONLY)
+	f, info, err := store.OpenRegular(s.fsys, s.base, os.O_RDONLY)
 	if err != nil {
 		return
 	}

@@ -11,10 +11,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
-	"github.com/choria-io/go-updater/internal/lock"
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 // TrustFile is the name, in the work directory, of what the caller remembers of
@@ -72,10 +71,10 @@ func Busy(target string) error {
 		return err
 	}
 	defer root.Close()
-	err = lock.Probe(root, lockFile)
-	if held, ok := errors.AsType[*lock.HeldError](err); ok {
+	err = store.Probe(root, lockFile)
+	if held, ok := errors.AsType[*store.HeldError](err); ok {
 		return &LockedError{Target: path, PID: held.PID}
-	} else if errors.Is(err, lock.ErrHeld) {
+	} else if errors.Is(err, store.ErrHeld) {
 		return &LockedError{Target: path}
 	}
 	return nil
@@ -91,7 +90,7 @@ type Session struct {
 	base   string
 	work   string
 	old    fs.FileInfo // the target as it was when the lock was taken
-	lock   *lock.Lock
+	lock   *store.Lock
 	staged []*Staged
 	aside  bool // see renamesAside
 	broken bool // what a person needs to mend the target is not removed
@@ -217,7 +216,7 @@ func (s *Session) lookAtTarget() (err error) {
 		return fmt.Errorf("checking target: %w", err)
 	}
 	if !s.old.Mode().IsRegular() {
-		return fmt.Errorf("target %q: %w", s.Target(), errNotRegular)
+		return fmt.Errorf("target %q: %w", s.Target(), store.ErrNotRegular)
 	}
 	return nil
 }
@@ -247,7 +246,7 @@ func (s *Session) tryLockWork() error {
 			return fmt.Errorf("making work directory: %w", err)
 		}
 		if err = s.checkWork(); err == nil {
-			s.lock, err = lock.Acquire(s.fsys, s.in(lockFile))
+			s.lock, err = store.Acquire(s.fsys, s.in(lockFile))
 		}
 		if err == nil {
 			return nil
@@ -259,13 +258,13 @@ func (s *Session) tryLockWork() error {
 			// Fails if another update has begun in it, as it should.
 			_ = s.fsys.Remove(s.work)
 		}
-		if held, ok := errors.AsType[*lock.HeldError](err); ok {
+		if held, ok := errors.AsType[*store.HeldError](err); ok {
 			return &LockedError{Target: s.Target(), PID: held.PID}
 		}
 		switch {
-		case errors.Is(err, lock.ErrHeld):
+		case errors.Is(err, store.ErrHeld):
 			return &LockedError{Target: s.Target()}
-		case errors.Is(err, lock.ErrNotRegular):
+		case errors.Is(err, store.ErrNotRegular):
 			return fmt.Errorf("%w: %w (remove %q)", ErrUnsafeDirectory, err, s.WorkDir())
 		}
 		return fmt.Errorf("preparing work directory: %w", err)
@@ -281,23 +280,15 @@ func (s *Session) checkWork() error {
 	return checkPrivate(s.WorkDir(), info)
 }
 
-// kindOf returns what random was asked to make name for, and nothing for a name
-// that is not of our making. Nothing else is ever removed. (Package regexp would
-// add a fifth to what embedding the updater costs.)
+// kindOf returns the kind of a random name of ours, and nothing for any other
+// name. Nothing else is ever removed.
 func kindOf(name string) string {
-	kind, suffix, _ := strings.Cut(name, "-")
-	if len(suffix) != randomLength || strings.Trim(suffix, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != "" {
-		return ""
-	}
-	switch kind {
+	switch kind := store.KindOf(name); kind {
 	case "aside", "backup", "keep", "previous", "stage", "write":
 		return kind
 	}
 	return ""
 }
-
-// isWrite tells whether a file was to become the one that its name begins with.
-func isWrite(name string) bool { return kindOf(name[strings.LastIndexByte(name, '.')+1:]) == "write" }
 
 // clean removes what an update left in the work directory. An older backup goes
 // back to its place, if that is empty or taken by a backup of a swap that never
@@ -310,7 +301,7 @@ func (s *Session) clean() error {
 	var failed error
 	for _, name := range names {
 		kind := kindOf(name)
-		if kind == "" && !isWrite(name) {
+		if kind == "" && !store.IsTemporary(name) {
 			continue
 		}
 		name = s.in(name)
@@ -359,7 +350,7 @@ func (s *Session) WorkDir() string { return filepath.Join(s.dir, s.work) }
 // installing it again would give the backup up for a copy of the target. Size
 // may be AnySize.
 func (s *Session) Holds(sha256hex string, size int64) bool {
-	f, info, err := openRegular(s.fsys, s.base, os.O_RDONLY)
+	f, info, err := store.OpenRegular(s.fsys, s.base, os.O_RDONLY)
 	if err != nil {
 		return false
 	}
@@ -379,7 +370,7 @@ func (s *Session) StagePath() (string, error) {
 		return "", errClosed
 	}
 	s.measureOld()
-	return filepath.Join(s.WorkDir(), random("stage")), nil
+	return filepath.Join(s.WorkDir(), store.RandomName("stage")), nil
 }
 
 var errClosed = fmt.Errorf("update session: %w", fs.ErrClosed)

@@ -9,19 +9,21 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 // spareTarget makes a second name of the target, or a copy, in the work
 // directory, and tells what is in it.
 func (s *Session) spareTarget(kind string) (spare, content, error) {
-	f, info, err := openRegular(s.fsys, s.base, os.O_RDONLY)
+	f, info, err := store.OpenRegular(s.fsys, s.base, os.O_RDONLY)
 	if err != nil {
 		return spare{}, content{}, err
 	}
 	defer f.Close()
 	// swap looks again, but at the target: by then it may be the old one again,
 	// and the backup another file.
-	if !same(info, s.old) {
+	if !store.Same(info, s.old) {
 		return spare{}, content{}, fmt.Errorf("target: %w", ErrChanged)
 	}
 	is, err := s.contentOf(f, info)
@@ -48,12 +50,12 @@ func (s *Session) spareOf(f *os.File, name, kind string) (spare, error) {
 	if !s.aside && n == 1 {
 		// An error is no reason to give up: not every file system has links,
 		// and not every kernel permits one to another user's file.
-		to := s.in(random(kind))
+		to := s.in(store.RandomName(kind))
 		if err := s.fsys.Link(name, to); err == nil {
 			return s.checkLink(f, info, to)
 		}
 	}
-	to := s.in(random(kind))
+	to := s.in(store.RandomName(kind))
 	dst, err := s.fsys.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return spare{}, err
@@ -79,7 +81,7 @@ func (s *Session) checkLink(f *os.File, info fs.FileInfo, to string) (spare, err
 	if err != nil {
 		return spare{}, err
 	}
-	if !same(at, info) {
+	if !store.Same(at, info) {
 		return spare{}, fmt.Errorf("linked file: %w", ErrChanged)
 	}
 	if err := s.fsys.Sync(f); err != nil {
@@ -106,7 +108,7 @@ func (s *Session) swap(stage string, want fs.FileInfo, keep spare) error {
 		err = s.expect(s.base, want)
 	}
 	if err == nil {
-		err = syncDir(s.fsys, ".")
+		err = store.SyncDir(s.fsys, ".")
 	}
 	if err != nil {
 		return s.putBack(keep, fmt.Errorf("replacing the file: %w", err))
@@ -128,7 +130,7 @@ func (s *Session) expect(name string, want fs.FileInfo) error {
 	if err != nil {
 		return err
 	}
-	if !same(info, want) {
+	if !store.Same(info, want) {
 		return fmt.Errorf("%q: %w", name, ErrChanged)
 	}
 	return nil
@@ -145,7 +147,7 @@ func (s *Session) putBack(keep spare, cause error) error {
 	err = s.expect(keep.name, keep.info)
 	if err == nil && s.aside && present {
 		// It may be running already, and cannot be renamed over then.
-		err = s.moveAside(s.in(random("aside")))
+		err = s.moveAside(s.in(store.RandomName("aside")))
 	}
 	if err == nil {
 		err = s.fsys.Rename(keep.name, s.base)
@@ -153,13 +155,13 @@ func (s *Session) putBack(keep spare, cause error) error {
 	if err != nil {
 		s.broken = true
 		// Under a name that the next update does not take for a leftover.
-		if saved := s.in(random("saved")); keep.name != s.backup() && s.fsys.Rename(keep.name, saved) == nil {
+		if saved := s.in(store.RandomName("saved")); keep.name != s.backup() && s.fsys.Rename(keep.name, saved) == nil {
 			keep.name = saved
 		}
 		return &RollbackFailure{Cause: cause, Err: fmt.Errorf("it is at %q: %w", keep.name, err)}
 	}
 	// If this fails too a power cut decides between old and new; both are whole.
-	if err := syncDir(s.fsys, "."); err != nil {
+	if err := store.SyncDir(s.fsys, "."); err != nil {
 		return errors.Join(cause, err)
 	}
 	return cause

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	updater "github.com/choria-io/go-updater"
-	"github.com/choria-io/go-updater/internal/tuf/simulator"
+	"github.com/choria-io/go-updater/internal/testing/tufsim"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -38,7 +38,7 @@ type attack struct {
 func (w *world) stolen(role string) { w.Publish(role) }
 
 // thief signs a role with a key that nobody trusts.
-func (w *world) thief(role string) { w.Signers[role] = []*simulator.Key{w.NewKey()} }
+func (w *world) thief(role string) { w.Signers[role] = []*tufsim.Key{w.NewKey()} }
 
 func attacks() []attack {
 	const old = "1.2.3"
@@ -67,7 +67,7 @@ func attacks() []attack {
 		return attack{name: "key compromise: " + role + " below its threshold", before: func(w *world) {
 			w.AddKey(role, w.NewKey())
 			w.Root.Roles[role].Threshold = 2
-			w.Publish(simulator.Root)
+			w.Publish(tufsim.Root)
 			install(w)
 		}, change: func(w *world) {
 			w.Signers[role] = w.Signers[role][:1]
@@ -93,43 +93,43 @@ func attacks() []attack {
 		{name: "endless data: binary", change: endless(".bz2"), before: install, opts: next, want: updater.ErrHash},
 		{name: "endless data: a signed length of a terabyte", change: func(w *world) {
 			w.Timestamp.Meta["snapshot.json"].Length = 1 << 40
-			w.stolen(simulator.Timestamp)
+			w.stolen(tufsim.Timestamp)
 		}, before: install, opts: next, want: updater.ErrTooLarge},
 
 		// What a release depends on is in its document, which is one target: the part
 		// of this attack that applies is a target that is not the one asked for.
 		{name: "extraneous dependencies: a document that is another's", change: func(w *world) {
 			w.AddTarget(bin("1.2.4"), path("1.2.4"), w.Files[path("1.2.3")])
-			w.PublishAll("bin-0", "bin-1", simulator.Targets)
+			w.PublishAll("bin-0", "bin-1", tufsim.Targets)
 		}, before: install, opts: next, want: trust.ErrMismatch},
 
 		{name: "fast-forward: a version without a successor", change: func(w *world) {
 			w.Timestamp.Version = 1<<53 + 1
-			w.stolen(simulator.Timestamp)
+			w.stolen(tufsim.Timestamp)
 		}, before: install, opts: next, want: trust.ErrMalformed},
 		{name: "fast-forward: what follows it", before: func(w *world) {
-			w.Restart(simulator.Timestamp, 1<<40)
+			w.Restart(tufsim.Timestamp, 1<<40)
 			w.release(old, "version 2", nil)
 			require.NoError(w.t, w.apply())
 		}, change: func(w *world) {
-			w.Restart(simulator.Timestamp, 3)
-			w.Publish(simulator.Timestamp)
+			w.Restart(tufsim.Timestamp, 3)
+			w.Publish(tufsim.Timestamp)
 		}, opts: next, want: trust.ErrRollback},
 
 		{name: "indefinite freeze: timestamp", change: func(w *world) { w.now = w.Timestamp.Expires }, before: install, opts: next, want: trust.ErrExpired},
 		{name: "indefinite freeze: bin", change: func(w *world) {
 			w.Roles[bin("1.2.4")].Expires = w.now
-			w.PublishAll("bin-0", "bin-1", simulator.Targets)
+			w.PublishAll("bin-0", "bin-1", tufsim.Targets)
 		}, before: install, opts: next, want: trust.ErrExpired},
 		{name: "indefinite freeze: root", change: func(w *world) {
 			w.Root.Expires = w.now
-			w.Publish(simulator.Root)
+			w.Publish(tufsim.Root)
 		}, before: install, opts: next, want: trust.ErrExpired},
 
 		{name: "malicious mirror: no new root", change: func(w *world) {
-			w.Rotate(simulator.Timestamp)
-			w.Publish(simulator.Root, simulator.Timestamp)
-			w.Signed[simulator.Root] = w.Signed[simulator.Root][:1]
+			w.Rotate(tufsim.Timestamp)
+			w.Publish(tufsim.Root, tufsim.Timestamp)
+			w.Signed[tufsim.Root] = w.Signed[tufsim.Root][:1]
 		}, before: install, opts: next, want: trust.ErrSignature},
 		{name: "malicious mirror: nothing at all", change: func(w *world) {
 			w.answer = func(rw http.ResponseWriter, r *http.Request) bool { http.NotFound(rw, r); return true }
@@ -150,8 +150,8 @@ func attacks() []attack {
 			w.ReplaceLatest(b, old)
 		}, before: install, opts: next, want: trust.ErrMismatch},
 		{name: "mix and match: snapshot of yesterday, timestamp of today", change: func(w *world) {
-			all := w.Signed[simulator.Snapshot]
-			w.ReplaceLatest(simulator.Snapshot, all[len(all)-2])
+			all := w.Signed[tufsim.Snapshot]
+			w.ReplaceLatest(tufsim.Snapshot, all[len(all)-2])
 		}, before: install, opts: next, want: trust.ErrMismatch},
 
 		{name: "rollback: timestamp", before: func(w *world) {
@@ -159,12 +159,12 @@ func attacks() []attack {
 			w.release("1.2.5", "version 4", nil)
 			require.NoError(w.t, w.apply(updater.Version("1.2.3"), updater.CurrentVersion("")))
 		}, change: func(w *world) {
-			all := w.Signed[simulator.Timestamp]
-			w.ReplaceLatest(simulator.Timestamp, all[0])
+			all := w.Signed[tufsim.Timestamp]
+			w.ReplaceLatest(tufsim.Timestamp, all[0])
 		}, opts: next, want: trust.ErrRollback},
 		{name: "rollback: a stolen timestamp key and an older snapshot", before: install, change: func(w *world) {
 			w.Timestamp.Meta["snapshot.json"].Version = 1
-			w.stolen(simulator.Timestamp)
+			w.stolen(tufsim.Timestamp)
 		}, opts: next, want: trust.ErrRollback},
 		{name: "rollback: stolen timestamp and snapshot keys and an older bin", before: func(w *world) {
 			w.release("1.2.2", "version 1", nil)
@@ -172,8 +172,8 @@ func attacks() []attack {
 		}, change: func(w *world) {
 			w.Snapshot.Meta[bin("1.2.4")+".json"].Version = 1
 			w.Snapshot.Meta[bin("1.2.3")+".json"].Version = 1
-			w.stolen(simulator.Snapshot)
-			w.stolen(simulator.Timestamp)
+			w.stolen(tufsim.Snapshot)
+			w.stolen(tufsim.Timestamp)
 		}, opts: next, want: trust.ErrRollback},
 		{name: "rollback: an older release that is still vouched for", before: func(w *world) {
 			install(w)
@@ -184,23 +184,23 @@ func attacks() []attack {
 		{name: "wrong software: the document of another platform", change: func(w *world) {
 			document := bytes.Replace(w.Files[path("1.2.4")], []byte(`"arch":"amd64"`), []byte(`"arch":"arm64"`), 1)
 			w.AddTarget(bin("1.2.4"), path("1.2.4"), document)
-			w.PublishAll("bin-0", "bin-1", simulator.Targets)
+			w.PublishAll("bin-0", "bin-1", tufsim.Targets)
 		}, before: install, opts: next, want: trust.ErrMismatch},
 		{name: "wrong software: the document of another product", change: func(w *world) {
 			document := bytes.Replace(w.Files[path("1.2.4")], []byte(`"name":"app"`), []byte(`"name":"rat"`), 1)
 			w.AddTarget(bin("1.2.4"), path("1.2.4"), document)
-			w.PublishAll("bin-0", "bin-1", simulator.Targets)
+			w.PublishAll("bin-0", "bin-1", tufsim.Targets)
 		}, before: install, opts: next, want: trust.ErrMismatch},
 
-		below(simulator.Timestamp), below(simulator.Snapshot, simulator.Timestamp),
-		below(simulator.Targets, simulator.Snapshot, simulator.Timestamp), below(simulator.Root),
+		below(tufsim.Timestamp), below(tufsim.Snapshot, tufsim.Timestamp),
+		below(tufsim.Targets, tufsim.Snapshot, tufsim.Timestamp), below(tufsim.Root),
 		{name: "key compromise: an online key signs in the place of the release key", before: install, change: func(w *world) {
-			w.Signers[bin("1.2.4")] = w.Signers[simulator.Timestamp]
+			w.Signers[bin("1.2.4")] = w.Signers[tufsim.Timestamp]
 			w.release("1.2.4", "malice", nil)
 		}, opts: next, want: trust.ErrSignature},
 		{name: "key compromise: an online key signs in the place of root", before: install, change: func(w *world) {
-			w.Signers[simulator.Root] = w.Signers[simulator.Timestamp]
-			w.Publish(simulator.Root)
+			w.Signers[tufsim.Root] = w.Signers[tufsim.Timestamp]
+			w.Publish(tufsim.Root)
 		}, opts: next, want: trust.ErrSignature},
 	}
 }
@@ -256,7 +256,7 @@ func TestMaliciousMirrorIsPassedOver(t *testing.T) {
 			a.before(w)
 			w.release("1.2.4", "version 3", nil)
 			var honest http.HandlerFunc
-			frozen := &simulator.Repo{Root: w.Root, Roles: w.Roles, Files: w.Files, Signed: maps.Clone(w.Signed)}
+			frozen := &tufsim.Repo{Root: w.Root, Roles: w.Roles, Files: w.Files, Signed: maps.Clone(w.Signed)}
 			honest = func(rw http.ResponseWriter, r *http.Request) {
 				if data, ok := w.other[r.URL.Path]; ok {
 					_, _ = rw.Write(data)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	updater "github.com/choria-io/go-updater"
-	publish "github.com/choria-io/go-updater/signing/tuf"
+	"github.com/choria-io/go-updater/internal/tuf/publish"
 	"github.com/choria-io/go-updater/trust"
 	"github.com/choria-io/go-updater/trust/tuf"
 )

@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/internal/tuf/publish"
 	"github.com/choria-io/go-updater/repository"
-	publish "github.com/choria-io/go-updater/signing/tuf"
 	"github.com/choria-io/go-updater/trust"
 	"github.com/choria-io/go-updater/trust/tuf"
 )

@@ -17,9 +17,8 @@ import (
 	"time"
 
 	updater "github.com/choria-io/go-updater"
-	"github.com/choria-io/go-updater/internal/install"
-	"github.com/choria-io/go-updater/internal/lock"
-	client "github.com/choria-io/go-updater/internal/tuf"
+	"github.com/choria-io/go-updater/internal/store"
+	"github.com/choria-io/go-updater/internal/tuf/client"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -183,13 +182,13 @@ func (d *Downloader) locked(work func(c *client.Client) error) error {
 	case err != nil:
 		return fmt.Errorf("%w: %w", updater.ErrState, err)
 	}
-	c.Store = client.Dir{Path: dir, ReadFile: install.ReadFile, WriteFile: install.WriteFile}
+	c.Store = client.Dir{Path: dir, ReadFile: store.ReadFile, WriteFile: store.WriteFile}
 	held, err := acquire(d.cfg.Context(), dir)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = held.Release() }() // of a panic, too, which the core makes an error
-	if err := install.RemoveLeftovers(dir, ""); err != nil {
+	if err := store.RemoveLeftovers(dir, ""); err != nil {
 		d.cfg.Warn("could not tidy up beside the TUF metadata", "error", err)
 	}
 	err = work(c)
@@ -200,7 +199,7 @@ func (d *Downloader) locked(work func(c *client.Client) error) error {
 }
 
 // acquire waits for the lock of a directory.
-func acquire(ctx context.Context, dir string) (*lock.Lock, error) {
+func acquire(ctx context.Context, dir string) (*store.Lock, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", updater.ErrState, err)
@@ -209,11 +208,11 @@ func acquire(ctx context.Context, dir string) (*lock.Lock, error) {
 	timer := time.NewTicker(lockPause)
 	defer timer.Stop()
 	for {
-		held, err := lock.Acquire(root, lockName)
+		held, err := store.Acquire(root, lockName)
 		switch {
 		case err == nil:
 			return held, nil
-		case !errors.Is(err, lock.ErrHeld):
+		case !errors.Is(err, store.ErrHeld):
 			return nil, fmt.Errorf("%w: in %s: %w", updater.ErrState, dir, err)
 		}
 		select {

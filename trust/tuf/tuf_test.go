@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	updater "github.com/choria-io/go-updater"
-	"github.com/choria-io/go-updater/internal/tuf/simulator"
+	"github.com/choria-io/go-updater/internal/testing/tufsim"
 	"github.com/choria-io/go-updater/trust"
 	"github.com/choria-io/go-updater/trust/tuf"
 )
@@ -53,12 +53,12 @@ func TestKeyAndMetadataMustBothHold(t *testing.T) {
 	w.release("1.2.3", "version 2", nil)
 	w.refuses(trust.ErrUnsigned, public)
 	w.release("1.2.3", "version 2", key)
-	w.Signers[simulator.Timestamp] = nil
-	w.Publish(simulator.Timestamp)
+	w.Signers[tufsim.Timestamp] = nil
+	w.Publish(tufsim.Timestamp)
 	w.refuses(trust.ErrUnsigned, public)
-	w.Signers[simulator.Timestamp] = []*simulator.Key{w.NewKey()}
-	w.AddKey(simulator.Timestamp, w.NewKey())
-	w.Publish(simulator.Root, simulator.Timestamp)
+	w.Signers[tufsim.Timestamp] = []*tufsim.Key{w.NewKey()}
+	w.AddKey(tufsim.Timestamp, w.NewKey())
+	w.Publish(tufsim.Root, tufsim.Timestamp)
 	require.NoError(t, w.apply(public))
 	w.holds("version 2")
 }
@@ -69,12 +69,12 @@ func TestRefusals(t *testing.T) {
 		want   error
 	}{
 		"timestamp of another key": {func(w *world) {
-			w.Signers[simulator.Timestamp] = []*simulator.Key{w.NewKey()}
-			w.Publish(simulator.Timestamp)
+			w.Signers[tufsim.Timestamp] = []*tufsim.Key{w.NewKey()}
+			w.Publish(tufsim.Timestamp)
 		}, trust.ErrSignature},
-		"expired":          {func(w *world) { w.now = began.Add(simulator.Lifetime) }, trust.ErrExpired},
+		"expired":          {func(w *world) { w.now = began.Add(tufsim.Lifetime) }, trust.ErrExpired},
 		"no such version":  {func(w *world) { delete(w.Roles[bin("1.2.3")].Targets, path("1.2.3")); w.PublishAll(bin("1.2.3")) }, updater.ErrNotFound},
-		"no metadata":      {func(w *world) { delete(w.Signed, simulator.Timestamp) }, updater.ErrNotFound},
+		"no metadata":      {func(w *world) { delete(w.Signed, tufsim.Timestamp) }, updater.ErrNotFound},
 		"another document": {func(w *world) { w.Files[path("1.2.3")] = bytes.ToUpper(w.Files[path("1.2.3")]) }, trust.ErrMismatch},
 		"a longer document": {func(w *world) {
 			w.Files[path("1.2.3")] = append(w.Files[path("1.2.3")], ' ')
@@ -86,9 +86,9 @@ func TestRefusals(t *testing.T) {
 		"another artifact": {func(w *world) {
 			w.other["/1.2.3/linux/amd64/app-linux-amd64-1.2.3.bz2"] = []byte("malice")
 		}, updater.ErrHash},
-		"garbage for metadata":          {func(w *world) { w.ReplaceLatest(simulator.Timestamp, []byte("<html>")) }, trust.ErrMalformed},
-		"the timestamp names nothing":   {func(w *world) { delete(w.Timestamp.Meta, "snapshot.json"); w.Publish(simulator.Timestamp) }, trust.ErrMalformed},
-		"a terabyte of signed snapshot": {func(w *world) { w.Timestamp.Meta["snapshot.json"].Length = 1 << 40; w.Publish(simulator.Timestamp) }, updater.ErrTooLarge},
+		"garbage for metadata":          {func(w *world) { w.ReplaceLatest(tufsim.Timestamp, []byte("<html>")) }, trust.ErrMalformed},
+		"the timestamp names nothing":   {func(w *world) { delete(w.Timestamp.Meta, "snapshot.json"); w.Publish(tufsim.Timestamp) }, trust.ErrMalformed},
+		"a terabyte of signed snapshot": {func(w *world) { w.Timestamp.Meta["snapshot.json"].Length = 1 << 40; w.Publish(tufsim.Timestamp) }, updater.ErrTooLarge},
 		"what is remembered is no directory": {func(w *world) {
 			require.NoError(t, os.MkdirAll(filepath.Dir(w.kept("")), 0o700))
 			require.NoError(t, os.WriteFile(strings.TrimSuffix(w.kept(""), "/"), nil, 0o600))
@@ -105,10 +105,10 @@ func TestRefusals(t *testing.T) {
 
 func TestRootIsCheckedWhenItIsGiven(t *testing.T) {
 	w := newWorld(t)
-	w.Signers[simulator.Root] = []*simulator.Key{w.NewKey()}
-	w.Publish(simulator.Root)
+	w.Signers[tufsim.Root] = []*tufsim.Key{w.NewKey()}
+	w.Publish(tufsim.Root)
 	for name, root := range map[string][]byte{
-		"none": nil, "no root": w.Latest(simulator.Timestamp), "signed by another": w.Latest(simulator.Root), "cut": w.root[:len(w.root)-1],
+		"none": nil, "no root": w.Latest(tufsim.Timestamp), "signed by another": w.Latest(tufsim.Root), "cut": w.root[:len(w.root)-1],
 	} {
 		_, err := updater.New(w.options(updater.DownloadMethod(tuf.New(root)))...)
 		require.ErrorIs(t, err, updater.ErrConfig, name)
@@ -140,13 +140,13 @@ func TestNextRootIsForbidden(t *testing.T) {
 func TestRootIsNotForgotten(t *testing.T) {
 	w := newWorld(t)
 	w.release("1.2.3", "version 2", nil)
-	stolen := w.Signers[simulator.Timestamp]
-	w.Rotate(simulator.Timestamp)
-	w.Publish(simulator.Root, simulator.Timestamp)
+	stolen := w.Signers[tufsim.Timestamp]
+	w.Rotate(tufsim.Timestamp)
+	w.Publish(tufsim.Root, tufsim.Timestamp)
 	require.NoError(t, w.apply())
 
-	w.Signed[simulator.Root] = w.Signed[simulator.Root][:1]
-	w.Signers[simulator.Timestamp] = stolen
+	w.Signed[tufsim.Root] = w.Signed[tufsim.Root][:1]
+	w.Signers[tufsim.Timestamp] = stolen
 	w.release("1.2.4", "malice", nil)
 	w.refuses(trust.ErrSignature, updater.CurrentVersion("1.2.3"), updater.Version("1.2.4"))
 	require.NoError(t, os.Remove(w.kept("2.root.json")))
@@ -181,11 +181,11 @@ func TestMirrors(t *testing.T) {
 
 	w = newWorld(t)
 	w.release("1.2.3", "version 2", nil)
-	before := w.Latest(simulator.Timestamp)
-	w.Publish(simulator.Timestamp)
+	before := w.Latest(tufsim.Timestamp)
+	w.Publish(tufsim.Timestamp)
 	require.NoError(t, w.apply())
 	// A mirror that lags behind what was seen is no mirror.
-	w.ReplaceLatest(simulator.Timestamp, before)
+	w.ReplaceLatest(tufsim.Timestamp, before)
 	w.refuses(trust.ErrRollback, updater.CurrentVersion(""), updater.SourceRepo(stale.URL), updater.Mirrors(w.server.URL))
 }
 
@@ -214,7 +214,7 @@ func TestDocumentIsVerifiedAgain(t *testing.T) {
 	w.Asked()
 	_, err = d.VerifyDocument(document)
 	require.ErrorIs(t, err, updater.ErrNotFound, "withdrawn in the meantime")
-	w.now = began.Add(simulator.Lifetime)
+	w.now = began.Add(tufsim.Lifetime)
 	_, err = d.VerifyDocument(document)
 	require.ErrorIs(t, err, trust.ErrExpired)
 	require.Equal(t, id, d.TrustID(), "nobody else is trusted")
@@ -237,30 +237,30 @@ func TestTrustIDFollowsTheKeysOfReleases(t *testing.T) {
 	}
 	first := id("1.2.3")
 	require.Equal(t, first, id("1.2.4"), "of all bins")
-	for _, role := range []string{simulator.Timestamp, simulator.Snapshot, simulator.Root} {
+	for _, role := range []string{tufsim.Timestamp, tufsim.Snapshot, tufsim.Root} {
 		signers := w.Signers[role]
 		w.Rotate(role)
-		if role == simulator.Root {
+		if role == tufsim.Root {
 			w.Signers[role] = append(w.Signers[role], signers...)
 		}
-		w.Publish(simulator.Root, simulator.Targets, simulator.Snapshot, simulator.Timestamp)
-		if role == simulator.Root {
+		w.Publish(tufsim.Root, tufsim.Targets, tufsim.Snapshot, tufsim.Timestamp)
+		if role == tufsim.Root {
 			w.Signers[role] = w.Signers[role][:1]
 		}
 		require.Equal(t, first, id("1.2.3"), role)
 	}
-	w.Rotate(simulator.Targets)
-	w.Publish(simulator.Root)
-	w.PublishAll(simulator.Targets)
+	w.Rotate(tufsim.Targets)
+	w.Publish(tufsim.Root)
+	w.PublishAll(tufsim.Targets)
 	second := id("1.2.3")
 	require.NotEqual(t, first, second)
 	for _, name := range []string{"bin-0", "bin-1"} {
 		w.Signers[name] = nil
 	}
 	targets := w.Targets().Targets
-	w.Bins(simulator.Targets, 1, "bin", w.NewKey())
+	w.Bins(tufsim.Targets, 1, "bin", w.NewKey())
 	w.Targets().Targets = targets
-	w.PublishAll("bin-0", "bin-1", simulator.Targets)
+	w.PublishAll("bin-0", "bin-1", tufsim.Targets)
 	require.NotEqual(t, second, id("1.2.3"))
 }
 

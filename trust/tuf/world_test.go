@@ -24,7 +24,7 @@ import (
 
 	updater "github.com/choria-io/go-updater"
 	"github.com/choria-io/go-updater/internal/codec/bz2"
-	"github.com/choria-io/go-updater/internal/tuf/simulator"
+	"github.com/choria-io/go-updater/internal/testing/tufsim"
 	"github.com/choria-io/go-updater/trust"
 	"github.com/choria-io/go-updater/trust/tuf"
 )
@@ -35,7 +35,7 @@ const oldContent = "version 1"
 
 // world is a target, and a TUF repository over HTTP that releases of it lie in.
 type world struct {
-	*simulator.Repo
+	*tufsim.Repo
 	t      *testing.T
 	root   []byte // as the program brings it
 	target string
@@ -48,10 +48,10 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{Repo: simulator.New(began), t: t, target: filepath.Join(t.TempDir(), "app"), other: map[string][]byte{}, now: began.Add(time.Hour)}
+	w := &world{Repo: tufsim.New(began), t: t, target: filepath.Join(t.TempDir(), "app"), other: map[string][]byte{}, now: began.Add(time.Hour)}
 	require.NoError(t, os.WriteFile(w.target, []byte(oldContent), 0o755))
-	w.root = w.Latest(simulator.Root)
-	w.Bins(simulator.Targets, 1, "bin", w.NewKey())
+	w.root = w.Latest(tufsim.Root)
+	w.Bins(tufsim.Targets, 1, "bin", w.NewKey())
 	w.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch data, ok := w.other[r.URL.Path]; {
 		case w.answer != nil && w.answer(rw, r):
@@ -102,7 +102,7 @@ func (w *world) release(version, content string, key ed25519.PrivateKey) {
 	}
 	w.AddTarget(bin(version), path(version), raw)
 	w.other["/"+strings.Replace(path(version), "release.json", name, 1)] = packed.Bytes()
-	w.PublishAll("bin-0", "bin-1", simulator.Targets)
+	w.PublishAll("bin-0", "bin-1", tufsim.Targets)
 }
 
 func sum(b []byte) string {

@@ -20,8 +20,8 @@ import (
 	"github.com/sigstore/sigstore/pkg/signature"
 	"github.com/stretchr/testify/require"
 
+	"github.com/choria-io/go-updater/internal/tuf/publish"
 	"github.com/choria-io/go-updater/repository"
-	"github.com/choria-io/go-updater/signing/tuf"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -74,9 +74,9 @@ func New(t testing.TB, now time.Time, withTUF bool) *Repository {
 func (r *Repository) initTUF(t testing.TB, repo *repository.Repository, online repository.TUF, now time.Time) {
 	t.Helper()
 	first, second := []trust.Key{r.Keys[0]}, []trust.Key{r.Keys[1]}
-	_, err := repo.InitTUF(t.Context(), tuf.Setup{
+	_, err := repo.InitTUF(t.Context(), publish.Setup{
 		Root: second, Threshold: 1, Targets: second, Release: first, Snapshot: first, Timestamp: first,
-		Bins: 4, Validity: tuf.DefaultValidity(), Now: now,
+		Bins: 4, Validity: publish.DefaultValidity(), Now: now,
 	})
 	require.NoError(t, err)
 	_, err = repo.SignTUF(t.Context(), repository.SignTUFRequest{Signer: r.signers[1], Now: now})

@@ -25,7 +25,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/choria-io/go-updater/internal/faults"
+	"github.com/choria-io/go-updater/internal/testing/faults"
 	"github.com/choria-io/go-updater/internal/testing/published"
 )
 
@@ -103,12 +103,12 @@ func (w *world) update(t *testing.T, args ...string) figures {
 
 	c := readCounters(t, counters)
 	f := figures{
-		documents:  c.calls(t, module+"/trust/json.go", "parse") - c.calls(t, module+"/internal/memo/memo.go", "Parse"),
+		documents:  c.calls(t, module+"/internal/jcs/jcs.go", "Parse") - c.calls(t, module+"/internal/store/memo.go", "Parse"),
 		signatures: c.calls(t, module+"/trust/key.go", "Key.verify"),
 		keys:       c.calls(t, module+"/trust/key.go", "ParseKeys"),
 		memories:   c.calls(t, module+"/state.go", "readState"),
-		refreshes:  c.calls(t, module+"/internal/tuf/client.go", "Client.Refresh"),
-		loads:      c.calls(t, module+"/internal/tuf/client.go", "Client.Load"),
+		refreshes:  c.calls(t, module+"/internal/tuf/client/client.go", "Client.Refresh"),
+		loads:      c.calls(t, module+"/internal/tuf/client/client.go", "Client.Load"),
 		metadata:   c.calls(t, library+"/pkg/signature/ed25519.go", "ED25519Verifier.VerifySignature"),
 	}
 	for _, call := range traced.Calls {

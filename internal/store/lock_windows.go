@@ -1,0 +1,35 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+// where is the byte that is locked. Locks are mandatory here, and what is at the
+// start of the file is for others to read.
+func where() *windows.Overlapped { return &windows.Overlapped{OffsetHigh: 1 << 30} }
+
+func tryLock(f *os.File) error {
+	err := windows.LockFileEx(windows.Handle(f.Fd()),
+		windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, where())
+	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_IO_PENDING) {
+		return ErrHeld
+	}
+	return err
+}
+
+// unlock is explicit because Windows frees the locks of a closed handle at a
+// time of its own choosing.
+func unlock(f *os.File) error {
+	return windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, where())
+}
+
+// share has nothing to do: access is inherited from the directory.
+func share(*os.File, fs.FileInfo) {}

@@ -1,0 +1,161 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/choria-io/go-updater/internal/jcs"
+)
+
+// sumName is the member that holds the SHA-256 of all others.
+const sumName = "sum"
+
+// ErrDamaged means that a file is no memo, or not the one that was written.
+var ErrDamaged = errors.New("not what was written")
+
+// Fields are what a memo says: string, int, int64, bool, [time.Time], Fields and
+// []Fields. What is empty is left out, and read as empty.
+type Fields map[string]any
+
+// Format returns the memo that says f. Text that JSON cannot hold is written
+// with question marks, and a time beyond the year 9999 left out; f must not hold
+// other types, nor the name "sum".
+func Format(f Fields) []byte {
+	doc := f.plain()
+	doc[sumName] = sum(doc)
+	return jcs.Format(doc)
+}
+
+func sum(doc map[string]any) string {
+	s := sha256.Sum256(jcs.Format(doc))
+	return hex.EncodeToString(s[:])
+}
+
+func (f Fields) plain() map[string]any {
+	doc := make(map[string]any, len(f)+1)
+	for name, v := range f {
+		if v = plain(v); v != "" && v != int64(0) && v != false {
+			doc[name] = v
+		}
+	}
+	return doc
+}
+
+func plain(v any) any {
+	switch v := v.(type) {
+	case string:
+		return strings.Map(func(r rune) rune {
+			if r == unicode.ReplacementChar { // also what is not UTF-8
+				return '?'
+			}
+			return r
+		}, v)
+	case int:
+		return int64(v)
+	case time.Time:
+		if v = v.UTC(); v.IsZero() || v.Year() < 0 || v.Year() > 9999 {
+			return ""
+		}
+		return v.Format(time.RFC3339Nano)
+	case Fields:
+		return v.plain()
+	case []Fields:
+		list := make([]any, len(v))
+		for i, item := range v {
+			list[i] = item.plain()
+		}
+		return list
+	}
+	return v
+}
+
+// Reader reads a memo. A member that is missing is empty; one of another type
+// is too, and makes Err return ErrDamaged.
+type Reader struct {
+	doc map[string]any
+	err *error // of the whole memo
+}
+
+// Parse returns ErrDamaged for what Format did not write. It does not look at
+// what the memo says.
+func Parse(raw []byte) (Reader, error) {
+	doc, err := jcs.Parse(raw)
+	if err != nil {
+		// A memo is no release document, so it is no malformed one either.
+		return Reader{}, fmt.Errorf("%w: %s", ErrDamaged, err.Error())
+	}
+	stated := doc[sumName]
+	delete(doc, sumName)
+	if stated != sum(doc) {
+		return Reader{}, fmt.Errorf("%w: its checksum is wrong", ErrDamaged)
+	}
+	return Reader{doc, new(error)}, nil
+}
+
+// Err returns the first fault of what was read.
+func (r Reader) Err() error { return *r.err }
+
+// Text returns the text called name.
+func (r Reader) Text(name string) string { return get[string](r, name) }
+
+// Int returns the number called name.
+func (r Reader) Int(name string) int64 { return get[int64](r, name) }
+
+// Bool returns the truth value called name.
+func (r Reader) Bool(name string) bool { return get[bool](r, name) }
+
+// Time returns the time called name, in UTC.
+func (r Reader) Time(name string) time.Time {
+	text := r.Text(name)
+	if text == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	// In UTC it may be of a year that Format does not write.
+	if t = t.UTC(); err != nil || t.Year() < 0 || t.Year() > 9999 {
+		r.damaged(name)
+	}
+	return t
+}
+
+// Part returns the memo within the memo called name, and whether there is one.
+func (r Reader) Part(name string) (Reader, bool) {
+	doc := get[map[string]any](r, name)
+	return Reader{doc, r.err}, doc != nil
+}
+
+// Parts returns the list of memos called name.
+func (r Reader) Parts(name string) []Reader {
+	var parts []Reader
+	for _, item := range get[[]any](r, name) {
+		doc, ok := item.(map[string]any)
+		if !ok {
+			r.damaged(name)
+		}
+		parts = append(parts, Reader{doc, r.err})
+	}
+	return parts
+}
+
+func get[T any](r Reader, name string) T {
+	v, ok := r.doc[name].(T)
+	if _, there := r.doc[name]; there && !ok {
+		r.damaged(name)
+	}
+	return v
+}
+
+func (r Reader) damaged(name string) {
+	if *r.err == nil {
+		*r.err = fmt.Errorf("%w: %q is of another type", ErrDamaged, name)
+	}
+}

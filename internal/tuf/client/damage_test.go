@@ -1,0 +1,359 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/choria-io/go-updater/internal/store"
+	"github.com/choria-io/go-updater/trust"
+)
+
+// files are what a client stores that looked a target up.
+var files = []string{"2.root.json", "3.root.json", "timestamp.json", "snapshot.json", "targets.json", roleFile("A"), floorsFile}
+
+// seasoned is a client that has seen two states of a repository, and what it stored
+// after the first.
+func seasoned(t *testing.T) (w *world, older *Memory) {
+	t.Helper()
+	w = newWorld(t)
+	w.Publish(root)
+	w.Delegate(targets, metadata.DelegatedRole{Name: "A", Paths: []string{"*"}}, w.NewKey())
+	w.AddTarget("A", "file", []byte("content"))
+	w.PublishAll("A", targets)
+	_, err := w.find("file")
+	require.NoError(t, err)
+	older = copyOf(w.store)
+	w.Publish(root)
+	w.PublishAll("A", targets)
+	_, err = w.find("file")
+	require.NoError(t, err)
+	require.Len(t, w.store.files, len(files))
+	return w, older
+}
+
+// damages are what may become of one stored file.
+var damages = map[string]func(data, older []byte) []byte{
+	"deleted":   func([]byte, []byte) []byte { return nil },
+	"empty":     func([]byte, []byte) []byte { return []byte{} },
+	"cut":       func(data, _ []byte) []byte { return data[:len(data)/2] },
+	"flipped":   func(data, _ []byte) []byte { data[len(data)/2] ^= 1; return data },
+	"early bit": func(data, _ []byte) []byte { data[3] ^= 0x10; return data },
+	"garbage":   func([]byte, []byte) []byte { return []byte("\x00\xff garbage") },
+	"null":      func([]byte, []byte) []byte { return []byte("null") },
+	"huge":      func([]byte, []byte) []byte { return make([]byte, MaxTargets+1) },
+	"older":     func(_, older []byte) []byte { return older },
+}
+
+func damage(m *Memory, name string, data []byte) {
+	if data == nil {
+		delete(m.files, name)
+		return
+	}
+	m.files[name] = data
+}
+
+// With any one file lost, damaged or exchanged for its older version the client
+// mends itself, and goes below nothing that it has seen.
+func TestOneFileDamaged(t *testing.T) {
+	w, older := seasoned(t)
+	state := copyOf(w.store)
+	for _, file := range files {
+		for how, spoil := range damages {
+			t.Run(file+" "+how, func(t *testing.T) {
+				w.t = t
+				spoilt := func() {
+					w.store = copyOf(state)
+					damage(w.store, file, spoil(bytes.Clone(state.files[file]), older.files[file]))
+				}
+				for role, want := range map[string]int64{timestamp: 3, snapshot: 3, targets: 3, "A": 2, root: 3} {
+					spoilt()
+					refusesOlder(t, w, role, want)
+				}
+				spoilt()
+				_, err := w.find("file")
+				require.NoError(t, err, "it mends itself")
+				for _, name := range files {
+					if name != floorsFile {
+						require.Equal(t, state.files[name], w.store.files[name], name)
+					}
+				}
+				refusesOlder(t, w, timestamp, 3)
+			})
+		}
+	}
+}
+
+// refusesOlder offers the client a repository in which one role is one version
+// older than what it has seen, and everything else is newer.
+func refusesOlder(t *testing.T, w *world, role string, seen int64) {
+	t.Helper()
+	evil := &world{Repo: w.Repo, t: t, store: copyOf(w.store), now: w.now, first: w.first}
+	kept := map[string][][]byte{}
+	for name, versions := range w.Signed {
+		kept[name] = slices.Clone(versions)
+	}
+	stamp, snap := *w.Timestamp, *w.Snapshot
+	stampMeta, snapMeta := *w.Timestamp.Meta["snapshot.json"], *w.Snapshot.Meta["targets.json"]
+	roleMeta := *w.Snapshot.Meta["A.json"]
+	defer func() {
+		w.Signed = kept
+		*w.Timestamp, *w.Snapshot = stamp, snap
+		w.Timestamp.Meta["snapshot.json"], w.Snapshot.Meta["targets.json"], w.Snapshot.Meta["A.json"] = &stampMeta, &snapMeta, &roleMeta
+	}()
+	switch role {
+	case root:
+		w.Signed[root] = w.Signed[root][:seen-1]
+	case timestamp:
+		w.Signed[timestamp] = w.Signed[timestamp][:seen-1]
+	case snapshot:
+		w.Timestamp.Meta["snapshot.json"] = &metadata.MetaFiles{Version: seen - 1}
+		w.Publish(timestamp)
+	default:
+		w.Snapshot.Meta[role+".json"] = &metadata.MetaFiles{Version: seen - 1}
+		w.Publish(snapshot, timestamp)
+	}
+	view, err := evil.refresh()
+	if err == nil && role != root {
+		_, err = view.Target(t.Context(), "file")
+	}
+	chain := bytes.Equal(evil.stored("2.root.json"), kept[root][1]) && bytes.Equal(evil.stored("3.root.json"), kept[root][2])
+	if role == root && chain {
+		require.NoError(t, err, "the chain is stored")
+		return
+	}
+	require.ErrorIs(t, err, trust.ErrRollback, role)
+}
+
+// A timestamp that was exchanged for an older one does not take the floors down with
+// it, not even where nothing else grew.
+func TestOlderTimestampIsNoFloor(t *testing.T) {
+	for name, offer := range map[string]func(w *world){
+		"the same again": func(w *world) { w.Signed[timestamp] = w.Signed[timestamp][:1] },
+		"a newer one of an older snapshot": func(w *world) {
+			w.Timestamp.Meta["snapshot.json"] = &metadata.MetaFiles{Version: 1}
+			w.Publish(timestamp)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.accepts()
+			older := w.stored("timestamp.json")
+			w.Publish(snapshot, timestamp)
+			w.accepts()
+			w.store.files["timestamp.json"] = older
+			offer(w)
+			w.refuses(trust.ErrRollback)
+		})
+	}
+}
+
+// When floors and the timestamp are both gone or damaged there is no telling what
+// was seen: that takes a person. So does a damaged snapshot.
+func TestTwoFilesDamaged(t *testing.T) {
+	w, older := seasoned(t)
+	state := copyOf(w.store)
+	for _, file := range []string{"timestamp.json", "snapshot.json"} {
+		for _, lost := range []string{"deleted", "flipped"} {
+			for how, spoil := range damages {
+				if how == "older" || file == "snapshot.json" && how == "deleted" {
+					continue // both are sound
+				}
+				t.Run(fmt.Sprintf("floors %s, %s %s", lost, file, how), func(t *testing.T) {
+					w.t, w.store = t, copyOf(state)
+					damage(w.store, floorsFile, damages[lost](bytes.Clone(state.files[floorsFile]), nil))
+					damage(w.store, file, spoil(bytes.Clone(state.files[file]), older.files[file]))
+					before := copyOf(w.store)
+					err := w.refuses(ErrState)
+					require.ErrorContains(t, err, file)
+					w.refuses(ErrState)
+					require.True(t, maps.EqualFunc(before.files, w.store.files, bytes.Equal), "nothing is mended in silence")
+					w.store.files = nil // a person removed it
+					w.accepts()
+				})
+			}
+		}
+	}
+}
+
+// floors and the snapshot both deleted: the timestamp remains, and it is said aloud.
+func TestFloorsAndSnapshotDeleted(t *testing.T) {
+	w, _ := seasoned(t)
+	delete(w.store.files, "snapshot.json")
+	damage(w.store, floorsFile, []byte("garbage"))
+	refusesOlder(t, w, timestamp, 3)
+	refusesOlder(t, w, snapshot, 3)
+	w.notes = nil
+	w.accepts()
+	require.NotEmpty(t, w.notes)
+}
+
+// A rotation repairs, also where floors are all that tells what was seen.
+func TestRotationRepairs(t *testing.T) {
+	for _, stored := range []bool{true, false} {
+		for name, tc := range map[string]struct {
+			role    string
+			rotate  []string
+			repairs bool
+		}{
+			"timestamp":                       {timestamp, []string{timestamp}, true},
+			"timestamp, of another role":      {timestamp, []string{snapshot, targets}, false},
+			"snapshot":                        {snapshot, []string{timestamp}, true},
+			"snapshot, without the timestamp": {snapshot, []string{snapshot}, false},
+			"targets":                         {targets, []string{snapshot}, true},
+			"targets, without the snapshot":   {targets, []string{timestamp, targets}, false},
+		} {
+			t.Run(fmt.Sprint(name, ", stored ", stored), func(t *testing.T) {
+				w := newWorld(t)
+				w.accepts()
+				// A thief drives the version up.
+				driven := map[string]*int64{timestamp: &w.Timestamp.Version, snapshot: &w.Snapshot.Version, targets: &w.Targets().Version}[tc.role]
+				for range 5 {
+					w.Publish(tc.role)
+				}
+				switch tc.role {
+				case targets:
+					w.Publish(snapshot, timestamp)
+				case snapshot:
+					w.Publish(timestamp)
+				}
+				w.accepts()
+				if !stored {
+					for _, name := range []string{"timestamp.json", "snapshot.json", "targets.json"} {
+						delete(w.store.files, name)
+					}
+				}
+				for _, role := range tc.rotate {
+					w.Rotate(role)
+				}
+				w.Publish(root)
+				*driven = 2
+				w.Signed[tc.role] = w.Signed[tc.role][:2]
+				w.PublishAll(targets)
+				if !tc.repairs {
+					w.refuses(trust.ErrRollback)
+					return
+				}
+				w.accepts()
+				require.Equal(t, *driven, w.versions()[tc.role])
+				w.accepts()
+			})
+		}
+	}
+}
+
+// A key that is added takes nothing away from what the others vouched for.
+func TestAddedKeyKeepsTheFloor(t *testing.T) {
+	w := newWorld(t)
+	w.Publish(timestamp)
+	w.accepts()
+	delete(w.store.files, "timestamp.json")
+	w.AddKey(timestamp, w.NewKey())
+	w.Publish(root)
+	w.Signed[timestamp] = w.Signed[timestamp][:1]
+	w.refuses(trust.ErrRollback)
+}
+
+// Another repository starts anew, the same one does not.
+func TestAnotherRoot(t *testing.T) {
+	w := newWorld(t)
+	for range 5 {
+		w.Publish(root, timestamp)
+	}
+	w.accepts()
+	other := newWorld(t)
+	other.NewKey()
+	for _, role := range []string{root, timestamp, snapshot, targets} {
+		other.Rotate(role)
+	}
+	other.Restart(root, 1)
+	for _, role := range []string{targets, snapshot, timestamp} {
+		other.Restart(role, 1)
+	}
+	other.Publish(targets, snapshot, timestamp, root)
+	other.first, other.store = other.Latest(root), copyOf(w.store)
+	other.accepts()
+
+	w.first = w.Signed[root][2] // a program that brings a later root
+	require.Equal(t, int64(6), w.accepts().run.root.Version)
+	w.Signed[timestamp] = w.Signed[timestamp][:1]
+	w.refuses(trust.ErrRollback)
+}
+
+func TestFloorsFormat(t *testing.T) {
+	f := &floors{
+		anchor: "a", root: 3, seen: began,
+		timestamp: floor{maxVersion, []string{"k1", "k2"}}, snapshot: floor{5, []string{"k1"}},
+		rolesBy: []string{"k3"},
+	}
+	for i := range 3 * maxSeenRoles {
+		f.set(fmt.Sprintf("role %d \x00\xff", i), int64(i+1))
+	}
+	require.Len(t, f.roles, maxSeenRoles)
+	require.Equal(t, roleFile("role 0 \x00\xff"), f.roles[0].file, "the first one, targets, stays")
+	raw := f.format()
+	require.Less(t, len(raw), maxFloors)
+	read, err := parseFloors(raw)
+	require.NoError(t, err)
+	require.Equal(t, f, read)
+	f.set("role 0 \x00\xff", 7)
+	require.Equal(t, int64(7), f.roles[0].version)
+	require.Len(t, f.roles, maxSeenRoles)
+	f.roles = f.roles[:2]
+	raw = f.format()
+	for i := range raw {
+		flipped := bytes.Clone(raw)
+		flipped[i] ^= 0x04
+		_, err := parseFloors(flipped)
+		require.Error(t, err, "byte %d", i)
+	}
+	_, err = parseFloors(store.Format(store.Fields{"format": 2}))
+	require.ErrorIs(t, err, store.ErrDamaged)
+	_, err = parseFloors(store.Format(store.Fields{"format": 1, "root": "x"}))
+	require.ErrorIs(t, err, store.ErrDamaged)
+}
+
+// Even the largest floors can be read again.
+func TestLargestFloors(t *testing.T) {
+	var by []string
+	for i := range maxKeys {
+		by = append(by, fmt.Sprintf("%064d", i))
+	}
+	f := &floors{anchor: by[0], root: maxVersion, seen: began, timestamp: floor{maxVersion, by}, snapshot: floor{maxVersion, by}, rolesBy: by}
+	for i := range maxSeenRoles {
+		f.set(fmt.Sprint(i), maxVersion)
+	}
+	raw := f.format()
+	require.Less(t, len(raw), maxFloors)
+	_, err := parseFloors(raw)
+	require.NoError(t, err)
+}
+
+// A client asleep since the first version catches up through every root.
+func TestAsleepSinceTheFirst(t *testing.T) {
+	w := newWorld(t)
+	w.accepts()
+	for range 20 {
+		for _, role := range []string{root, timestamp, snapshot, targets} {
+			old := w.Signers[role]
+			w.Rotate(role)
+			if role == root {
+				w.Signers[role] = append(w.Signers[role], old...)
+			}
+		}
+		w.Publish(root)
+		w.Signers[root] = w.Signers[root][:1]
+		w.PublishAll(targets)
+	}
+	require.Equal(t, int64(21), w.accepts().run.root.Version)
+	require.Contains(t, w.store.files, "21.root.json")
+}
