@@ -46,6 +46,7 @@ var arrows = map[string]arrow{
 	},
 	"trust":              {own: []string{"internal/jcs"}},
 	"internal/jcs":       {},
+	"internal/layout":    {},
 	"internal/install":   {own: []string{"internal/attrs", "internal/store"}, other: []string{"golang.org/x/sys"}},
 	"internal/attrs":     {other: []string{"golang.org/x/sys"}},
 	"internal/fetch":     {other: []string{"golang.org/x/sys"}},
@@ -83,7 +84,7 @@ var arrows = map[string]arrow{
 		},
 	},
 	"repository": {
-		own: []string{"signing", "internal/tuf/publish", "trust", "internal/attrs", "internal/codec", "internal/codec/bsdiff", "internal/codec/bsdiff/diff", "internal/codec/bz2", "internal/codec/zst", "internal/fetch", "internal/store"},
+		own: []string{"signing", "internal/layout", "internal/tuf/publish", "trust", "internal/attrs", "internal/codec", "internal/codec/bsdiff", "internal/codec/bsdiff/diff", "internal/codec/bz2", "internal/codec/zst", "internal/fetch", "internal/store"},
 		other: []string{
 			"github.com/sigstore/sigstore/pkg/signature", "golang.org/x/mod/semver", "golang.org/x/sys",
 		},

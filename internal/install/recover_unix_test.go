@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
 )
 
 var goodBytes = []byte("the last version that was confirmed")
