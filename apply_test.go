@@ -7,16 +7,18 @@ package updater_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/internal/install"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -166,27 +168,36 @@ func TestCancelledApplyLeavesNoTrace(t *testing.T) {
 	w.holds(newContent)
 }
 
-// What was verified before the lock was taken may be old by then.
-func TestApplyVerifiesAgainUnderTheLock(t *testing.T) {
+// Another process installs a newer release while this update is about to begin
+// (T6): what is remembered is read once the lock is held.
+func TestNewerReleaseInstalledBeforeBegin(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
 	w.publish("1.3.0", newRelease(t, "1.3.0", []byte("newer still")))
-	raced := false
-	clock := func() time.Time {
-		// Called after the first look at what is remembered: here another
-		// process installs a newer release.
-		if !raced {
-			raced = true
-			require.NoError(t, updater.Apply(w.options(updater.Version("1.3.0"))...))
-		}
-		return now
+	for _, downloader := range []updater.Downloader{&updater.HTTPDownloader{}, &directory{dir: w.repo, binary: []byte(newContent)}} {
+		require.NoError(t, os.WriteFile(w.target, []byte(oldContent), 0o755))
+		require.NoError(t, os.RemoveAll(install.WorkDir(w.target)))
+		raced := false
+		other := raceLogger{Logger: log.New(&w.log, "", 0), race: func(line string) {
+			if !raced && strings.HasPrefix(line, "starting update") {
+				raced = true
+				require.NoError(t, updater.Apply(w.options(updater.Version("1.3.0"))...))
+			}
+		}}
+		err := updater.Apply(w.options(updater.DownloadMethod(downloader), updater.Logger(other))...)
+		require.True(t, raced)
+		require.ErrorIs(t, err, trust.ErrRollback)
+		w.holds("newer still")
 	}
-	// This downloader, unlike ours, does not verify once more by itself.
-	d := &directory{dir: w.repo, binary: []byte(newContent)}
-	err := updater.Apply(w.options(updater.Clock(clock), updater.DownloadMethod(d))...)
-	require.ErrorIs(t, err, trust.ErrRollback)
-	w.holds("newer still")
 }
+
+// raceLogger calls race with each line that is logged.
+type raceLogger struct {
+	*log.Logger
+	race func(line string)
+}
+
+func (l raceLogger) Print(v ...any) { l.race(fmt.Sprint(v...)) }
 
 func TestProgressReachesTheEnd(t *testing.T) {
 	w := newWorld(t)

@@ -39,14 +39,17 @@ type arrow struct{ own, other []string }
 var arrows = map[string]arrow{
 	"": {
 		own: []string{
-			"trust", "internal/install", "internal/fetch", "internal/codec", "internal/codec/bsdiff",
-			"internal/jcs", "internal/store", "internal/preflight", "internal/trial",
+			"trust", "internal/install", "internal/fetch", "internal/jcs", "internal/layout", "internal/release",
+			"internal/store", "internal/preflight", "internal/trial",
 		},
-		other: []string{"golang.org/x/mod/semver", "golang.org/x/sys"},
+		other: []string{"golang.org/x/sys"},
 	},
+	"internal/release": {own: []string{
+		"trust", "internal/codec", "internal/codec/bsdiff", "internal/fetch", "internal/layout", "internal/store",
+	}},
 	"trust":              {own: []string{"internal/jcs"}},
 	"internal/jcs":       {},
-	"internal/layout":    {},
+	"internal/layout":    {other: []string{"golang.org/x/mod/semver"}},
 	"internal/install":   {own: []string{"internal/attrs", "internal/store"}, other: []string{"golang.org/x/sys"}},
 	"internal/attrs":     {other: []string{"golang.org/x/sys"}},
 	"internal/fetch":     {other: []string{"golang.org/x/sys"}},
@@ -56,7 +59,7 @@ var arrows = map[string]arrow{
 	"internal/trial":     {other: []string{"golang.org/x/sys"}},
 
 	// What a program links that installs from TUF metadata, and no other does.
-	"trust/tuf": {own: []string{"", "trust", "internal/store", "internal/tuf/client"}},
+	"trust/tuf": {own: []string{"", "trust", "internal/layout", "internal/store", "internal/tuf/client"}},
 	"internal/tuf/client": {
 		own:   []string{"trust", "internal/fetch", "internal/store"},
 		other: []string{"github.com/secure-systems-lab/go-securesystemslib/cjson", "github.com/theupdateframework/go-tuf/v2/metadata"},
@@ -103,7 +106,7 @@ var free = []string{"cmd/", "examples/", "bench/", "internal/testing/"}
 
 // embedded is the half of the map that a program links with the updater.
 var embedded = []string{
-	"", "trust", "internal/attrs", "internal/codec", "internal/fetch", "internal/install", "internal/jcs",
+	"", "trust", "internal/attrs", "internal/codec", "internal/fetch", "internal/install", "internal/jcs", "internal/layout", "internal/release",
 	"internal/store", "internal/preflight", "internal/trial", "internal/codec/bsdiff", "internal/codec/bunzip",
 }
 
@@ -327,7 +330,7 @@ var processWide = map[string][]string{
 // excused are the two uses that the API promises: TargetFile(os.Args[0]) means
 // this program, as v0.1.0's documentation taught, and the default logger
 // writes to standard error.
-var excused = []string{"options.go: os.Args", "config.go: os.Stderr"}
+var excused = []string{"options.go: os.Args", "compat.go: os.Stderr"}
 
 // liberties names what a library's file does that only a program may.
 func liberties(path string, source []byte) (faults []string, err error) {

@@ -6,9 +6,15 @@ package updater
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
+	"github.com/choria-io/go-updater/internal/install"
+	"github.com/choria-io/go-updater/internal/preflight"
+	"github.com/choria-io/go-updater/internal/release"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -21,39 +27,171 @@ type Status struct {
 	Checked      time.Time     // by the clock here
 }
 
-// Check fetches and verifies the release document of Version, and tells whether
-// Apply would install it. Of what the [HTTPDownloader] got it keeps a copy where
-// StateDir says: while the repository has the same document, the next Check costs
-// one request that is answered without a body (RFC 9110, If-None-Match). It changes
-// nothing else on disk. See [Jitter] for how often.
+// Check fetches and verifies the release document of Version, and reports whether
+// Apply would install it. It keeps a copy of the document where [StateDir] says:
+// while the repository has the same one, the next Check costs one request that is
+// answered without a body (RFC 9110, If-None-Match). It changes nothing else on
+// disk. See [Jitter] for how often.
 func (u *Updater) Check(ctx context.Context) (*Status, error) {
 	end, err := u.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	_, v, err := u.config.fetchSpec()
+	w, err := u.settings.walk(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if d, ok := u.config.Downloader.(interface{ keepAnswer() }); ok {
-		d.keepAnswer()
+	if w.answer != nil {
+		if err := (release.Cache{Dir: w.dir}).Keep(ctx, w.answer); err != nil {
+			w.log.Info(ctx, "the release document is not kept for the next check", "error", err)
+		}
 	}
 	return &Status{
-		UpdateNeeded: u.config.CurrentVersion != u.config.Version,
-		Current:      u.config.CurrentVersion,
-		Release:      v.Release,
-		Signers:      v.Signers,
-		Checked:      u.config.Now(),
+		UpdateNeeded: w.current != w.version,
+		Current:      w.current,
+		Release:      w.verified.Release,
+		Signers:      w.verified.Signers,
+		Checked:      w.now(),
 	}, nil
 }
 
 // Jitter spreads the checks of many machines: it returns a time between half and
 // three halves of interval, every one as likely. Wait for it before each check,
-// the first one too, or all that were switched on at once go on asking at once.
+// also before the first: machines that were switched on at once would otherwise
+// keep asking at once.
 func Jitter(interval time.Duration) time.Duration {
 	if interval <= 0 {
 		return 0
 	}
 	return interval/2 + rand.N(interval)
+}
+
+// PreflightError is one reason why an update would fail here, found before
+// anything is downloaded. errors.Is finds the cause, such as fs.ErrPermission.
+type PreflightError struct {
+	Reason string // what is in the way, in stable words such as "read-only file system"
+	Path   string // the file or directory that is in the way
+	Detail string // what was found, may be empty
+	Advice string // what a person can do, in one sentence
+	Err    error  // the system's error, may be nil
+}
+
+func (e *PreflightError) Error() string {
+	inner := preflight.Error{Reason: preflight.Reason(e.Reason), Path: e.Path, Detail: e.Detail, Advice: e.Advice, Err: e.Err}
+	return inner.Error()
+}
+
+// Unwrap returns the system's error.
+func (e *PreflightError) Unwrap() error { return e.Err }
+
+// PreflightReport is what Preflight found.
+type PreflightReport struct {
+	Target   string            // the file itself, symbolic links resolved, as far as it was found
+	Problems []*PreflightError // each would make the update fail
+	Notices  []*PreflightError // for a person to know, such as a package manager that owns the target
+}
+
+// Preflight does everything that [Updater.Apply] does before the download: it
+// fetches and verifies the release document, and looks for what would make the
+// installation fail. The error joins the problems, each a *[PreflightError]; the
+// report is returned also if there are some. It changes nothing.
+func (u *Updater) Preflight(ctx context.Context) (*PreflightReport, error) {
+	end, err := u.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	w, err := u.settings.walk(ctx)
+	if err != nil {
+		return nil, err
+	}
+	report, err := w.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if held, ok := errors.AsType[*LockedError](public(install.Busy(w.target))); ok {
+		report.Problems = append(report.Problems, &PreflightError{
+			Reason: "another update is running", Path: held.Target, Detail: "process " + strconv.Itoa(held.PID), Err: held,
+			Advice: "wait for it to end",
+		})
+	}
+	return report, w.judge(report)
+}
+
+// preflight is what Apply does of it. Who owns the target is looked up only if
+// that decides whether there is an update.
+func (w *walk) preflight(ctx context.Context) error {
+	if !w.set.refuseManaged {
+		return w.judge(reportOf(preflight.Problems(w.question())))
+	}
+	report, err := w.look(ctx)
+	if err != nil {
+		return err
+	}
+	return w.judge(report)
+}
+
+func (w *walk) look(ctx context.Context) (*PreflightReport, error) {
+	report, err := preflight.Check(ctx, w.question())
+	if err != nil {
+		return nil, fmt.Errorf("checking %s before the update: %w", w.target, err)
+	}
+	return reportOf(report), nil
+}
+
+func (w *walk) question() preflight.Question {
+	q := w.settings.question()
+	if artifact, err := release.Full(w.verified); err == nil && w.verified.Release.Size > 0 {
+		q.Room = w.verified.Release.Size + artifact.Size + install.Room(w.target)
+	}
+	return q
+}
+
+func (s *settings) question() preflight.Question {
+	return preflight.Question{Target: s.target, Beside: install.Beside(s.target), Execute: s.set.smokeTest != nil}
+}
+
+// explain returns why an update could not begin: what a preflight finds, if it
+// finds something, because that comes with advice.
+func (s *settings) explain(err error) error {
+	if errors.Is(err, ErrLocked) {
+		return err
+	}
+	if problem := s.judge(reportOf(preflight.Problems(s.question()))); problem != nil {
+		return problem
+	}
+	return err
+}
+
+// judge returns an error for the problems, and for notices under [RefuseManaged].
+func (s *settings) judge(report *PreflightReport) error {
+	var all []error
+	for _, problem := range report.Problems {
+		if problem.Reason == string(preflight.ReasonUnsafeDirectory) {
+			all = append(all, fmt.Errorf("%w: %w", ErrUnsafeDirectory, problem))
+		} else {
+			all = append(all, problem)
+		}
+	}
+	if s.set.refuseManaged {
+		for _, notice := range report.Notices {
+			all = append(all, notice)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the update would fail: %w", errors.Join(all...))
+}
+
+func reportOf(r *preflight.Report) *PreflightReport {
+	return &PreflightReport{Target: r.Target, Problems: preflightErrors(r.Problems), Notices: preflightErrors(r.Notices)}
+}
+
+func preflightErrors(from []*preflight.Error) (all []*PreflightError) {
+	for _, e := range from {
+		all = append(all, &PreflightError{Reason: string(e.Reason), Path: e.Path, Detail: e.Detail, Advice: e.Advice, Err: e.Err})
+	}
+	return all
 }

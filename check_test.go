@@ -5,7 +5,6 @@
 package updater_test
 
 import (
-	"bytes"
 	"context"
 	"net"
 	"net/http"
@@ -218,16 +217,4 @@ func TestJitter(t *testing.T) {
 	require.Greater(t, high, 88*time.Minute)
 	require.Zero(t, updater.Jitter(0))
 	require.Zero(t, updater.Jitter(-time.Hour))
-}
-
-// FuzzAnswer: what is read is what would have been written.
-func FuzzAnswer(f *testing.F) {
-	f.Add([]byte(nil))
-	f.Add([]byte("go-updater document 1\n\n\n\n"))
-	f.Add(updater.FormatAnswer("url", `"tag"`, []byte("document\nwith lines")))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		if url, etag, document, ok := updater.ParseAnswer(raw); ok {
-			require.True(t, bytes.Equal(raw, updater.FormatAnswer(url, etag, document)))
-		}
-	})
 }

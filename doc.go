@@ -13,31 +13,49 @@
 //		updater.PublicKey(releaseKey),
 //	)
 //
-// [Apply] fetches <repo>/<version>/<os>/<arch>/release.json, checks it with
-// package trust, downloads the cheapest artifact it names, checks that before
-// and after it is unpacked, and renames the new binary over the old one, which
-// stays beside it as <target>.backup. [Rollback] puts it back. Restarting is
-// the program's own business.
+// [Apply] locks the target, fetches <repo>/<version>/<os>/<arch>/release.json, and
+// verifies it with package trust. It downloads the smallest artifact that the
+// document names, verifies it before and after it is decompressed, and renames the
+// new binary over the old one, which stays beside it as <target>.backup. [Rollback]
+// puts it back. Restarting is up to the program.
 //
-// # What is promised
+// # Glossary
 //
-// An error means that the target is what it was, with one exception: when
-// [RollbackError] returns non-nil, the old binary could not be put back and a
-// person is needed. Errors wrap the sentinels of this package and of package
-// trust, so that errors.Is tells what happened; each sentinel's documentation
-// says what to do.
+//   - target: the file that is replaced, by default the running program.
+//   - repository: a directory of static files, served by any web server. A mirror
+//     is a copy of it.
+//   - release: one version of a product for one platform (operating system and
+//     architecture).
+//   - document: the signed release.json that describes a release.
+//   - artifact: a file from which the binary of a release is made: the binary
+//     itself, compressed, or a patch of an older binary.
+//   - threshold: how many distinct keys must have signed.
+//   - authority: a proof of origin besides signatures in the document, such as TUF
+//     metadata (package trust/tuf).
+//   - floor: the version below which no update goes.
+//   - smoke test: a trial of the new binary before it is installed. Health check: a
+//     trial after. Probation: a number of starts until the program confirms itself.
+//   - backup: the binary that was replaced.
 //
-// Nothing is installed on a hash alone. Without [PublicKey] or [PublicKeys]
-// every call fails with [ErrNoPublicKey], unless [InsecureAllowUnsigned] is
-// spelled out.
+// # Guarantees
+//
+// At every instant the target is a complete old or a complete new binary. An error
+// means that the target is what it was, with one exception: if [RollbackError]
+// returns non-nil, the old binary could not be put back and a person is needed.
+// Errors wrap the sentinels of this package and of package trust, for errors.Is;
+// each sentinel's documentation says what to do.
+//
+// Nothing is installed on a hash alone. Without [PublicKey], [PublicKeys] or
+// [VouchedBy] every call fails with [ErrNoPublicKey], unless
+// [InsecureAllowUnsigned] is given.
 //
 // # Releases that do not work
 //
 // [SmokeTest] runs the verified binary before it is installed, [HealthCheck] after.
 // [Probation] is for what only shows later: the program calls [Recover] first of
 // all and [Confirm] once it works, and a version that was started too often in
-// between is replaced by the one before. Recover also ends an update that the
-// machine did not get through.
+// between is replaced by the one before. Recover also ends an update that was
+// interrupted, such as by a power cut.
 //
 // # Choosing options
 //

@@ -6,9 +6,11 @@ package updater
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/choria-io/go-updater/internal/fetch"
 	"github.com/choria-io/go-updater/internal/install"
+	"github.com/choria-io/go-updater/internal/release"
 )
 
 // What a caller may want to act on, besides the refusals of package trust.
@@ -16,32 +18,32 @@ var (
 	// ErrConfig is a configuration that cannot work. The text names the option.
 	ErrConfig = errors.New("invalid updater configuration")
 
-	// ErrNoPublicKey is a configuration that trusts nobody: use PublicKey.
+	// ErrNoPublicKey is a configuration without any key to trust: use PublicKey.
 	ErrNoPublicKey = errors.New("no public key given, please use PublicKey()")
 
-	// ErrState is a remembered trust that is damaged, while no CurrentVersion
-	// says below which version not to go. Give CurrentVersion, or remove the
-	// file that the error names.
+	// ErrState is remembered trust that is damaged or unsafe, while no
+	// CurrentVersion says below which version not to go. Give CurrentVersion, or
+	// remove the file that the error names.
 	ErrState = errors.New("remembered trust is damaged")
 
 	// ErrNoArtifact is a release that holds no artifact this version can read.
-	ErrNoArtifact = errors.New("release has no artifact in a known encoding")
+	ErrNoArtifact = release.ErrNoArtifact
 
 	// ErrHash is a file that is not the one that was signed: another length or
-	// another hash. Retry later; if it stays, the repository is damaged.
+	// another hash. Retry later; if it happens again, the repository is damaged.
 	ErrHash = install.ErrHash
 
 	// ErrNotFound is a document or artifact that the repository does not have.
 	ErrNotFound = fetch.ErrNotFound
 
-	// ErrForbidden is a document or artifact that the repository does not give
-	// us. An object store says so of what it does not have, too, to those who
-	// may not list what it has.
+	// ErrForbidden is a document or artifact that the repository refuses to serve.
+	// An object store answers so for missing files, too, to clients that may not
+	// list it.
 	ErrForbidden = fetch.ErrForbidden
 
-	// ErrPanic is a fault of a Downloader that ended the update and not the
-	// program. The text says where.
-	ErrPanic = errors.New("the downloader panicked")
+	// ErrPanic is a panic in a Downloader or an Authority. It ended the update and
+	// not the program. The text says where.
+	ErrPanic = errors.New("panic")
 
 	// ErrTooLarge is a document, or a release, above its size limit. For
 	// releases see MaxSize.
@@ -76,7 +78,7 @@ var (
 	// ErrDisabled is what Apply and Rollback return in a program that was built
 	// with the tag noselfupdate: a distribution updates it. Recover and Confirm
 	// do nothing there.
-	ErrDisabled = errors.New("this build does not update itself, whoever packaged it does")
+	ErrDisabled = errors.New("self-update is disabled in this build; use your package manager")
 
 	// ErrJournal is a damaged record of the last update. See Recover.
 	ErrJournal = install.ErrJournal
@@ -90,21 +92,62 @@ var (
 	ErrUnsafeDirectory = install.ErrUnsafeDirectory
 )
 
-// LockedError is the ErrLocked that tells which process holds the lock.
-type LockedError = install.LockedError
+// LockedError is an [ErrLocked] that says which process holds the lock.
+type LockedError struct {
+	Target string // the file that is being updated
+	PID    int    // 0 if not known; of a process that may have ended since
+
+	err error
+}
+
+func (e *LockedError) Error() string { return e.err.Error() }
+
+// Unwrap returns the cause, which is an [ErrLocked].
+func (e *LockedError) Unwrap() error { return e.err }
 
 // RollbackFailure is an update that failed and whose old binary could not be
-// put back: Cause is what made the update fail, Err why the way back failed.
-// The target needs a person. See [RollbackError].
-type RollbackFailure = install.RollbackFailure
+// put back. The target needs a person. See [RollbackError].
+type RollbackFailure struct {
+	Cause error // what made the update fail
+	Err   error // what kept the old binary from being put back
+
+	err error
+}
+
+func (e *RollbackFailure) Error() string { return e.err.Error() }
+
+// Unwrap returns the error that both are part of.
+func (e *RollbackFailure) Unwrap() error { return e.err }
 
 // RollbackError takes an error returned by Apply and returns the error, if any,
-// that kept the old binary from being put back. It is nil when no rollback was
-// needed or when it succeeded, and it finds the failure behind wrapped errors.
-// Call it on every error of Apply: non-nil means the target may be broken.
+// that kept the old binary from being put back. It is nil if no rollback was
+// needed or if it succeeded, and it finds the failure behind wrapped errors.
+// Call it on every error of Apply: non-nil means that the target may be broken.
 func RollbackError(err error) error {
 	if failure, ok := errors.AsType[*RollbackFailure](err); ok {
 		return failure.Err
 	}
 	return nil
+}
+
+// public wraps an error of package install in the type that is documented here.
+func public(err error) error {
+	if held, ok := errors.AsType[*install.LockedError](err); ok {
+		err = &LockedError{Target: held.Target, PID: held.PID, err: err}
+	}
+	if failure, ok := errors.AsType[*install.RollbackFailure](err); ok {
+		err = &RollbackFailure{Cause: failure.Cause, Err: failure.Err, err: err}
+	}
+	return err
+}
+
+// guard turns a panic in code of the program into a refusal: a program that
+// updates itself must survive a fault in parsing what a repository sent.
+func guard(where string, call func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w in %s: %v", ErrPanic, where, p)
+		}
+	}()
+	return call()
 }

@@ -15,8 +15,14 @@ import (
 	"slices"
 	"time"
 
+	"github.com/choria-io/go-updater/internal/layout"
+	"github.com/choria-io/go-updater/internal/trial"
 	"github.com/choria-io/go-updater/trust"
 )
+
+// DefaultMaxSize is the size in bytes above which a release is refused, signed
+// or not, unless [MaxSize] says otherwise.
+const DefaultMaxSize = 1 << 30
 
 // Option is a function that configures the auto updater
 type Option func(*Config) error
@@ -76,11 +82,11 @@ func SourceRepo(r string) Option {
 func Mirrors(urls ...string) Option {
 	return func(c *Config) error {
 		for i, u := range urls {
-			if _, err := repoURL(u); err != nil {
+			if _, err := layout.ParseURL(u); err != nil {
 				return fmt.Errorf("Mirrors(): URL %d: %w", i+1, err)
 			}
 		}
-		c.mirrors = append(c.mirrors, urls...)
+		c.set.mirrors = append(c.set.mirrors, urls...)
 		return nil
 	}
 }
@@ -124,24 +130,8 @@ func Slog(l SlogLogger) Option {
 		if v := reflect.ValueOf(l); v.Kind() == reflect.Pointer && v.IsNil() {
 			return errors.New("Slog() was given nil")
 		}
-		c.slog = l
+		c.set.slog = l
 		return nil
-	}
-}
-
-// DownloadMethod sets where documents and binaries come from. The downloader's
-// Configure is called once per [New], after all options were applied. Default:
-// an [HTTPDownloader].
-func DownloadMethod(m Downloader) Option {
-	return func(c *Config) error {
-		if m == nil {
-			return errors.New("DownloadMethod() was given nil")
-		}
-		c.Downloader = m
-		if c.collecting {
-			return nil // complete calls Configure
-		}
-		return m.Configure(c)
 	}
 }
 
@@ -166,9 +156,9 @@ func PublicKeys(threshold int, keys ...[]byte) Option {
 		if len(keys) == 0 {
 			return fmt.Errorf("PublicKeys(): %w", ErrNoPublicKey)
 		}
-		c.threshold, c.keys = threshold, nil
+		c.set.threshold, c.set.keys = threshold, nil
 		for _, k := range keys {
-			c.keys = append(c.keys, slices.Clone(k))
+			c.set.keys = append(c.set.keys, slices.Clone(k))
 		}
 		return nil
 	}
@@ -178,7 +168,7 @@ func PublicKeys(threshold int, keys ...[]byte) Option {
 // not checked: then use a key that signs one product only.
 func Product(name string) Option {
 	return func(c *Config) error {
-		c.product = name
+		c.set.product = name
 		return trust.CheckName(name)
 	}
 }
@@ -191,7 +181,7 @@ func HTTPClient(client *http.Client) Option {
 		if client == nil {
 			return errors.New("HTTPClient() was given nil")
 		}
-		c.client = client
+		c.set.client = client
 		return nil
 	}
 }
@@ -202,16 +192,16 @@ func HTTPClient(client *http.Client) Option {
 // given more than once.
 func Header(key, value string) Option {
 	return func(c *Config) error {
-		if c.header == nil {
-			c.header = make(http.Header)
+		if c.set.header == nil {
+			c.set.header = make(http.Header)
 		}
-		c.header.Add(key, value)
+		c.set.header.Add(key, value)
 		return nil
 	}
 }
 
-// ProgressReport tells how far a phase of an update is, in bytes. Total is 0
-// when it is unknown, as for unsigned releases of v0.1.0.
+// ProgressReport is how far a phase of an update is, in bytes. Total is 0 when it
+// is unknown, as for unsigned releases of v0.1.0.
 type ProgressReport struct {
 	Phase       Phase
 	Done, Total int64
@@ -221,17 +211,17 @@ type ProgressReport struct {
 // Phase is a part of an update that takes time.
 type Phase string
 
-// The phases of the [HTTPDownloader].
+// The phases of an update.
 const (
 	PhaseDownload Phase = "download" // the artifact, as transferred
-	PhaseUnpack   Phase = "unpack"   // the verified artifact, or patch, into the staged file
+	PhaseUnpack   Phase = "unpack"   // decompressing the verified artifact, or applying the patch
 )
 
-// Progress sets a function that is told how an update gets on. It is called
-// from the goroutine of the update, often, and should return at once.
+// Progress sets a function that receives reports about the progress of an update.
+// It is called from the goroutine of the update, often, and should return at once.
 func Progress(report func(ProgressReport)) Option {
 	return func(c *Config) error {
-		c.progress = report
+		c.set.progress = report
 		return nil
 	}
 }
@@ -243,7 +233,7 @@ func StateDir(dir string) Option {
 		if dir == "" {
 			return errors.New("StateDir() was given an empty path")
 		}
-		c.stateDir, err = filepath.Abs(dir)
+		c.set.stateDir, err = filepath.Abs(dir)
 		return err
 	}
 }
@@ -252,7 +242,7 @@ func StateDir(dir string) Option {
 // before. Set it only when a person asked for that very version.
 func AllowDowngrade() Option {
 	return func(c *Config) error {
-		c.allowDowngrade = true
+		c.set.allowDowngrade = true
 		return nil
 	}
 }
@@ -262,7 +252,7 @@ func AllowDowngrade() Option {
 // a public key, and giving both is an error.
 func InsecureAllowUnsigned() Option {
 	return func(c *Config) error {
-		c.allowUnsigned = true
+		c.set.allowUnsigned = true
 		return nil
 	}
 }
@@ -274,7 +264,7 @@ func MaxSize(bytes int64) Option {
 		if bytes < 1 {
 			return fmt.Errorf("MaxSize() is %d, it must be positive", bytes)
 		}
-		c.maxSize = bytes
+		c.set.maxSize = bytes
 		return nil
 	}
 }
@@ -286,7 +276,118 @@ func Clock(now func() time.Time) Option {
 		if now == nil {
 			return errors.New("Clock() was given nil")
 		}
-		c.clock = now
+		c.set.clock = now
 		return nil
 	}
+}
+
+// Trial is how a binary shows that it works: it is run with Args, has to end
+// without an error within Timeout, and to print Contains. Or Func is called with
+// its path instead. What the binary has started is killed when it ends.
+type Trial struct {
+	Args     []string
+	Timeout  time.Duration // 0 means 30 seconds
+	Contains string        // in standard output and standard error together
+
+	// Func is called with the path of the binary instead of running it. Its
+	// context ends with the time limit.
+	Func func(ctx context.Context, path string) error
+}
+
+func (t Trial) run(ctx context.Context, path string) error {
+	inner := trial.Trial(t)
+	return inner.Run(ctx, path)
+}
+
+func (t Trial) validate() error {
+	inner := trial.Trial(t)
+	return inner.Validate()
+}
+
+// SmokeTest tries the new binary out after it was verified and before it is
+// installed. A failure is [ErrSmokeTest], with what the binary printed,
+// and changes nothing.
+func SmokeTest(t Trial) Option {
+	return func(c *Config) error {
+		c.set.smokeTest = &t
+		return t.validate()
+	}
+}
+
+// HealthCheck tries the new binary out in its place, before Apply reports
+// success. A failure is [ErrHealth], and the old binary is back. So it is if the
+// machine stops before the check has passed.
+func HealthCheck(t Trial) Option {
+	return func(c *Config) error {
+		c.set.healthCheck = &t
+		return t.validate()
+	}
+}
+
+// Probation grants a new version that many starts without [Updater.Confirm];
+// with the next one [Updater.Recover] puts the old version back. The program
+// has to call both. Choose more than a machine needs that is switched off and on
+// again at a bad time.
+func Probation(starts int) Option {
+	return func(c *Config) error {
+		if starts < 1 {
+			return fmt.Errorf("Probation() is %d, it must be positive", starts)
+		}
+		c.set.probation = starts
+		return nil
+	}
+}
+
+// RetryFailed permits Version to be installed although it failed its probation
+// here: otherwise the very same binary is refused with [ErrFailedBefore].
+func RetryFailed(version string) Option {
+	return func(c *Config) error {
+		c.set.retry = version
+		return trust.CheckVersion(version)
+	}
+}
+
+// WaitForLock makes Apply and Rollback wait while another update of the target
+// runs, as long as their context permits, instead of returning [ErrLocked].
+func WaitForLock() Option {
+	return func(c *Config) error {
+		c.set.wait = true
+		return nil
+	}
+}
+
+// RefuseManaged makes Apply refuse what [Updater.Preflight] otherwise only
+// notes: a target that a package manager owns, or that is part of a container's
+// image or of an application bundle.
+func RefuseManaged() Option {
+	return func(c *Config) error {
+		c.set.refuseManaged = true
+		return nil
+	}
+}
+
+// choices are what options set, besides the fields of [Config].
+type choices struct {
+	mirrors        []string
+	threshold      int
+	keys           [][]byte
+	product        string
+	stateDir       string
+	client         *http.Client
+	header         http.Header
+	progress       func(ProgressReport)
+	allowDowngrade bool
+	allowUnsigned  bool
+	slog           SlogLogger
+	maxSize        int64            // 0: DefaultMaxSize
+	clock          func() time.Time // nil: time.Now
+	authority      Authority
+	smokeTest      *Trial
+	healthCheck    *Trial
+	probation      int
+	retry          string // a failed version that may be installed again
+	wait           bool   // for the lock
+	refuseManaged  bool
+	idle           time.Duration                              // of internal/fetch, zero for its default
+	pause          func(context.Context, time.Duration) error // the same
 }

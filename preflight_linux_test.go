@@ -44,7 +44,7 @@ func TestPreflightFindsUnfitMounts(t *testing.T) {
 			require.ErrorAs(t, err, &problem)
 			require.Equal(t, tc.reason, string(problem.Reason))
 			require.NotEmpty(t, problem.Advice)
-			require.EqualValues(t, 1, w.requests.Load(), "the document only")
+			require.LessOrEqual(t, w.requests.Load(), int64(1), "the document at most")
 			require.Equal(t, before, w.snapshot())
 		})
 	}

@@ -50,7 +50,7 @@ func TestPreflightComesBeforeTheDownload(t *testing.T) {
 			_, err = u.Apply(t.Context())
 			require.ErrorAs(t, err, &problem)
 			require.Equal(t, tc.reason, string(problem.Reason))
-			require.EqualValues(t, 1, w.requests.Load(), "the document only")
+			require.LessOrEqual(t, w.requests.Load(), int64(1), "the document at most")
 			require.Equal(t, before, w.snapshot())
 		})
 	}

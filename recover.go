@@ -6,75 +6,121 @@ package updater
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/choria-io/go-updater/internal/install"
 )
 
-// Recovery is what Recover found and did.
-type Recovery = install.Recovery
+// Rollback puts the backup that the last Apply made back in place of the
+// target. It needs no network and asks no repository. [ErrNoBackup] means that
+// there is nothing to go back to. The backup is used up by it.
+func (u *Updater) Rollback(ctx context.Context) error {
+	end, err := u.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return u.settings.rollback(ctx)
+}
 
-// Recover is the first thing that a program does which updates itself. It
-// finishes or undoes an update or rollback that was interrupted, and counts this
-// start against [Probation]: when more went by than were granted, without
-// [Updater.Confirm], it puts the backup back and says so in Recovery.Restored.
-// Then start the program again, as after an update.
+// Rollback is [Updater.Rollback] without a deadline. Of the options only
+// TargetFile and the loggers matter: neither repository nor key is needed.
+func Rollback(opts ...Option) error {
+	s, err := local(opts)
+	if err != nil {
+		return err
+	}
+	return s.rollback(context.Background())
+}
+
+func (s *settings) rollback(ctx context.Context) error {
+	if install.Disabled {
+		return ErrDisabled
+	}
+	session, err := s.session(ctx)
+	if err != nil {
+		return fmt.Errorf("rolling back %s: %w", s.target, err)
+	}
+	if err := errors.Join(session.Rollback(), session.Close()); err != nil {
+		return fmt.Errorf("rolling back %s: %w", s.target, public(err))
+	}
+	s.log.Info(ctx, "rolled back", "target", s.target)
+	return nil
+}
+
+// Recovery is what Recover found and did.
+type Recovery struct {
+	Finished bool   // an update or rollback that was interrupted is complete now
+	Undone   bool   // an update or rollback that was interrupted never happened
+	Restored bool   // the target is an older file than when the process started: start again from it
+	Failed   string // the version that was given up, if one was
+	Starts   int    // of the version on probation, this one included
+	Limit    int    // starts that are granted, 0 without probation
+}
+
+// Recover is the first call of a program that updates itself. It finishes or
+// undoes an update or rollback that was interrupted, and counts this start against
+// [Probation]: after more starts than were granted, without [Updater.Confirm], it
+// puts the backup back and reports that in Recovery.Restored. Then start the
+// program again, as after an update.
 //
 // An error is to be logged and no reason not to start: the target is whole.
 // [ErrLocked] means that an update is running just now, [ErrNoBackup] that the
 // version on probation stays, because there is nothing to go back to,
-// [ErrJournal] that what is known of the last update is damaged until the next
-// one, and fs.ErrPermission that the program was started by a user who may not
-// update it.
+// [ErrJournal] that the record of the last update is damaged until the next one,
+// and fs.ErrPermission that the program was started by a user who may not update
+// it.
 func (u *Updater) Recover(ctx context.Context) (*Recovery, error) {
 	end, err := u.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	return u.config.recover(ctx)
+	return u.settings.recover(ctx)
 }
 
 // Recover is [Updater.Recover] without a deadline. Of the options only
-// TargetFile and the loggers matter: neither repository nor key is needed. Where
-// nothing is to be done it costs a look into one directory.
+// TargetFile and the loggers matter: neither repository nor key is needed. If
+// there is nothing to do it costs a look into one directory.
 func Recover(opts ...Option) (*Recovery, error) {
-	c, err := newConfig(opts)
+	s, err := local(opts)
 	if err != nil {
 		return nil, err
 	}
-	return c.recover(context.Background())
+	return s.recover(context.Background())
 }
 
-func (c *Config) recover(ctx context.Context) (*Recovery, error) {
-	if disabled {
+func (s *settings) recover(ctx context.Context) (*Recovery, error) {
+	if install.Disabled {
 		return &Recovery{}, nil
 	}
-	r, err := install.Recover(ctx, c.TargetFile)
-	c.noteRecovery(r)
+	r, err := install.Recover(ctx, s.target)
+	s.logRecovery(ctx, r)
+	found := Recovery(r)
 	if err != nil {
-		return &r, fmt.Errorf("recovering %s: %w", c.TargetFile, err)
+		return &found, fmt.Errorf("recovering %s: %w", s.target, public(err))
 	}
-	return &r, nil
+	return &found, nil
 }
 
-func (c *Config) noteRecovery(r Recovery) {
+func (s *settings) logRecovery(ctx context.Context, r install.Recovery) {
 	if r.Finished {
-		c.note(warning, "finished an update that was interrupted", "target", c.TargetFile)
+		s.log.Warn(ctx, "finished an update that was interrupted", "target", s.target)
 	}
 	if r.Undone {
-		c.note(warning, "undid an update that was interrupted", "target", c.TargetFile)
+		s.log.Warn(ctx, "undid an update that was interrupted", "target", s.target)
 	}
 	if r.Limit > 0 && r.Failed == "" {
-		c.note(info, "a new version is on probation", "start", r.Starts, "of", r.Limit)
+		s.log.Info(ctx, "a new version is on probation", "start", r.Starts, "of", r.Limit)
 	}
 	if r.Restored && r.Limit > 0 {
-		c.note(warning, "gave a version up that was not confirmed, the backup is back", "version", r.Failed, "starts", r.Starts-1)
+		s.log.Warn(ctx, "gave a version up that was not confirmed, the backup is back", "version", r.Failed, "starts", r.Starts-1)
 	}
 }
 
 // Confirm ends the [Probation] of the version that runs: it works. Call it once
-// the program has done what it is there for, such as reaching its server. Where
+// the program has done what it is there for, such as reaching its server. If
 // nothing is on probation it does nothing, nor before [Updater.Recover] has counted
 // a start: a process that goes on after its update does not confirm what replaced it.
 func (u *Updater) Confirm(ctx context.Context) error {
@@ -83,25 +129,34 @@ func (u *Updater) Confirm(ctx context.Context) error {
 		return err
 	}
 	defer end()
-	return u.config.confirm(ctx)
+	return u.settings.confirm(ctx)
 }
 
 // Confirm is [Updater.Confirm] without a deadline. It needs the options that
 // [Recover] needs.
 func Confirm(opts ...Option) error {
-	c, err := newConfig(opts)
+	s, err := local(opts)
 	if err != nil {
 		return err
 	}
-	return c.confirm(context.Background())
+	return s.confirm(context.Background())
 }
 
-func (c *Config) confirm(ctx context.Context) error {
-	if disabled {
+func (s *settings) confirm(ctx context.Context) error {
+	if install.Disabled {
 		return nil
 	}
-	if err := install.Confirm(ctx, c.TargetFile); err != nil {
-		return fmt.Errorf("confirming %s: %w", c.TargetFile, err)
+	if err := install.Confirm(ctx, s.target); err != nil {
+		return fmt.Errorf("confirming %s: %w", s.target, public(err))
 	}
 	return nil
+}
+
+// local returns the settings of calls that need neither repository nor key.
+func local(opts []Option) (*settings, error) {
+	c, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	return c.settings(), nil
 }

@@ -192,7 +192,7 @@ func TestApplyRefusesConfigurations(t *testing.T) {
 	}{
 		{"no key", []updater.Option{noKey}, updater.ErrNoPublicKey},
 		{"an empty key", []updater.Option{updater.PublicKey(nil)}, updater.ErrNoPublicKey},
-		{"an empty key, and a downloader that verifies", []updater.Option{updater.PublicKey([]byte{}), updater.DownloadMethod(&voucher{by: []string{"tuf"}})}, updater.ErrNoPublicKey},
+		{"an empty key, and an authority", []updater.Option{updater.PublicKey([]byte{}), updater.VouchedBy(&fakeAuthority{by: []string{"tuf"}})}, updater.ErrNoPublicKey},
 		{"no keys", []updater.Option{noKey, updater.PublicKeys(1)}, updater.ErrNoPublicKey},
 		{"zero key", []updater.Option{updater.PublicKey(zero)}, trust.ErrBadKey},
 		{"identity key", []updater.Option{updater.PublicKey(identity)}, trust.ErrBadKey},

@@ -45,13 +45,12 @@ func TestCheckByAnotherUserIsInNobodysWay(t *testing.T) {
 	require.NoError(t, os.Chmod(dir, 0o775))
 
 	var err, kept error
-	d := &reader{read: func(_ *updater.HTTPDownloader, c *updater.Config) error {
-		_, kept = c.KeepDir("tuf")
-		return kept
-	}}
 	as(user, group, func() {
 		_, err = w.check()
-		_ = updater.Apply(w.options(updater.DownloadMethod(d))...)
+		u, err := updater.New(w.options(updater.VouchedBy(storing("x")))...)
+		if err == nil {
+			_, kept = u.Check(t.Context())
+		}
 	})
 	require.NoError(t, err)
 	require.Contains(t, w.log.String(), "is not kept for the next check")

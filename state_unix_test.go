@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	updater "github.com/choria-io/go-updater"
-	"github.com/choria-io/go-updater/trust"
 )
 
 // A fifo in place of the memory must not hold the program up.
@@ -36,13 +35,7 @@ func TestStateDirOpenToOthersIsRefused(t *testing.T) {
 	for _, mode := range []os.FileMode{0o777, 0o770, os.ModeSticky | 0o777} {
 		require.NoError(t, os.Chmod(dir, mode))
 		require.ErrorIs(t, w.refuses(updater.ErrState, updater.StateDir(dir)), updater.ErrUnsafeDirectory)
-		var kept error
-		d := &reader{read: func(_ *updater.HTTPDownloader, c *updater.Config) error {
-			_, kept = c.KeepDir("tuf")
-			return nil
-		}}
-		w.refuses(updater.ErrUnsafeDirectory, updater.StateDir(dir), updater.DownloadMethod(d))
-		require.ErrorIs(t, kept, updater.ErrUnsafeDirectory, "before anything of a Downloader lies there")
+		w.refuses(updater.ErrUnsafeDirectory, updater.StateDir(dir), updater.VouchedBy(storing("x")))
 		left, err := os.ReadDir(dir)
 		require.NoError(t, err)
 		require.Empty(t, left)
@@ -76,11 +69,7 @@ func TestPlantedWorkDirIsNotFollowed(t *testing.T) {
 			_, err := w.check()
 			require.ErrorIs(t, err, updater.ErrState)
 			require.ErrorIs(t, err, updater.ErrUnsafeDirectory)
-			d := &reader{read: func(_ *updater.HTTPDownloader, c *updater.Config) error {
-				_, err := c.KeepDir("tuf")
-				return err
-			}}
-			w.refuses(updater.ErrUnsafeDirectory, updater.DownloadMethod(d))
+			w.refuses(updater.ErrUnsafeDirectory, updater.VouchedBy(storing("x")))
 			for _, dir := range []string{elsewhere, work} {
 				left, err := os.ReadDir(dir)
 				require.NoError(t, err)
@@ -90,29 +79,20 @@ func TestPlantedWorkDirIsNotFollowed(t *testing.T) {
 	}
 }
 
-// What lies at the name of a Downloader's own directory is not taken for it.
-func TestPlantedKeepDirIsRefused(t *testing.T) {
-	for _, tc := range []struct {
-		name, keep string
-		plant      func(dir string) error
-		want       error
-	}{
-		{"link", "tuf", func(dir string) error { return os.Symlink(t.TempDir(), dir) }, updater.ErrUnsafeDirectory},
-		{"file", "tuf", func(dir string) error { return os.WriteFile(dir, nil, 0o600) }, updater.ErrUnsafeDirectory},
-		{"open", "tuf", func(dir string) error { return errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, 0o770)) }, updater.ErrUnsafeDirectory},
-		{"out of the work directory", "../tuf", func(string) error { return nil }, trust.ErrMalformed},
-		{"no name", "", func(string) error { return nil }, trust.ErrMalformed},
+// Nothing that is planted at the name of the authority's directory is used.
+func TestPlantedAuthorityDirIsRefused(t *testing.T) {
+	for name, plant := range map[string]func(dir string) error{
+		"link": func(dir string) error { return os.Symlink(t.TempDir(), dir) },
+		"file": func(dir string) error { return os.WriteFile(dir, nil, 0o600) },
+		"open": func(dir string) error { return errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, 0o770)) },
 	} {
-		t.Run(tc.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			w, _ := polled(t)
 			work := filepath.Join(filepath.Dir(w.target), ".app.update")
 			require.NoError(t, os.Mkdir(work, 0o700))
-			require.NoError(t, tc.plant(filepath.Join(work, tc.keep)))
-			d := &reader{read: func(_ *updater.HTTPDownloader, c *updater.Config) error {
-				_, err := c.KeepDir(tc.keep)
-				return err
-			}}
-			w.refuses(tc.want, updater.DownloadMethod(d))
+			require.NoError(t, plant(filepath.Join(work, "authority")))
+			w.refuses(updater.ErrUnsafeDirectory, updater.VouchedBy(storing("x")))
+			w.refuses(updater.ErrState, updater.VouchedBy(storing("x")))
 		})
 	}
 }
@@ -137,7 +117,7 @@ func TestTidyingUpThatFailsIsLogged(t *testing.T) {
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
 	d := &directory{dir: w.repo, binary: []byte(newContent)}
 	require.NoError(t, updater.Apply(w.options(updater.DownloadMethod(d))...))
-	require.NotContains(t, w.log.String(), "tidy up")
+	require.NotContains(t, w.log.String(), "clean up")
 
 	w.publish("1.2.4", newRelease(t, "1.2.4", []byte("newer")))
 	d.fetch = func(_ *updater.Spec, target string) error {
@@ -146,5 +126,5 @@ func TestTidyingUpThatFailsIsLogged(t *testing.T) {
 	}
 	require.NoError(t, updater.Apply(w.options(updater.DownloadMethod(d), updater.Version("1.2.4"))...))
 	w.holds("newer")
-	require.Contains(t, w.log.String(), "warning: could not tidy up")
+	require.Contains(t, w.log.String(), "warning: could not clean up")
 }

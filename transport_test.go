@@ -266,7 +266,7 @@ func TestPatches(t *testing.T) {
 			require.NoError(t, updater.Apply(w.options(updater.Pause(atOnce))...))
 			w.holds(string(to))
 			require.Equal(t, tc.files, files)
-			require.Equal(t, len(tc.files) > 1, strings.Contains(w.log.String(), "the patch is of no use here"))
+			require.Equal(t, len(tc.files) > 1, strings.Contains(w.log.String(), "patch failed, fetching the whole binary"))
 			entries, err := os.ReadDir(install.WorkDir(w.target))
 			require.NoError(t, err)
 			require.Len(t, entries, 2, "the journal and what is remembered")

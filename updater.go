@@ -6,52 +6,27 @@ package updater
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/choria-io/go-updater/internal/install"
+	"github.com/choria-io/go-updater/internal/layout"
+	"github.com/choria-io/go-updater/internal/release"
+	"github.com/choria-io/go-updater/internal/store"
 	"github.com/choria-io/go-updater/trust"
 )
-
-// Downloader can download releases from repositories
-//
-// It is not trusted: the core verifies the document behind the Spec, and hashes
-// the file that FetchBinary wrote, before anything is installed.
-type Downloader interface {
-	// Configure is called before anything else, with the whole configuration.
-	Configure(*Config) error
-	// FetchSpec returns the Spec of Config.Version, with its document: see Spec.
-	FetchSpec() (*Spec, error)
-	// FetchBinary creates target, which does not exist, with the uncompressed
-	// binary in it. The directory of target is private to the update.
-	FetchBinary(spec *Spec, target string) error
-}
-
-// Verifier is a [Downloader] that brings trust of its own, as trust/tuf does: what
-// it says of a release document counts besides the signatures that PublicKey asks
-// for, both must hold, and it counts alone where no key is given. To implement it
-// is to be trusted like a key; a Downloader that merely fetches does not.
-type Verifier interface {
-	Downloader
-
-	// VerifyDocument returns the ids of those who vouch for every byte of the
-	// document, at least one, or the refusal. It is asked about what FetchSpec
-	// returned, before any field of it is looked at, and once more when the lock
-	// of the target is held; it asks no repository.
-	VerifyDocument(document []byte) (by []string, err error)
-
-	// TrustID names whom it trusts at present, after FetchSpec. What is remembered
-	// of a release, and that nothing older is installed, holds for one TrustID, so
-	// it changes with the keys that can vouch for a release and with nothing else.
-	TrustID() string
-}
 
 // Updater updates one target. It is safe for concurrent use; its calls wait for
 // one another.
 type Updater struct {
-	config *Config
-	turn   chan struct{} // holds the one token
+	settings *settings
+	turn     chan struct{} // holds the one token
 }
 
 // Result is what Apply did.
@@ -70,30 +45,29 @@ func New(opts ...Option) (*Updater, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.complete(); err != nil {
-		return nil, err
+	s, err := c.fix()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	u := &Updater{config: c, turn: make(chan struct{}, 1)}
+	if err := s.connect(c); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	u := &Updater{settings: s, turn: make(chan struct{}, 1)}
 	u.turn <- struct{}{}
 	return u, nil
 }
 
-// begin waits for the calls before this one and sets the context that
-// downloaders see.
+// begin waits for the calls before this one.
 func (u *Updater) begin(ctx context.Context) (end func(), err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err // select would toss a coin
+		return nil, err // if both are ready, select picks one at random
 	}
 	select {
 	case <-u.turn:
+		return func() { u.turn <- struct{}{} }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	u.config.ctx, u.config.shown.ctx = ctx, ctx
-	return func() {
-		u.config.ctx, u.config.shown.ctx = nil, nil
-		u.turn <- struct{}{}
-	}, nil
 }
 
 // Apply installs Version, unless CurrentVersion says that it runs already. An
@@ -101,7 +75,7 @@ func (u *Updater) begin(ctx context.Context) (end func(), err error) {
 // non-nil. Cancelling ctx stops the download; once the verified binary is being
 // swapped in, the swap is finished.
 func (u *Updater) Apply(ctx context.Context) (*Result, error) {
-	if disabled {
+	if install.Disabled {
 		return nil, ErrDisabled
 	}
 	end, err := u.begin(ctx)
@@ -109,198 +83,149 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	defer end()
-	c := u.config
-	result := &Result{Version: c.Version, Previous: c.CurrentVersion}
-	if c.CurrentVersion == c.Version {
-		c.note(info, "already at the wanted version", "version", c.Version)
-		return result, nil
+	s := u.settings
+	if s.current == s.version {
+		s.log.Info(ctx, "already at the wanted version", "version", s.version)
+		return &Result{Version: s.version, Previous: s.current}, nil
 	}
-	c.note(info, "starting update", "version", c.Version, "current", c.CurrentVersion, "repo", redacted(c.SourceRepo))
-
-	spec, v, err := c.fetchSpec()
+	s.log.Info(ctx, "starting update", "version", s.version, "current", s.current, "repo", redacted(s.repo))
+	session, err := s.session(ctx)
 	if err != nil {
-		return nil, err
-	}
-	c.warn()
-	told, err := c.preflight(ctx, v)
-	if err != nil {
-		return nil, err
-	}
-	defer told()
-	session, err := c.session(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("preparing update: %w", err)
+		return nil, s.explain(fmt.Errorf("preparing update: %w", err))
 	}
 	defer func() {
 		if err := session.Close(); err != nil {
-			c.note(warning, "could not tidy up after the update", "error", err)
+			s.log.Warn(ctx, "could not clean up after the update", "error", err)
 		}
 	}()
-	// Another process may have installed a newer release before we held the
-	// lock: what was verified then is verified again now (T6).
-	if v, err = c.verify(spec); err != nil {
+	w, err := s.walk(ctx)
+	if err != nil {
 		return nil, err
 	}
-	result.Target, result.Signers = session.Target(), v.Signers
-	if failed, ok := session.Failed(v.Release.Hash); ok && c.retry != c.Version {
-		return nil, fmt.Errorf("refusing release %s: %w: version %q was given up at %s, see RetryFailed()",
-			c.Version, ErrFailedBefore, failed.Version, failed.When.Format(time.RFC3339))
+	s.warnUnchecked(ctx)
+	if err := w.preflight(ctx); err != nil {
+		return nil, err
 	}
-	if result.Updated = !session.Holds(v.Release.Hash, size(v)); result.Updated {
-		if result.Backup, err = c.install(session, spec, v); err != nil {
+	return w.apply(ctx, session)
+}
+
+// apply installs the verified release: lines 9 to 12 of the order of checks.
+func (w *walk) apply(ctx context.Context, session *install.Session) (*Result, error) {
+	result := &Result{Version: w.version, Previous: w.current, Target: session.Target(), Signers: w.verified.Signers}
+	if failed, ok := session.Failed(w.verified.Release.Hash); ok && w.set.retry != w.version {
+		return nil, fmt.Errorf("refusing release %s: %w: version %q was given up at %s, see RetryFailed()",
+			w.version, ErrFailedBefore, failed.Version, failed.When.Format(time.RFC3339))
+	}
+	if result.Updated = !session.Holds(w.verified.Release.Hash, w.size()); result.Updated {
+		backup, err := w.install(ctx, session)
+		if err != nil {
 			return nil, err
 		}
+		result.Backup = backup
 	}
-	c.dropPartials(session, nil)
-	if err := c.remember(v); err != nil {
+	w.dropPartials(ctx, session, nil)
+	if err := w.remember(ctx); err != nil {
 		// The update stands: it must not be reported as failed. The version
 		// that runs from now on is the floor all the same.
-		c.note(warning, "the update is installed, but could not be remembered", "error", err)
+		w.log.Warn(ctx, "the update is installed, but could not be remembered", "error", err)
 	}
 	if !result.Updated {
-		c.note(info, "the target holds the wanted version already, restart it", "version", c.Version, "target", result.Target)
+		w.log.Info(ctx, "the target holds the wanted version already, restart it", "version", w.version, "target", result.Target)
 		return result, nil
 	}
-	c.note(info, "updated", "version", c.Version, "target", result.Target, "backup", result.Backup)
+	w.log.Info(ctx, "updated", "version", w.version, "target", result.Target, "backup", result.Backup)
 	return result, nil
 }
 
-// install downloads, checks and swaps: rows 9 to 12 of the order of checks.
-func (c *Config) install(session *install.Session, spec *Spec, v *trust.Verified) (backup string, err error) {
-	c.dropPartials(session, v.Release.Artifacts)
+// install downloads, checks and swaps.
+func (w *walk) install(ctx context.Context, session *install.Session) (backup string, err error) {
+	w.dropPartials(ctx, session, w.verified.Release.Artifacts)
 	path, err := session.StagePath()
 	if err != nil {
 		return "", fmt.Errorf("preparing update: %w", err)
 	}
-	c.shown.work = session
-	err = guard("FetchBinary", func() error { return c.Downloader.FetchBinary(spec, path) })
-	c.shown.work = nil
-	if err != nil {
-		return "", fmt.Errorf("downloading release %s: %w", c.Version, err)
+	if err := w.binary(ctx, session, path); err != nil {
+		return "", fmt.Errorf("downloading release %s: %w", w.version, err)
 	}
-	staged, err := session.Seal(path, v.Release.Hash, size(v))
+	staged, err := session.Seal(path, w.verified.Release.Hash, w.size())
 	if err != nil {
 		return "", fmt.Errorf("checking the downloaded binary: %w", err)
 	}
-	if err := c.smoke(session, staged); err != nil {
+	if test := w.set.smokeTest; test != nil {
+		err := session.Try(staged, func(path string) error { return test.run(ctx, path) })
+		if err != nil {
+			return "", fmt.Errorf("%w: %w", ErrSmokeTest, err)
+		}
+	}
+	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	if err := c.Context().Err(); err != nil {
-		return "", err
-	}
-	plan := install.Plan{Version: c.Version, Previous: c.CurrentVersion, Probation: c.probation}
-	if c.healthCheck != nil {
-		plan.Check = func() error { return c.healthCheck.Run(c.Context(), session.Target()) }
+	plan := install.Plan{Version: w.version, Previous: w.current, Probation: w.set.probation}
+	if check := w.set.healthCheck; check != nil {
+		plan.Check = func() error { return check.run(ctx, session.Target()) }
 	}
 	if backup, err = session.Commit(staged, plan); err != nil {
-		return "", fmt.Errorf("replacing %s: %w", session.Target(), err)
+		return "", fmt.Errorf("replacing %s: %w", session.Target(), public(err))
 	}
 	if lost := session.Lost(); len(lost) > 0 {
-		c.note(warning, "the new file does not have these attributes, flags or streams of the old", "attributes", lost)
+		w.log.Warn(ctx, "the new file does not have these attributes, flags or streams of the old", "attributes", lost)
 	}
 	return backup, nil
 }
 
-// dropPartials removes what came of downloads that are not of these artifacts: a
-// patch of a release and the whole of it may both have broken off.
-func (c *Config) dropPartials(session *install.Session, of []trust.Artifact) {
+// binary creates the verified binary at path, or what a foreign downloader says
+// is it.
+func (w *walk) binary(ctx context.Context, session *install.Session, path string) error {
+	work := release.Workspace{
+		Installed: session.Old,
+		Partial: func(sha256hex string) (*os.File, func(bool) error, error) {
+			p, err := session.Partial(sha256hex)
+			if err != nil {
+				return nil, nil, err
+			}
+			return p.File, p.End, nil
+		},
+	}
+	if w.foreign != nil {
+		return w.foreign.fetchBinary(ctx, w.spec, path, work)
+	}
+	return guard("fetching the binary", func() error { return w.source.Binary(ctx, w.verified, path, work) })
+}
+
+// dropPartials removes partial downloads of other artifacts than these.
+func (w *walk) dropPartials(ctx context.Context, session *install.Session, of []trust.Artifact) {
 	var hashes []string
 	for _, a := range of {
 		hashes = append(hashes, a.Hash)
 	}
 	if err := session.DropPartials(hashes...); err != nil {
-		c.note(warning, "could not tidy up after an earlier download", "error", err)
+		w.log.Warn(ctx, "could not clean up after an earlier download", "error", err)
 	}
-}
-
-// smoke runs the verified file before it is installed.
-func (c *Config) smoke(session *install.Session, staged *install.Staged) error {
-	if c.smokeTest == nil {
-		return nil
-	}
-	err := session.Try(staged, func(path string) error { return c.smokeTest.Run(c.Context(), path) })
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrSmokeTest, err)
-	}
-	return nil
 }
 
 // session locks the target, and ends what was interrupted there.
-func (c *Config) session(ctx context.Context) (*install.Session, error) {
-	s, err := install.Begin(ctx, c.TargetFile)
-	if c.wait && errors.Is(err, ErrLocked) {
-		c.note(info, "waiting for the other update to end", "error", err)
-		s, err = install.BeginWhenFree(ctx, c.TargetFile)
+func (s *settings) session(ctx context.Context) (*install.Session, error) {
+	session, err := install.Begin(ctx, s.target)
+	if s.set.wait && errors.Is(err, ErrLocked) {
+		s.log.Info(ctx, "waiting for the other update to end", "error", err)
+		session, err = install.BeginWhenFree(ctx, s.target)
 	}
 	if err != nil {
-		return nil, err
+		return nil, public(err)
 	}
-	c.noteRecovery(s.Recovered())
-	return s, nil
+	s.logRecovery(ctx, session.Recovered())
+	return session, nil
 }
 
-// size is that of the binary; a document of v0.1.0 does not tell.
-func size(v *trust.Verified) int64 {
-	if v.Legacy {
-		return install.AnySize
+// warnUnchecked logs what the configuration leaves unchecked.
+func (s *settings) warnUnchecked(ctx context.Context) {
+	if s.set.allowUnsigned {
+		s.log.Warn(ctx, "the release is installed without checking a signature", "version", s.version)
 	}
-	return v.Release.Size
-}
-
-// warn says what the configuration leaves unchecked.
-func (c *Config) warn() {
-	if c.allowUnsigned {
-		c.note(warning, "the release is installed without checking a signature", "version", c.Version)
+	if _, ordered := layout.CompareVersions(s.version, s.current); !ordered && s.current != "" {
+		s.log.Warn(ctx, "versions that are not semantic have no order, downgrades are not noticed",
+			"version", s.version, "current", s.current)
 	}
-	if _, ordered := compareVersions(c.Version, c.CurrentVersion); !ordered && c.CurrentVersion != "" {
-		c.note(warning, "versions that are not semantic have no order, downgrades are not noticed",
-			"version", c.Version, "current", c.CurrentVersion)
-	}
-}
-
-// Rollback puts the backup that the last Apply made back in place of the
-// target. It needs no network and asks no repository. [ErrNoBackup] means there
-// is nothing to go back to. The backup is used up by it.
-func (u *Updater) Rollback(ctx context.Context) error {
-	end, err := u.begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer end()
-	return u.config.rollback(ctx)
-}
-
-func (c *Config) rollback(ctx context.Context) error {
-	if disabled {
-		return ErrDisabled
-	}
-	session, err := c.session(ctx)
-	if err != nil {
-		return fmt.Errorf("rolling back %s: %w", c.TargetFile, err)
-	}
-	if err := errors.Join(session.Rollback(), session.Close()); err != nil {
-		return fmt.Errorf("rolling back %s: %w", c.TargetFile, err)
-	}
-	c.note(info, "rolled back", "target", c.TargetFile)
-	return nil
-}
-
-// FetchSpec retrieves the update specification matching opts, and verifies it
-//
-// Its BinaryURI is computed from SourceRepo, whatever the downloader said, and
-// nil when that is no http, https or file URL.
-func FetchSpec(opts ...Option) (*Spec, error) {
-	u, err := New(opts...)
-	if err != nil {
-		return nil, err
-	}
-	defer u.config.release()
-	spec, v, err := u.config.fetchSpec()
-	if err != nil {
-		return nil, err
-	}
-	spec.BinaryURI, _ = u.config.url(v.Release.Binary)
-	return spec, nil
 }
 
 // Apply applies a specific update: [New] and [Updater.Apply] in one, without a
@@ -310,17 +235,162 @@ func Apply(opts ...Option) error {
 	if err != nil {
 		return err
 	}
-	defer u.config.release()
 	_, err = u.Apply(context.Background())
 	return err
 }
 
-// Rollback is [Updater.Rollback] without a deadline. Of the options only
-// TargetFile and the loggers matter: neither repository nor key is needed.
-func Rollback(opts ...Option) error {
-	c, err := newConfig(opts)
+// walk is what one call of Apply, Check or Preflight has established. Each fact is
+// established once: what is remembered is read, the document fetched, and its
+// signatures verified, before anything else uses them.
+type walk struct {
+	*settings
+	dir    store.Dir
+	memory store.Memory // what is remembered, of whatever keys
+
+	raw      []byte // the document
+	verified *trust.Verified
+	trusted  string          // whom the document was verified against
+	answer   *release.Answer // of the built-in downloader, without an authority
+	spec     *Spec           // of a foreign downloader
+}
+
+// walk reads what is remembered, and gets and verifies the document: lines 1 to 7
+// of the order of checks.
+func (s *settings) walk(ctx context.Context) (*walk, error) {
+	w := &walk{settings: s}
+	if err := w.recall(ctx); err != nil {
+		return nil, err
+	}
+	if err := guard("fetching the release", func() error { return w.document(ctx) }); err != nil {
+		return nil, err
+	}
+	if m := w.memory.Policy; m != "" && m != w.trusted {
+		w.log.Info(ctx, "the public keys changed since the last update", "file", w.memoryPath())
+	}
+	return w, nil
+}
+
+func (w *walk) document(ctx context.Context) error {
+	switch {
+	case w.foreign != nil:
+		spec, err := w.foreign.fetchSpec(ctx)
+		if err != nil {
+			return fmt.Errorf("fetching release %s: %w", w.version, err)
+		}
+		w.spec = spec
+		return w.verifySpec(ctx, spec)
+	case w.set.authority != nil:
+		return w.vouched(ctx)
+	}
+	answer, err := w.source.Document(ctx, release.Cache{Dir: w.dir}, func(document []byte) error {
+		return w.verify(ctx, document, nil, w.policyID())
+	})
+	w.answer = answer
+	return err
+}
+
+// verify checks a document against the configuration and what is remembered: lines
+// 2 to 7 of the order of checks. by are those who vouch for it by other means than
+// signatures in it; trusted names everybody who is trusted.
+func (w *walk) verify(ctx context.Context, document []byte, by []string, trusted string) error {
+	want := trust.Want{
+		Name: w.set.product, Version: w.version, OS: w.os, Arch: w.arch, Now: w.now(),
+		Running: w.current, Compare: layout.CompareVersions, AllowDowngrade: w.set.allowDowngrade,
+	}
+	if m := w.memory; m.Version != "" && m.Policy == trusted {
+		want.LastSeen, want.Accepted = m.Seen, &trust.Accepted{Version: m.Version, Released: m.Released}
+	}
+	var v *trust.Verified
+	var err error
+	switch {
+	case w.set.authority != nil:
+		v, err = trust.VerifyVouched(document, by, w.policy, want)
+	case w.policy != nil:
+		v, err = trust.Verify(document, w.policy, want)
+	default:
+		v, err = trust.InsecureVerifyUnsigned(document, want)
+	}
+	if err != nil {
+		return fmt.Errorf("refusing release %s for %s/%s: %w", w.version, w.os, w.arch, err)
+	}
+	if limit := w.maxSize(); v.Release.Size > limit {
+		return fmt.Errorf("refusing release %s: %w: a binary of %d bytes, MaxSize() is %d", w.version, ErrTooLarge, v.Release.Size, limit)
+	}
+	w.raw, w.verified, w.trusted = document, v, trusted
+	return nil
+}
+
+// policyID names whom the configuration trusts, besides an authority.
+func (s *settings) policyID() string {
+	if s.policy == nil {
+		return "insecure: unsigned releases are allowed"
+	}
+	return s.policy.ID()
+}
+
+// vouchedID names whom the configuration trusts: an authority, and the keys if
+// there are any.
+func (s *settings) vouchedID(authority string) string {
+	sum := sha256.Sum256([]byte(authority))
+	id := hex.EncodeToString(sum[:])
+	if s.policy == nil {
+		return "vouched: " + id
+	}
+	return s.policy.ID() + " and " + id
+}
+
+// size is that of the binary; a document of v0.1.0 does not state it.
+func (w *walk) size() int64 {
+	if w.verified.Legacy {
+		return install.AnySize
+	}
+	return w.verified.Release.Size
+}
+
+// place returns where small files are kept. It returns fs.ErrNotExist if there is
+// no target.
+func (s *settings) place() (store.Dir, error) {
+	target, err := filepath.EvalSymlinks(s.target)
+	if err != nil {
+		return store.Dir{}, fmt.Errorf("finding target: %w", err)
+	}
+	if s.set.stateDir == "" {
+		return store.Beside(install.WorkDir(target), target), nil
+	}
+	return store.In(s.set.stateDir, target), nil
+}
+
+func (w *walk) memoryPath() string { return filepath.Join(w.dir.Path(), install.TrustFile) }
+
+// recall reads what is remembered. A damaged file is never taken for an empty one
+// in silence: with a CurrentVersion that stays the floor and the damage is logged,
+// without one ErrState is returned.
+func (w *walk) recall(ctx context.Context) (err error) {
+	w.dir, err = w.place()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // nothing is installed; FetchSpec of v0.1.0 needed no target
+	}
 	if err != nil {
 		return err
 	}
-	return c.rollback(context.Background())
+	w.memory, err = w.dir.ReadMemory(install.TrustFile)
+	switch {
+	case err == nil, errors.Is(err, fs.ErrNotExist):
+		return nil
+	case errors.Is(err, store.ErrUnsafeDirectory):
+		return fmt.Errorf("%w: %w", ErrState, err)
+	case w.current == "" && !w.set.allowDowngrade:
+		return fmt.Errorf("%w: %s: %w", ErrState, w.memoryPath(), err)
+	}
+	w.log.Warn(ctx, "remembered trust is damaged, the running version is the floor", "file", w.memoryPath(), "error", err)
+	return nil
+}
+
+// remember stores the installed release.
+func (w *walk) remember(ctx context.Context) error {
+	next := w.memory.After(store.Memory{
+		Policy: w.trusted, Version: w.version, Released: w.verified.Release.Released, Seen: w.now().UTC(),
+	}, layout.CompareVersions)
+	// The update is done: a caller that gives up now still gets it remembered.
+	return w.dir.Write(context.WithoutCancel(ctx), store.File{Name: install.TrustFile, Data: next.Format()})
 }

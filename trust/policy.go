@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/choria-io/go-updater/internal/jcs"
 )
 
 // Policy says whose signatures count, and how many of them are needed. The
@@ -53,6 +55,15 @@ func (p *Policy) ID() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// verify returns the ids of the distinct trusted keys that signed a document.
+func (p *Policy) verify(doc jcs.Object, body []byte) ([]string, error) {
+	found, err := signatures(doc)
+	if err != nil {
+		return nil, err
+	}
+	return p.signers(PAE(ReleaseType, body), found)
+}
+
 // signers returns the ids of the distinct trusted keys that signed message.
 func (p *Policy) signers(message []byte, signatures []signature) ([]string, error) {
 	if p == nil || p.threshold < 1 {
@@ -61,18 +72,30 @@ func (p *Policy) signers(message []byte, signatures []signature) ([]string, erro
 	if len(signatures) == 0 {
 		return nil, ErrUnsigned
 	}
-	var signed []string
-	for _, s := range signatures {
+	by := make([]string, len(signatures)) // the key id of each, if it counts
+	for i, s := range signatures {
 		for _, k := range p.keys {
-			if s.keyID != "" && s.keyID != k.ID() {
+			if s.keyID != k.ID() {
 				continue
 			}
-			switch valid := k.verify(message, s.raw); {
-			case valid && !slices.Contains(signed, k.ID()):
-				signed = append(signed, k.ID())
-			case !valid && s.keyID != "":
+			if !k.verify(message, s.raw) {
 				return nil, fmt.Errorf("%w: the cosignature of trusted key %s does not verify", ErrSignature, s.keyID)
 			}
+			by[i] = s.keyID
+		}
+	}
+	// The signature without a name is tried with the keys that are left.
+	for i, s := range signatures {
+		for _, k := range p.keys {
+			if s.keyID == "" && by[i] == "" && !slices.Contains(by, k.ID()) && k.verify(message, s.raw) {
+				by[i] = k.ID()
+			}
+		}
+	}
+	var signed []string
+	for _, id := range by {
+		if id != "" && !slices.Contains(signed, id) {
+			signed = append(signed, id)
 		}
 	}
 	if len(signed) == 0 {

@@ -57,48 +57,36 @@ func Verify(document []byte, p *Policy, w Want) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := signatures(doc)
-	if err != nil {
-		return nil, err
-	}
 	body := signedBody(doc)
-	signers, err := p.signers(PAE(ReleaseType, body), found)
+	signers, err := p.verify(doc, body)
 	if err != nil {
 		return nil, err
 	}
 	return w.facts(doc, body, signers)
 }
 
-// VerifyVouched is [Verify] with a proof of origin besides the signatures in the
-// document, such as TUF metadata that hold its hash. Where p is nil, that proof
-// alone counts: signatures in the document are then not looked at.
-//
-// vouch gets the document as it came, before anything is read in it but that it
-// is strict JSON. It returns the ids of those who vouch for every byte of it, at
-// least one, or the refusal. Signers are then p's and those.
-func VerifyVouched(document []byte, p *Policy, vouch func(document []byte) (by []string, err error), w Want) (*Verified, error) {
+// VerifyVouched is [Verify] for a document whose origin is proved by other means
+// than signatures in it, such as TUF metadata that hold its hash. by are the ids of
+// those who vouch for every byte of the document; there must be at least one. With
+// a policy both must hold; with a nil policy the signatures in the document are
+// not looked at. Signers are then the policy's and those.
+func VerifyVouched(document []byte, by []string, p *Policy, w Want) (*Verified, error) {
 	doc, err := parse(document)
 	if err != nil {
 		return nil, err
 	}
-	if vouch == nil {
-		return nil, fmt.Errorf("%w: nobody was asked to vouch", ErrBadPolicy)
+	if len(by) == 0 {
+		return nil, fmt.Errorf("%w: no authority vouches for it", ErrUnsigned)
 	}
-	by, err := vouch(document)
+	body := signedBody(doc)
+	if p == nil {
+		return w.facts(doc, body, by)
+	}
+	signers, err := p.verify(doc, body)
 	if err != nil {
 		return nil, err
 	}
-	if len(by) == 0 {
-		return nil, fmt.Errorf("%w: nobody vouches for it", ErrUnsigned)
-	}
-	if p != nil {
-		v, err := Verify(document, p, w)
-		if err == nil {
-			v.Signers = append(v.Signers, by...)
-		}
-		return v, err
-	}
-	return w.facts(doc, signedBody(doc), by)
+	return w.facts(doc, body, append(signers, by...))
 }
 
 // facts are the last steps, with signers or, where that was asked for, without.

@@ -32,7 +32,7 @@ var (
 	ErrUnsafeDirectory = store.ErrUnsafeDirectory
 
 	// ErrHash means that the staged file is not the one that was promised.
-	ErrHash = errors.New("file has another size or hash than expected")
+	ErrHash = store.ErrHash
 
 	// ErrChanged means that somebody exchanged the staged file or the target
 	// during the update.

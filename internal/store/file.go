@@ -23,10 +23,20 @@ var (
 	// ErrChanged means that a file was exchanged between two looks at it.
 	ErrChanged = errors.New("file was exchanged during the update")
 
+	// ErrHash means that a file is not the one that was promised: its size or its
+	// SHA-256 is another.
+	ErrHash = errors.New("file has another size or hash than expected")
+
 	// ErrNotRegular means that something other than a regular file has the name
 	// of one. It is left alone.
 	ErrNotRegular = errors.New("not a regular file")
 )
+
+// File is a file to be stored.
+type File struct {
+	Name string
+	Data []byte
+}
 
 // FS is the part of a directory that files are read and written by. [Root] is
 // the real one; tests make each operation fail in turn.

@@ -272,7 +272,7 @@ func TestMaliciousMirrorIsPassedOver(t *testing.T) {
 			a.change(w)
 			require.NoError(t, w.apply(append(a.opts, updater.Mirrors(mirror.URL))...))
 			w.holds("version 3")
-			require.Contains(t, w.log.String(), "trying a mirror")
+			require.Contains(t, w.log.String(), "trying the next one")
 		})
 	}
 }

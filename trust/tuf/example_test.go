@@ -28,7 +28,7 @@ func Example() {
 		updater.Product("choria"),
 		updater.CurrentVersion("1.2.2"),
 		updater.Version("1.2.3"),
-		updater.DownloadMethod(tuf.New(root)),
+		updater.VouchedBy(tuf.New(root)),
 	)
 	switch {
 	case errors.Is(err, trust.ErrExpired):
@@ -43,12 +43,12 @@ func Example() {
 // A root that its own keys did not sign is found before anything is asked for.
 func ExampleNew() {
 	options := []updater.Option{updater.SourceRepo("https://repo.example.net/updater"), updater.Version("1.2.3"), updater.TargetFile("choria")}
-	_, err := updater.New(append(options, updater.DownloadMethod(tuf.New(root)))...)
+	_, err := updater.New(append(options, updater.VouchedBy(tuf.New(root)))...)
 	fmt.Println(err)
 
 	forged := append([]byte{}, root...)
 	forged[len(forged)-20] ^= 1
-	_, err = updater.New(append(options, updater.DownloadMethod(tuf.New(forged)))...)
+	_, err = updater.New(append(options, updater.VouchedBy(tuf.New(forged)))...)
 	fmt.Println(errors.Is(err, updater.ErrConfig))
 	// Output:
 	// <nil>

@@ -25,7 +25,7 @@ func TestReadsWhatIsPublished(t *testing.T) {
 	p.begins(1, []*holder{root}, targets, release, online)
 	p.sign(root)
 	p.refreshes(targets, release, online)
-	published := []updater.Option{updater.SourceRepo(serve(t, p.dir)), updater.DownloadMethod(tuf.New(p.file("metadata/1.root.json")))}
+	published := []updater.Option{updater.SourceRepo(serve(t, p.dir)), updater.VouchedBy(tuf.New(p.file("metadata/1.root.json")))}
 	next := append(published, updater.CurrentVersion("1.2.3"), updater.Version("1.2.4"))
 
 	w.refuses(updater.ErrNotFound, published...)

@@ -152,7 +152,7 @@ func (m *machine) update(version string, more ...updater.Option) error {
 	opts := []updater.Option{
 		updater.TargetFile(m.target), updater.SourceRepo(m.url), updater.Version(version), updater.CurrentVersion(m.runs),
 		updater.OS("linux"), updater.Arch("amd64"), updater.Product("app"), updater.Logger(quiet{m.t}),
-		updater.Clock(func() time.Time { return *m.now }), updater.DownloadMethod(tuf.New(m.root)),
+		updater.Clock(func() time.Time { return *m.now }), updater.VouchedBy(tuf.New(m.root)),
 	}
 	err := updater.Apply(append(opts, more...)...)
 	if err == nil {

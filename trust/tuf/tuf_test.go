@@ -110,15 +110,10 @@ func TestRootIsCheckedWhenItIsGiven(t *testing.T) {
 	for name, root := range map[string][]byte{
 		"none": nil, "no root": w.Latest(tufsim.Timestamp), "signed by another": w.Latest(tufsim.Root), "cut": w.root[:len(w.root)-1],
 	} {
-		_, err := updater.New(w.options(updater.DownloadMethod(tuf.New(root)))...)
+		_, err := updater.New(w.options(updater.VouchedBy(tuf.New(root)))...)
 		require.ErrorIs(t, err, updater.ErrConfig, name)
 	}
 	require.Empty(t, w.Asked())
-	_, err := tuf.New(w.root).FetchSpec()
-	require.Error(t, err, "not configured")
-	_, err = tuf.New(w.root).VerifyDocument(nil)
-	require.Error(t, err, "not configured")
-	require.Empty(t, tuf.New(w.root).TrustID(), "not configured")
 }
 
 func TestNextRootIsForbidden(t *testing.T) {
@@ -162,9 +157,9 @@ func TestMirrors(t *testing.T) {
 	var slogged bytes.Buffer
 	require.NoError(t, w.apply(updater.SourceRepo(stale.URL), updater.Mirrors(w.server.URL), updater.Slog(slog.New(slog.NewTextHandler(&slogged, nil)))))
 	w.holds("version 2")
-	require.Contains(t, w.log.String(), "trying a mirror")
+	require.Contains(t, w.log.String(), "trying the next one")
 
-	// One with the right metadata and a wrong document is of no use either.
+	// One with the right metadata and a wrong document fails as well.
 	w = newWorld(t)
 	w.release("1.2.3", "version 2", nil)
 	wrong := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -177,7 +172,7 @@ func TestMirrors(t *testing.T) {
 	defer wrong.Close()
 	require.NoError(t, w.apply(updater.SourceRepo(wrong.URL), updater.Mirrors(w.server.URL)))
 	w.holds("version 2")
-	require.Contains(t, slogged.String(), "trying a mirror")
+	require.Contains(t, slogged.String(), "trying the next one")
 
 	w = newWorld(t)
 	w.release("1.2.3", "version 2", nil)
@@ -189,38 +184,6 @@ func TestMirrors(t *testing.T) {
 	w.refuses(trust.ErrRollback, updater.CurrentVersion(""), updater.SourceRepo(stale.URL), updater.Mirrors(w.server.URL))
 }
 
-// Whatever another process made of the metadata between the check and the lock
-// counts.
-func TestDocumentIsVerifiedAgain(t *testing.T) {
-	w := newWorld(t)
-	w.release("1.2.3", "version 2", nil)
-	d := tuf.New(w.root)
-	_, err := updater.New(w.options(updater.DownloadMethod(d))...)
-	require.NoError(t, err)
-	_, err = d.FetchSpec()
-	require.NoError(t, err)
-	document := w.Files[path("1.2.3")]
-	by, err := d.VerifyDocument(document)
-	require.NoError(t, err)
-	require.Len(t, by, 1)
-	_, err = d.VerifyDocument(append(bytes.Clone(document), ' '))
-	require.ErrorIs(t, err, trust.ErrMismatch)
-	id := d.TrustID()
-	require.Len(t, id, 64)
-
-	delete(w.Roles[bin("1.2.3")].Targets, path("1.2.3"))
-	w.release("1.2.4", "version 3", nil)
-	require.NoError(t, w.apply(updater.Version("1.2.4")))
-	w.Asked()
-	_, err = d.VerifyDocument(document)
-	require.ErrorIs(t, err, updater.ErrNotFound, "withdrawn in the meantime")
-	w.now = began.Add(tufsim.Lifetime)
-	_, err = d.VerifyDocument(document)
-	require.ErrorIs(t, err, trust.ErrExpired)
-	require.Equal(t, id, d.TrustID(), "nobody else is trusted")
-	require.Empty(t, w.Asked(), "no repository is asked")
-}
-
 // What is remembered of a release belongs to the keys of targets and of the bins:
 // an exchange of these repairs a version that a thief drove up, others do not count.
 func TestTrustIDFollowsTheKeysOfReleases(t *testing.T) {
@@ -228,12 +191,12 @@ func TestTrustIDFollowsTheKeysOfReleases(t *testing.T) {
 	w.release("1.2.3", "version 2", nil)
 	w.release("1.2.4", "version 3", nil)
 	id := func(version string) string {
-		d := tuf.New(w.root)
-		_, err := updater.New(w.options(updater.Version(version), updater.DownloadMethod(d))...)
+		spy := &spyAuthority{Authority: tuf.New(w.root)}
+		u, err := updater.New(w.options(updater.Version(version), updater.VouchedBy(spy))...)
 		require.NoError(t, err)
-		_, err = d.FetchSpec()
+		_, err = u.Check(t.Context())
 		require.NoError(t, err)
-		return d.TrustID()
+		return spy.id
 	}
 	first := id("1.2.3")
 	require.Equal(t, first, id("1.2.4"), "of all bins")
@@ -264,6 +227,30 @@ func TestTrustIDFollowsTheKeysOfReleases(t *testing.T) {
 	require.NotEqual(t, second, id("1.2.3"))
 }
 
+// spyAuthority remembers the TrustID of the last document.
+type spyAuthority struct {
+	updater.Authority
+	id string
+}
+
+func (s *spyAuthority) Refresh(ctx context.Context, r updater.Refresh) (updater.Voucher, error) {
+	v, err := s.Authority.Refresh(ctx, r)
+	return spyVoucher{v, s}, err
+}
+
+type spyVoucher struct {
+	updater.Voucher
+	of *spyAuthority
+}
+
+func (s spyVoucher) Document(ctx context.Context, name string) (*updater.Vouched, error) {
+	got, err := s.Voucher.Document(ctx, name)
+	if err == nil {
+		s.of.id = got.TrustID
+	}
+	return got, err
+}
+
 func TestFetchSpecNeedsNoTarget(t *testing.T) {
 	w := newWorld(t)
 	w.release("1.2.3", "version 2", nil)
@@ -278,14 +265,15 @@ func TestStateDir(t *testing.T) {
 	w.release("1.2.3", "version 2", nil)
 	dir := t.TempDir()
 	require.NoError(t, w.apply(updater.StateDir(dir)))
-	found, err := filepath.Glob(filepath.Join(dir, "*.tuf", "timestamp.json"))
+	found, err := filepath.Glob(filepath.Join(dir, "app-*", "authority", "timestamp.json"))
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	require.NoDirExists(t, w.kept(""))
 
-	// What a kill left goes once the lock is held.
+	// What a kill left goes with the next write of that file.
 	left := found[0] + ".write-" + strings.Repeat("A", 26)
 	require.NoError(t, os.WriteFile(left, nil, 0o600))
+	w.Publish(tufsim.Timestamp)
 	u, err := updater.New(w.options(updater.StateDir(dir))...)
 	require.NoError(t, err)
 	_, err = u.Check(t.Context())
@@ -293,15 +281,20 @@ func TestStateDir(t *testing.T) {
 	require.NoFileExists(t, left)
 }
 
-// Two processes do not write one memory at once; who gives up waiting is told why.
-func TestWaitsForTheOther(t *testing.T) {
+// A Check does not wait for another process that waits for the network, and what
+// the two store fits together.
+func TestNoLockOverTheNetwork(t *testing.T) {
 	w := newWorld(t)
 	w.release("1.2.3", "version 2", nil)
-	reached, go1 := make(chan struct{}), make(chan struct{})
+	reached, proceed := make(chan struct{}), make(chan struct{})
 	w.answer = func(_ http.ResponseWriter, r *http.Request) bool {
 		if strings.HasSuffix(r.URL.Path, "/timestamp.json") && r.Header.Get("First") != "" {
-			close(reached)
-			<-go1
+			select {
+			case <-reached:
+			default:
+				close(reached)
+				<-proceed
+			}
 		}
 		return false
 	}
@@ -310,15 +303,13 @@ func TestWaitsForTheOther(t *testing.T) {
 	<-reached
 	u, err := updater.New(w.options()...)
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	_, err = u.Check(ctx)
-	require.ErrorIs(t, err, updater.ErrLocked)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	close(go1)
+	_, err = u.Check(t.Context())
+	require.NoError(t, err)
+	close(proceed)
 	require.NoError(t, <-first)
 	_, err = u.Check(t.Context())
 	require.NoError(t, err)
+	w.holds("version 2")
 }
 
 // After a panic, which the core makes an error, the program lives on, and so must its

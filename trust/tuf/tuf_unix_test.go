@@ -23,7 +23,7 @@ func TestMemoryThatCannotBeUsed(t *testing.T) {
 	w := newWorld(t)
 	w.release("1.2.3", "version 2", nil)
 	require.NoError(t, w.apply())
-	again := []updater.Option{updater.CurrentVersion(""), updater.DownloadMethod(tuf.New(w.root))}
+	again := []updater.Option{updater.CurrentVersion(""), updater.VouchedBy(tuf.New(w.root))}
 	dir := filepath.Dir(w.kept("floors"))
 	require.NoError(t, os.Chmod(dir, 0o777))
 	w.refuses(updater.ErrUnsafeDirectory, again...)

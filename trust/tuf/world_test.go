@@ -114,7 +114,7 @@ func (w *world) options(more ...updater.Option) []updater.Option {
 	return append([]updater.Option{
 		updater.TargetFile(w.target), updater.SourceRepo(w.server.URL), updater.Version("1.2.3"), updater.CurrentVersion("1.2.2"),
 		updater.OS("linux"), updater.Arch("amd64"), updater.Product("app"), updater.Logger(log.New(&w.log, "", 0)),
-		updater.Clock(func() time.Time { return w.now }), updater.DownloadMethod(tuf.New(w.root)),
+		updater.Clock(func() time.Time { return w.now }), updater.VouchedBy(tuf.New(w.root)),
 	}, more...)
 }
 
@@ -139,5 +139,5 @@ func (w *world) holds(content string) {
 
 // kept is the path of something that the client remembers.
 func (w *world) kept(name string) string {
-	return filepath.Join(filepath.Dir(w.target), ".app.update", "tuf", name)
+	return filepath.Join(filepath.Dir(w.target), ".app.update", "authority", name)
 }

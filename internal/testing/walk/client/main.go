@@ -41,7 +41,7 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		options = append(options, updater.DownloadMethod(tuf.New(raw)))
+		options = append(options, updater.VouchedBy(tuf.New(raw)))
 	}
 	if err := updater.Apply(options...); err != nil {
 		log.Fatal(err)

@@ -4,6 +4,7 @@
 
 //go:build noselfupdate
 
-package updater
+package install
 
-const disabled = true
+// Disabled is true: see enabled.go.
+const Disabled = true

@@ -4,8 +4,8 @@
 
 //go:build !noselfupdate
 
-package updater
+package install
 
-// disabled is true in programs that a distribution builds with the tag
+// Disabled is true in programs that a distribution builds with the tag
 // noselfupdate, because it updates them itself.
-const disabled = false
+const Disabled = false

@@ -1,0 +1,185 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package release
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/choria-io/go-updater/internal/fetch"
+	"github.com/choria-io/go-updater/internal/store"
+	"github.com/choria-io/go-updater/trust"
+)
+
+// ErrHash is a file that is not the one that was signed: another length or
+// another hash.
+var ErrHash = store.ErrHash
+
+// Workspace is where an update happens. Its zero value has no installed file, and
+// keeps no download that breaks off.
+type Workspace struct {
+	// Installed opens the file that is replaced, and returns its SHA-256 in hex.
+	// The caller closes it.
+	Installed func() (*os.File, string, error)
+
+	// Partial opens the file that collects the download with this SHA-256, with
+	// what is there already. end closes it, and removes it unless keep is set.
+	Partial func(sha256hex string) (file *os.File, end func(keep bool) error, err error)
+}
+
+// Binary creates target, which must not exist, with the uncompressed binary of a
+// verified release. Each artifact is verified before it is decoded, and the binary
+// against its hash while it is written. If a patch fails, the full artifact is
+// used. On an error target does not exist.
+func (s *Source) Binary(ctx context.Context, v *trust.Verified, target string, work Workspace) error {
+	full, err := Full(v)
+	if err != nil {
+		return err
+	}
+	d := download{Source: s, release: &v.Release, target: target, work: work}
+	if v.Legacy {
+		// A document of v0.1.0 does not say what the artifact is, so which
+		// repository has it is known only once the binary is there.
+		return EachRepository(ctx, s.Repos, s.Log, func(repo *url.URL) error {
+			one := *s
+			one.Repos, d.Source = []*url.URL{repo}, &one
+			return d.artifact(ctx, full, nil)
+		})
+	}
+	if patch, old := s.patch(ctx, v, full, work); patch != nil {
+		err := d.artifact(ctx, patch, old)
+		_ = old.Close()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		s.Log.Warn(ctx, "patch failed, fetching the whole binary", "patch", patch.Path, "error", err)
+	}
+	return d.artifact(ctx, full, nil)
+}
+
+// patch chooses a patch, and opens the installed file for it. The result of the
+// patch is hashed like everything else.
+func (s *Source) patch(ctx context.Context, v *trust.Verified, full *trust.Artifact, work Workspace) (*trust.Artifact, *os.File) {
+	if work.Installed == nil || !HasPatch(&v.Release, full) {
+		return nil, nil
+	}
+	old, installed, err := work.Installed()
+	if err != nil {
+		s.Log.Warn(ctx, "the installed file cannot be read for a patch", "error", err)
+		return nil, nil
+	}
+	patch := Patch(&v.Release, full, installed)
+	if patch == nil {
+		_ = old.Close()
+		return nil, nil
+	}
+	return patch, old
+}
+
+// download is the way of one binary from the repository to target.
+type download struct {
+	*Source
+	release *trust.Release
+	target  string
+	work    Workspace
+}
+
+// artifact fetches, verifies and decodes one artifact. A patch needs the old file.
+func (d *download) artifact(ctx context.Context, a *trust.Artifact, old *os.File) (err error) {
+	packed, end, err := d.collect(a)
+	if err != nil {
+		return fmt.Errorf("creating a file for the artifact: %w", err)
+	}
+	defer func() {
+		if endErr := end(worthKeeping(ctx, err)); endErr != nil {
+			d.Log.Warn(ctx, "could not clean up after the download", "error", endErr)
+		}
+	}()
+	if err := d.fetch(ctx, a, packed); err != nil {
+		return err
+	}
+	return d.decode(ctx, a, packed, old)
+}
+
+// worthKeeping reports whether a download failed because the repository or the
+// caller stopped it. What was refused is removed, and nothing is left on a disk
+// that fails or is full.
+func worthKeeping(ctx context.Context, err error) bool {
+	if err == nil || ctx.Err() != nil {
+		return err != nil
+	}
+	for _, kind := range []error{fetch.ErrConnection, fetch.ErrStalled, fetch.ErrStatus} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// collect opens the file that the artifact is downloaded to. It is beside the
+// target, not in TMPDIR, and its name lets the next update continue or remove it
+// if this process dies.
+func (d *download) collect(a *trust.Artifact) (packed *os.File, end func(keep bool) error, err error) {
+	if d.work.Partial != nil && a.Hash != "" {
+		return d.work.Partial(a.Hash)
+	}
+	name := filepath.Join(filepath.Dir(d.target), "stage-"+rand.Text())
+	packed, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	return packed, func(bool) error { return errors.Join(packed.Close(), os.Remove(name)) }, err
+}
+
+// fetch writes the artifact to packed and checks its length and hash, if the
+// document states them, before a decoder sees it.
+func (d *download) fetch(ctx context.Context, a *trust.Artifact, packed *os.File) error {
+	if a.Size > d.MaxSize {
+		return fmt.Errorf("%w: an artifact of %d bytes, MaxSize() is %d", fetch.ErrTooLarge, a.Size, d.MaxSize)
+	}
+	urls := d.urls(a.Path)
+	d.Log.Info(ctx, "fetching", "url", fetch.Shown(urls[0]), "bytes", a.Size)
+	report := d.report(PhaseDownload, a.Size)
+	if a.Hash == "" {
+		_, err := d.Client.Stream(ctx, urls[0], d.MaxSize, packed, report)
+		return err
+	}
+	err := d.Client.Download(ctx, fetch.Download{
+		URLs: urls, Size: a.Size, Hash: a.Hash, File: packed, Progress: report,
+		Note: func(message string, args ...any) { d.Log.Warn(ctx, message, args...) },
+	})
+	if errors.Is(err, fetch.ErrHash) || errors.Is(err, fetch.ErrLength) {
+		err = fmt.Errorf("%w: %w", ErrHash, err)
+	}
+	return err
+}
+
+// decode writes the binary into a new file at the target.
+func (d *download) decode(ctx context.Context, a *trust.Artifact, packed, old *os.File) (err error) {
+	out, err := os.OpenFile(d.target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("creating the staged file: %w", err)
+	}
+	defer func() {
+		if closeErr := out.Close(); err == nil {
+			err = closeErr
+		}
+		if err != nil {
+			os.Remove(d.target)
+		}
+	}()
+	from := Input{Artifact: *a, Packed: packed, MaxSize: d.MaxSize}
+	if old != nil {
+		info, err := old.Stat()
+		if err != nil {
+			return err
+		}
+		from.Old, from.OldSize = old, info.Size()
+	}
+	_, err = Decode(ctx, &reporter{ctx: ctx, w: out, report: d.report(PhaseUnpack, d.release.Size)}, d.release, from)
+	return err
+}
