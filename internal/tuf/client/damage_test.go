@@ -14,12 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
-	"github.com/choria-io/go-updater/internal/store"
+	"github.com/choria-io/go-updater/internal/tuf"
 	"github.com/choria-io/go-updater/trust"
 )
 
 // files are what a client stores that looked a target up.
-var files = []string{"2.root.json", "3.root.json", "timestamp.json", "snapshot.json", "targets.json", roleFile("A"), floorsFile}
+var files = []string{"2.root.json", "3.root.json", "timestamp.json", "snapshot.json", "targets.json", tuf.StoredName("A"), floorsFile}
 
 // seasoned is a client that has seen two states of a repository, and what it stored
 // after the first.
@@ -50,7 +50,7 @@ var damages = map[string]func(data, older []byte) []byte{
 	"early bit": func(data, _ []byte) []byte { data[3] ^= 0x10; return data },
 	"garbage":   func([]byte, []byte) []byte { return []byte("\x00\xff garbage") },
 	"null":      func([]byte, []byte) []byte { return []byte("null") },
-	"huge":      func([]byte, []byte) []byte { return make([]byte, MaxTargets+1) },
+	"huge":      func([]byte, []byte) []byte { return make([]byte, tuf.MaxTargets+1) },
 	"older":     func(_, older []byte) []byte { return older },
 }
 
@@ -284,58 +284,9 @@ func TestAnotherRoot(t *testing.T) {
 	other.accepts()
 
 	w.first = w.Signed[root][2] // a program that brings a later root
-	require.Equal(t, int64(6), w.accepts().run.root.Version)
+	require.Equal(t, int64(6), w.accepts().run.root.Signed.Version)
 	w.Signed[timestamp] = w.Signed[timestamp][:1]
 	w.refuses(trust.ErrRollback)
-}
-
-func TestFloorsFormat(t *testing.T) {
-	f := &floors{
-		anchor: "a", root: 3, seen: began,
-		timestamp: floor{maxVersion, []string{"k1", "k2"}}, snapshot: floor{5, []string{"k1"}},
-		rolesBy: []string{"k3"},
-	}
-	for i := range 3 * maxSeenRoles {
-		f.set(fmt.Sprintf("role %d \x00\xff", i), int64(i+1))
-	}
-	require.Len(t, f.roles, maxSeenRoles)
-	require.Equal(t, roleFile("role 0 \x00\xff"), f.roles[0].file, "the first one, targets, stays")
-	raw := f.format()
-	require.Less(t, len(raw), maxFloors)
-	read, err := parseFloors(raw)
-	require.NoError(t, err)
-	require.Equal(t, f, read)
-	f.set("role 0 \x00\xff", 7)
-	require.Equal(t, int64(7), f.roles[0].version)
-	require.Len(t, f.roles, maxSeenRoles)
-	f.roles = f.roles[:2]
-	raw = f.format()
-	for i := range raw {
-		flipped := bytes.Clone(raw)
-		flipped[i] ^= 0x04
-		_, err := parseFloors(flipped)
-		require.Error(t, err, "byte %d", i)
-	}
-	_, err = parseFloors(store.Format(store.Fields{"format": 2}))
-	require.ErrorIs(t, err, store.ErrDamaged)
-	_, err = parseFloors(store.Format(store.Fields{"format": 1, "root": "x"}))
-	require.ErrorIs(t, err, store.ErrDamaged)
-}
-
-// Even the largest floors can be read again.
-func TestLargestFloors(t *testing.T) {
-	var by []string
-	for i := range maxKeys {
-		by = append(by, fmt.Sprintf("%064d", i))
-	}
-	f := &floors{anchor: by[0], root: maxVersion, seen: began, timestamp: floor{maxVersion, by}, snapshot: floor{maxVersion, by}, rolesBy: by}
-	for i := range maxSeenRoles {
-		f.set(fmt.Sprint(i), maxVersion)
-	}
-	raw := f.format()
-	require.Less(t, len(raw), maxFloors)
-	_, err := parseFloors(raw)
-	require.NoError(t, err)
 }
 
 // A client asleep since the first version catches up through every root.
@@ -354,6 +305,6 @@ func TestAsleepSinceTheFirst(t *testing.T) {
 		w.Signers[root] = w.Signers[root][:1]
 		w.PublishAll(targets)
 	}
-	require.Equal(t, int64(21), w.accepts().run.root.Version)
+	require.Equal(t, int64(21), w.accepts().run.root.Signed.Version)
 	require.Contains(t, w.store.files, "21.root.json")
 }

@@ -5,10 +5,9 @@
 package client
 
 import (
+	"context"
 	"errors"
-	"io/fs"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,21 +16,22 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// faulty is a store whose n-th write fails, as told. A dead one does nothing more.
+// faulty is a store whose n-th written file fails. A dead one does nothing more.
 type faulty struct {
 	Store
-	n     int
-	how   fault
-	calls []string
-	dead  bool
+	n       int
+	how     fault
+	calls   []string // the files written, in order
+	batches int      // updates that wrote something
+	dead    bool
 }
 
 type fault int
 
 const (
-	failing   fault = iota // nothing is written, and it is said so
+	failing   fault = iota // nothing is written, and it is reported
 	dying                  // nothing is written, and nothing after it
-	tooLate                // all is written, and it is said that it failed
+	tooLate                // all is written, and it is reported as failed
 	deadAfter              // all is written, and nothing after it
 )
 
@@ -44,24 +44,37 @@ func (f *faulty) Read(name string, limit int64) ([]byte, error) {
 	return f.Store.Read(name, limit)
 }
 
-func (f *faulty) Write(name string, data []byte) error {
+func (f *faulty) Update(ctx context.Context, change func() ([]store.File, error)) error {
 	if f.dead {
 		return errFault
 	}
-	f.calls = append(f.calls, name)
-	if len(f.calls) != f.n {
-		return f.Store.Write(name, data)
-	}
-	f.dead = f.how == dying || f.how == deadAfter
-	if f.how == tooLate || f.how == deadAfter {
-		if err := f.Store.Write(name, data); err != nil {
-			return err
+	var failed error
+	err := f.Store.Update(ctx, func() ([]store.File, error) {
+		files, err := change()
+		if err != nil {
+			return nil, err
 		}
+		f.batches++
+		for i, file := range files {
+			f.calls = append(f.calls, file.Name)
+			if len(f.calls) != f.n {
+				continue
+			}
+			failed, f.dead = errFault, f.how == dying || f.how == deadAfter
+			if f.how == tooLate || f.how == deadAfter {
+				i++
+			}
+			return files[:i], nil
+		}
+		return files, nil
+	})
+	if err == nil {
+		err = failed
 	}
-	return errFault
+	return err
 }
 
-// step is a state of a repository, told by a world.
+// step is a state of a repository.
 type step struct {
 	name  string
 	build func(w *world)
@@ -82,8 +95,9 @@ var steps = []step{
 	}},
 }
 
-// A refresh that is stopped at any write, by an error or by its death, leaves what
-// the next one can go on with; it never believes less than the stopped one stored.
+// A refresh that is stopped at any file that it writes, by an error or by its death,
+// leaves a store from which the next one goes on. That accepts no less than what the
+// stopped one stored.
 func TestEveryWrite(t *testing.T) {
 	for _, s := range steps {
 		for how, name := range []string{"failing", "dying", "failing too late", "dying too late"} {
@@ -93,7 +107,7 @@ func TestEveryWrite(t *testing.T) {
 					w := newWorld(t)
 					s.build(w)
 					store := &faulty{Store: w.store, n: n, how: fault(how)}
-					_, err := w.client(store).Refresh(t.Context(), w.Repo)
+					_, err := refreshed(t, w.client(store), w.Repo)
 					if len(store.calls) < n {
 						require.NoError(t, err)
 						break
@@ -119,30 +133,23 @@ func TestEveryWrite(t *testing.T) {
 	}
 }
 
-// Whatever was written last, the floors know of it: what is deleted after a sudden
-// death is not forgotten.
+// Floors are written before the metadata that they speak of: if a file is lost after
+// a sudden death, what it said is not forgotten.
 func TestFloorsAreWrittenFirst(t *testing.T) {
 	w := newWorld(t)
 	w.accepts()
 	w.Publish(root, targets, snapshot, timestamp)
 	store := &faulty{Store: w.store}
-	_, err := w.client(store).Refresh(t.Context(), w.Repo)
+	_, err := refreshed(t, w.client(store), w.Repo)
 	require.NoError(t, err)
-	for _, name := range []string{"timestamp.json", "snapshot.json", "targets.json"} {
-		require.Contains(t, store.calls, name)
-	}
-	at := func(name string) int { return slices.Index(store.calls, name) }
-	require.Equal(t, "2.root.json", store.calls[0], "roots before everything")
-	require.Less(t, at(floorsFile), at("timestamp.json"))
-	require.Less(t, at("timestamp.json"), at("snapshot.json"))
-	require.Less(t, at("snapshot.json"), at("targets.json"))
+	require.Equal(t, []string{floorsFile, "2.root.json", "timestamp.json", "snapshot.json", "targets.json"}, store.calls)
 
 	for n := 1; n <= len(store.calls); n++ {
 		w := newWorld(t)
 		w.accepts()
 		w.Publish(timestamp)
 		dead := &faulty{Store: w.store, n: n, how: deadAfter}
-		if _, err = w.client(dead).Refresh(t.Context(), w.Repo); err == nil {
+		if _, err = refreshed(t, w.client(dead), w.Repo); err == nil {
 			break
 		}
 		if !slices.Contains(dead.calls, "timestamp.json") {
@@ -154,29 +161,13 @@ func TestFloorsAreWrittenFirst(t *testing.T) {
 	}
 }
 
-// A refresh of what did not change writes that it was fresh, and nothing else.
-func TestWritesAreFew(t *testing.T) {
-	w := newWorld(t)
-	w.accepts()
-	w.now = w.now.Add(1)
-	store := &faulty{Store: w.store}
-	_, err := w.client(store).Refresh(t.Context(), w.Repo)
-	require.NoError(t, err)
-	require.Equal(t, []string{floorsFile}, store.calls)
-	store.calls = nil
-	_, err = w.client(store).Refresh(t.Context(), w.Repo)
-	require.NoError(t, err)
-	require.Empty(t, store.calls)
-}
-
-// What cannot be read, for other reasons than that it is not there, is not passed
-// over.
+// A file that exists and cannot be read is an error.
 func TestUnreadableStore(t *testing.T) {
 	for _, file := range []string{floorsFile, "2.root.json", "timestamp.json", "snapshot.json", "targets.json"} {
 		w := newWorld(t)
 		w.accepts()
 		store := unreadable{w.store, file}
-		_, err := w.client(store).Refresh(t.Context(), w.Repo)
+		_, err := refreshed(t, w.client(store), w.Repo)
 		require.ErrorIs(t, err, ErrState, file)
 		require.ErrorIs(t, err, errFault, file)
 	}
@@ -193,32 +184,4 @@ func (u unreadable) Read(name string, limit int64) ([]byte, error) {
 		return nil, errFault
 	}
 	return u.Store.Read(name, limit)
-}
-
-func TestDir(t *testing.T) {
-	w := newWorld(t)
-	dir := Dir{t.TempDir(), store.ReadFile, store.WriteFile}
-	_, err := dir.Read("timestamp.json", 10)
-	require.ErrorIs(t, err, fs.ErrNotExist)
-	_, err = w.client(dir).Refresh(t.Context(), w.Repo)
-	require.NoError(t, err)
-	_, err = w.client(dir).Load(t.Context())
-	require.NoError(t, err)
-	data, err := dir.Read("timestamp.json", MaxTimestamp)
-	require.NoError(t, err)
-	require.Equal(t, w.Latest(timestamp), data)
-	data, err = dir.Read("timestamp.json", 10)
-	require.NoError(t, err)
-	require.Len(t, data, 11)
-}
-
-func TestRoleFile(t *testing.T) {
-	require.Equal(t, "targets.json", roleFile(targets))
-	seen := map[string]bool{}
-	for _, role := range []string{"a", "A", "../a", "floors", "1.root", "CON", "con", "", "a.", "a ", strings.Repeat("x", 1000)} {
-		name := roleFile(role)
-		require.Regexp(t, `^role-[0-9a-f]{64}\.json$`, name)
-		require.False(t, seen[strings.ToLower(name)])
-		seen[strings.ToLower(name)] = true
-	}
 }

@@ -6,6 +6,7 @@ package client
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,11 +16,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/choria-io/go-updater/internal/store"
+	"github.com/choria-io/go-updater/internal/tuf"
 )
 
-// On a full disk nothing is believed that cannot be remembered, nothing is half
-// written, and the next refresh with room goes on. The room is measured out so that
-// each of the writes fails in turn.
+// On a full disk nothing is used that cannot be remembered, no file is half written,
+// and the next refresh with room goes on. The room is chosen so that each of the
+// writes fails in turn.
 func TestFullDisk(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("NOT PROVEN: needs root to mount a small file system")
@@ -33,11 +35,11 @@ func TestFullDisk(t *testing.T) {
 	for pages := 0; ; pages++ {
 		w := newWorld(t)
 		w.Publish(root)
-		dir := Dir{filepath.Join(path, fmt.Sprint("client", pages)), store.ReadFile, store.WriteFile}
-		require.NoError(t, os.Mkdir(dir.Path, 0o700))
+		dir := dirStore(filepath.Join(path, fmt.Sprint("client", pages)))
+		require.NoError(t, os.Mkdir(string(dir), 0o700))
 		room := fill(t, path, pages)
 		store := &faulty{Store: dir}
-		_, err := w.client(store).Refresh(t.Context(), w.Repo)
+		_, err := refreshed(t, w.client(store), w.Repo)
 		require.NoError(t, os.Remove(room))
 		if err == nil {
 			break
@@ -45,23 +47,40 @@ func TestFullDisk(t *testing.T) {
 		require.ErrorIs(t, err, ErrState)
 		require.ErrorIs(t, err, unix.ENOSPC)
 		failed = append(failed, fmt.Sprint(len(store.calls)))
-		entries, err := os.ReadDir(dir.Path)
+		entries, err := os.ReadDir(string(dir))
 		require.NoError(t, err)
 		for _, e := range entries {
-			data, err := os.ReadFile(filepath.Join(dir.Path, e.Name()))
+			data, err := os.ReadFile(filepath.Join(string(dir), e.Name()))
 			require.NoError(t, err)
 			if e.Name() == floorsFile {
-				_, err = parseFloors(data)
+				_, err = tuf.ParseFloors(data)
 				require.NoError(t, err)
 				continue
 			}
 			require.Contains(t, [][]byte{w.Latest(root), w.Latest(timestamp), w.Latest(snapshot), w.Latest(targets)}, data, e.Name())
 		}
-		_, err = w.client(dir).Refresh(t.Context(), w.Repo)
+		_, err = refreshed(t, w.client(dir), w.Repo)
 		require.NoError(t, err)
-		require.NoError(t, os.RemoveAll(dir.Path))
+		require.NoError(t, os.RemoveAll(string(dir)))
 	}
 	require.Greater(t, len(failed), 4, "at the writes %v", failed)
+}
+
+// dirStore is a Store in a directory, for one process.
+type dirStore string
+
+func (d dirStore) Read(name string, limit int64) ([]byte, error) {
+	return store.ReadFile(filepath.Join(string(d), name), limit)
+}
+
+func (d dirStore) Update(_ context.Context, change func() ([]store.File, error)) error {
+	files, err := change()
+	for _, f := range files {
+		if err = store.WriteFile(filepath.Join(string(d), f.Name), f.Data); err != nil {
+			break
+		}
+	}
+	return err
 }
 
 // fill leaves so many pages free.

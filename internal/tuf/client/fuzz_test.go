@@ -18,6 +18,7 @@ import (
 
 	"github.com/choria-io/go-updater/internal/fetch"
 	"github.com/choria-io/go-updater/internal/testing/tufsim"
+	"github.com/choria-io/go-updater/internal/tuf"
 )
 
 // places are where FuzzRefresh puts what the fuzzer made: the first five in the
@@ -88,9 +89,9 @@ func FuzzRefresh(f *testing.F) {
 		raw := w.store[name]
 		switch {
 		case i < remotePlaces:
-			raw, _ = w.Fetch(context.Background(), name, MaxTargets)
+			raw, _ = w.Fetch(context.Background(), name, tuf.MaxTargets)
 		case name == "role-A":
-			raw = w.store[roleFile("A")]
+			raw = w.store[tuf.StoredName("A")]
 		}
 		f.Add(uint8(i), raw)
 		for _, old := range []string{`"version":3`, `"version":2`, `"targets.json":{`, `"meta":{`, `"roles":`, `"sig":"`, `"keys":{`} {
@@ -116,7 +117,7 @@ func FuzzRefresh(f *testing.F) {
 		})
 		switch {
 		case i >= remotePlaces && places[i] == "role-A":
-			store.files[roleFile("A")] = data
+			store.files[tuf.StoredName("A")] = data
 		case i >= remotePlaces:
 			store.files[places[i]] = data
 		}

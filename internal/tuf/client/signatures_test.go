@@ -15,6 +15,7 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"github.com/choria-io/go-updater/internal/testing/tufsim"
+	"github.com/choria-io/go-updater/internal/tuf"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -38,7 +39,7 @@ func TestKeysOfOtherKinds(t *testing.T) {
 			w.PublishAll(targets)
 			w.accepts()
 			w.Publish(root)
-			require.Equal(t, int64(3), w.accepts().run.root.Version, "it vouches for the next one, too")
+			require.Equal(t, int64(3), w.accepts().run.root.Signed.Version, "it vouches for the next one, too")
 			w.Root.Roles[timestamp].Threshold = 2
 			w.Publish(root, timestamp)
 			w.refuses(trust.ErrThreshold)
@@ -98,7 +99,7 @@ func TestLowOrderKeyDoesNotCount(t *testing.T) {
 	w.Publish(root)
 	w.Signers[timestamp] = nil
 	w.Publish(timestamp)
-	md, err := parse[timestampType](w.Latest(timestamp))
+	md, err := tuf.Parse[timestampType](w.Latest(timestamp))
 	require.NoError(t, err)
 	md.Signatures = []metadata.Signature{{KeyID: "weak", Signature: forged}}
 	data, err := md.ToBytes(false)
@@ -134,25 +135,4 @@ func TestSignatures(t *testing.T) {
 			w.refuses(tc.want)
 		})
 	}
-}
-
-// A key that goes by two names does not keep a floor up on its own, and a threshold
-// of nothing is met by nobody.
-func TestVoucher(t *testing.T) {
-	key, other := tufsim.NewECDSA().Public, tufsim.NewECDSA().Public
-	v := newVoucher(map[string]*metadata.Key{"a": key, "b": key, "c": other}, []string{"a", "b", "c"}, 2)
-	ids := []string{v.keys[0].id, v.keys[2].id}
-	require.False(t, v.enough(ids[:1]))
-	require.True(t, v.enough(ids))
-	v.threshold = 0
-	require.False(t, v.enough(ids))
-	w := newWorld(t)
-	md, err := parse[timestampType](w.Latest(timestamp))
-	require.NoError(t, err)
-	_, err = verify(v, timestamp, md)
-	require.ErrorIs(t, err, trust.ErrSignature)
-	own := rootVoucher(w.Root, timestamp)
-	own.threshold = 0
-	_, err = verify(own, timestamp, md)
-	require.ErrorIs(t, err, trust.ErrThreshold)
 }

@@ -7,246 +7,252 @@ package client
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"github.com/choria-io/go-updater/internal/fetch"
+	"github.com/choria-io/go-updater/internal/tuf"
 	"github.com/choria-io/go-updater/trust"
 )
 
+type (
+	timestampType = metadata.TimestampType
+	snapshotType  = metadata.SnapshotType
+	targetsType   = metadata.TargetsType
+)
+
+// soundness is how good a stored file is.
+type soundness int
+
+const (
+	absent     soundness = iota
+	damaged              // it verifies under no root
+	superseded           // it verifies under an earlier root only
+	sound
+)
+
+// storedFile is stored metadata of a top-level role. data, md and by are set if it
+// is sound.
+type storedFile[T metadata.Roles] struct {
+	state soundness
+	data  []byte
+	md    *metadata.Metadata[T]
+	by    []string // IDs of the keys that signed
+}
+
+func stored[T metadata.Roles](r *run, role string) (f storedFile[T], err error) {
+	name := tuf.StoredName(role)
+	data, gone, err := r.read(name, tuf.Limit(role))
+	if err != nil || gone {
+		return f, err
+	}
+	md, parseErr := tuf.Parse[T](data)
+	if parseErr == nil {
+		for i := len(r.roots) - 1; i >= 0; i-- {
+			by, verifyErr := tuf.Verify(tuf.RootKeyring(&r.roots[i].Signed, role), md)
+			switch {
+			case verifyErr != nil:
+				continue
+			case i == len(r.roots)-1:
+				return storedFile[T]{sound, data, md, by}, nil
+			}
+			f.state = superseded
+			return f, nil
+		}
+		parseErr = trust.ErrSignature
+	}
+	r.note("a stored file is damaged; downloading it again", "file", name, "error", parseErr)
+	f.state = damaged
+	return f, nil
+}
+
 // updateTimestamp is §5.4.
 func (r *run) updateTimestamp(ctx context.Context) error {
-	_, old, oldBy, state, err := stored[metadata.TimestampType](r, metadata.TIMESTAMP, MaxTimestamp)
+	old, err := stored[timestampType](r, tuf.Timestamp)
 	if err != nil {
 		return err
 	}
-	voucher := rootVoucher(r.root, metadata.TIMESTAMP)
-	if old != nil {
-		r.floors.raiseStamp(voucher, &old.Signed, oldBy)
+	keys := r.keys(tuf.Timestamp)
+	if old.md != nil {
+		r.floors.RaiseTimestamp(keys, &old.md.Signed, old.by)
 	}
-	if r.fetcher == nil {
-		if old == nil {
-			return errUnstored(metadata.TIMESTAMP, state)
-		}
-		return r.acceptTimestamp(voucher, old, oldBy)
-	}
-	data, err := r.fetch(ctx, roleFile(metadata.TIMESTAMP), MaxTimestamp)
+	data, err := r.fetch(ctx, tuf.TimestampFile, tuf.MaxTimestamp)
 	if err != nil {
 		return err
 	}
-	next, err := parse[metadata.TimestampType](data)
+	next, err := tuf.Parse[timestampType](data)
 	if err != nil {
-		return fmt.Errorf("timestamp.json: %w", err)
+		return fmt.Errorf("%s: %w", tuf.TimestampFile, err)
 	}
-	by, err := verify(voucher, metadata.TIMESTAMP, next)
+	by, err := tuf.Verify(keys, next)
 	if err != nil {
-		return fmt.Errorf("timestamp.json: %w", err)
+		return fmt.Errorf("%s: %w", tuf.TimestampFile, err)
 	}
-	// Of one version there is one timestamp: the one that was there first (§5.4.3.1).
-	if old != nil && next.Signed.Version == old.Signed.Version {
-		return r.acceptTimestamp(voucher, old, oldBy)
+	// Of several timestamps with one version the first is kept (§5.4.3.1).
+	same := old.md != nil && next.Signed.Version == old.md.Signed.Version
+	if same {
+		next, by = old.md, old.by
 	}
-	if err := r.acceptTimestamp(voucher, next, by); err != nil {
+	if err := r.floors.CheckTimestamp(keys, &next.Signed); err != nil {
 		return err
 	}
-	return r.write(roleFile(metadata.TIMESTAMP), data)
-}
-
-func (r *run) acceptTimestamp(voucher voucher, md *metadata.Metadata[metadata.TimestampType], by []string) error {
-	stamp, f := &md.Signed, r.floors
-	snapshot := snapshotOf(stamp).Version
-	if voucher.enough(f.timestamp.by) && stamp.Version < f.timestamp.version {
-		return fmt.Errorf("%w: the repository has timestamp %d, %d was accepted before", trust.ErrRollback, stamp.Version, f.timestamp.version)
-	}
-	if voucher.enough(f.snapshot.by) && snapshot < f.snapshot.version {
-		return fmt.Errorf("%w: timestamp %d names snapshot %d, %d was accepted before", trust.ErrRollback, stamp.Version, snapshot, f.snapshot.version)
-	}
-	if err := r.checkExpiry("timestamp", stamp.Expires); err != nil {
+	if err := r.checkExpiry(tuf.Timestamp, next.Signed.Expires); err != nil {
 		return err
 	}
-	f.raiseStamp(voucher, stamp, by)
-	r.stamp = stamp
-	return r.saveFloors()
-}
-
-// raiseStamp lets a timestamp be the floor, unless there is a higher one that
-// stands.
-func (f *floors) raiseStamp(voucher voucher, stamp *metadata.TimestampType, by []string) {
-	for _, next := range []struct {
-		floor   *floor
-		version int64
-	}{{&f.timestamp, stamp.Version}, {&f.snapshot, snapshotOf(stamp).Version}} {
-		if next.version >= next.floor.version || !voucher.enough(next.floor.by) {
-			*next.floor = floor{next.version, by}
-		}
-	}
-}
-
-func snapshotOf(stamp *metadata.TimestampType) *metadata.MetaFiles {
-	return stamp.Meta["snapshot.json"]
-}
-
-// updateSnapshot is §5.5.
-func (r *run) updateSnapshot(ctx context.Context) error {
-	data, old, by, state, err := stored[metadata.SnapshotType](r, metadata.SNAPSHOT, MaxSnapshot)
-	if err != nil {
-		return err
-	}
-	want, voucher := snapshotOf(r.stamp), rootVoucher(r.root, metadata.SNAPSHOT)
-	if old != nil && old.Signed.Version == want.Version && matches(want, data) == nil {
-		return r.acceptSnapshot(voucher, old, by)
-	}
-	if r.fetcher == nil && old == nil {
-		return errUnstored(metadata.SNAPSHOT, state)
-	}
-	name := r.fileName(metadata.SNAPSHOT, want.Version)
-	if data, err = r.fetchMeta(ctx, name, want, MaxSnapshot); err != nil {
-		return err
-	}
-	next, err := parse[metadata.SnapshotType](data)
-	if err == nil {
-		by, err = verify(voucher, metadata.SNAPSHOT, next)
-	}
-	if err == nil && next.Signed.Version != want.Version {
-		err = fmt.Errorf("%w: it says that it is version %d", trust.ErrMismatch, next.Signed.Version)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	if old != nil {
-		for file, meta := range old.Signed.Meta {
-			if err := notBelow(&next.Signed, file, meta.Version); err != nil {
-				return err
-			}
-		}
-	}
-	if err := r.acceptSnapshot(voucher, next, by); err != nil {
-		return err
-	}
-	return r.write(roleFile(metadata.SNAPSHOT), data)
-}
-
-func (r *run) acceptSnapshot(voucher voucher, md *metadata.Metadata[metadata.SnapshotType], by []string) error {
-	snapshot, f := &md.Signed, r.floors
-	listed := map[string]int64{}
-	for file, meta := range snapshot.Meta {
-		// Another name, as "targets", is nobody's, and must not hide an older one.
-		if role, ok := strings.CutSuffix(file, ".json"); ok {
-			listed[roleFile(role)] = meta.Version
-		}
-	}
-	if voucher.enough(f.rolesBy) {
-		for _, role := range f.roles {
-			if version := listed[role.file]; version < role.version {
-				return fmt.Errorf("%w: snapshot %d has version %d of %s, %d was accepted before",
-					trust.ErrRollback, snapshot.Version, version, role.file, role.version)
-			}
-		}
-	}
-	if err := r.checkExpiry("snapshot", snapshot.Expires); err != nil {
-		return err
-	}
-	// What this snapshot says stands for those who signed it, be it lower where
-	// the keys were exchanged.
-	f.roles = slices.DeleteFunc(f.roles, func(role roleFloor) bool { return listed[role.file] == 0 })
-	for i, role := range f.roles {
-		f.roles[i].version = listed[role.file]
-	}
-	f.rolesBy = by
-	r.snapshot = snapshot
-	return r.saveFloors()
-}
-
-// notBelow is §5.5.5: nothing that was listed disappears or grows older.
-func notBelow(snapshot *metadata.SnapshotType, file string, version int64) error {
-	switch meta := snapshot.Meta[file]; {
-	case meta == nil:
-		return fmt.Errorf("%w: snapshot %d does not name %q any more", trust.ErrRollback, snapshot.Version, file)
-	case meta.Version < version:
-		return fmt.Errorf("%w: snapshot %d names version %d of %q, %d was accepted before", trust.ErrRollback, snapshot.Version, meta.Version, file, version)
+	r.floors.RaiseTimestamp(keys, &next.Signed, by)
+	r.stamp = next
+	if !same {
+		r.write(tuf.StoredName(tuf.Timestamp), data)
 	}
 	return nil
 }
 
+// updateSnapshot is §5.5.
+func (r *run) updateSnapshot(ctx context.Context) error {
+	old, err := stored[snapshotType](r, tuf.Snapshot)
+	if err != nil {
+		return err
+	}
+	want := tuf.SnapshotOf(&r.stamp.Signed)
+	if old.md != nil && old.md.Signed.Version == want.Version && tuf.CheckFile(want, old.data) == nil {
+		return r.acceptSnapshot(old.md, old.by)
+	}
+	name := r.fileName(tuf.Snapshot, want.Version)
+	data, err := r.fetchNamed(ctx, name, want, tuf.MaxSnapshot)
+	if err != nil {
+		return err
+	}
+	next, err := tuf.Parse[snapshotType](data)
+	var by []string
+	if err == nil {
+		by, err = tuf.Verify(r.keys(tuf.Snapshot), next)
+	}
+	if err == nil {
+		err = tuf.CheckIs(want.Version, next)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if old.md != nil {
+		if err := tuf.CheckSuccessor(&old.md.Signed, &next.Signed); err != nil {
+			return err
+		}
+	}
+	if err := r.acceptSnapshot(next, by); err != nil {
+		return err
+	}
+	r.write(tuf.StoredName(tuf.Snapshot), data)
+	return nil
+}
+
+func (r *run) acceptSnapshot(md *tuf.SnapshotMeta, by []string) error {
+	if err := r.floors.CheckSnapshot(r.keys(tuf.Snapshot), &md.Signed); err != nil {
+		return err
+	}
+	if err := r.checkExpiry(tuf.Snapshot, md.Signed.Expires); err != nil {
+		return err
+	}
+	r.floors.SetSnapshot(&md.Signed, by)
+	r.snapshot = md
+	return nil
+}
+
 func (r *run) updateTargets(ctx context.Context) error {
-	_, err := r.load(ctx, metadata.TARGETS, rootVoucher(r.root, metadata.TARGETS))
+	_, err := r.load(ctx, tuf.Delegation{Role: tuf.Targets, Keys: r.keys(tuf.Targets)})
 	return err
 }
 
-// load returns a targets role that verified for whom voucher speaks of (§5.6).
-// Each of several who delegate to one role asks for itself.
-func (r *run) load(ctx context.Context, role string, voucher voucher) (*delegated, error) {
-	want := r.snapshot.Meta[role+".json"]
-	if want == nil {
-		return nil, fmt.Errorf("%w: snapshot %d does not name role %q", trust.ErrMismatch, r.snapshot.Version, role)
+// load returns a targets role that verified for one of its delegators (§5.6). It
+// is verified again for each other one.
+func (r *run) load(ctx context.Context, d tuf.Delegation) (*role, error) {
+	want, err := r.named(d.Role)
+	if err != nil {
+		return nil, err
 	}
-	if known := r.delegated[role]; known != nil {
-		by, err := verify(voucher, role, known.md)
+	if known := r.roles[d.Role]; known != nil {
+		by, err := tuf.Verify(d.Keys, known.md)
 		if err != nil {
-			return nil, fmt.Errorf("role %q: %w", role, err)
+			return nil, fmt.Errorf("role %q: %w", d.Role, err)
 		}
-		return &delegated{known.md, by}, nil
+		return &role{known.md, by}, nil
 	}
-	data, gone, err := r.read(roleFile(role), MaxTargets)
+	name := tuf.StoredName(d.Role)
+	data, gone, err := r.read(name, tuf.MaxTargets)
 	if err != nil {
 		return nil, err
 	}
 	if !gone {
-		d, err := r.accept(role, voucher, want, data)
-		if err == nil {
-			return d, r.raiseRole(role, want.Version)
-		}
-		if r.fetcher == nil {
-			return nil, fmt.Errorf("%s, as it is stored: %w", roleFile(role), err)
+		// What does not verify is downloaded again: it may just be older.
+		if known, err := verifyRole(d.Keys, want, data); err == nil && r.checkExpiry(d.Role, known.md.Signed.Expires) == nil {
+			r.accept(d.Role, known)
+			return known, nil
 		}
 	}
-	name := r.fileName(role, want.Version)
-	if data, err = r.fetchMeta(ctx, name, want, MaxTargets); err != nil {
-		return nil, err
-	}
-	d, err := r.accept(role, voucher, want, data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if err := r.raiseRole(role, want.Version); err != nil {
-		return nil, err
-	}
-	return d, r.write(roleFile(role), data)
-}
-
-func (r *run) accept(role string, voucher voucher, want *metadata.MetaFiles, data []byte) (*delegated, error) {
-	if err := matches(want, data); err != nil {
-		return nil, err
-	}
-	md, err := parse[metadata.TargetsType](data)
+	known, data, err := r.fetchRole(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	by, err := verify(voucher, role, md)
+	if err := r.checkExpiry(d.Role, known.md.Signed.Expires); err != nil {
+		return nil, err
+	}
+	r.accept(d.Role, known)
+	r.write(name, data)
+	return known, nil
+}
+
+func (r *run) accept(name string, known *role) {
+	r.roles[name] = known
+	r.floors.SetRole(name, known.md.Signed.Version)
+}
+
+// named returns what the snapshot says of a targets role.
+func (r *run) named(role string) (*metadata.MetaFiles, error) {
+	want := r.snapshot.Signed.Meta[role+".json"]
+	if want == nil {
+		return nil, fmt.Errorf("%w: snapshot %d does not name role %q", trust.ErrMismatch, r.snapshot.Signed.Version, role)
+	}
+	return want, nil
+}
+
+// fetchRole downloads and verifies a targets role. It changes nothing in r.
+func (r *run) fetchRole(ctx context.Context, d tuf.Delegation) (*role, []byte, error) {
+	want, err := r.named(d.Role)
+	if err != nil {
+		return nil, nil, err
+	}
+	name := r.fileName(d.Role, want.Version)
+	data, err := r.fetchNamed(ctx, name, want, tuf.MaxTargets)
+	if err != nil {
+		return nil, nil, err
+	}
+	known, err := verifyRole(d.Keys, want, data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return known, data, nil
+}
+
+func verifyRole(keys tuf.Keyring, want *metadata.MetaFiles, data []byte) (*role, error) {
+	if err := tuf.CheckFile(want, data); err != nil {
+		return nil, err
+	}
+	md, err := tuf.Parse[targetsType](data)
 	if err != nil {
 		return nil, err
 	}
-	if md.Signed.Version != want.Version {
-		return nil, fmt.Errorf("%w: it says that it is version %d", trust.ErrMismatch, md.Signed.Version)
-	}
-	if err := r.checkExpiry(role, md.Signed.Expires); err != nil {
+	by, err := tuf.Verify(keys, md)
+	if err != nil {
 		return nil, err
 	}
-	d := &delegated{md, by}
-	r.delegated[role] = d
-	return d, nil
+	if err := tuf.CheckIs(want.Version, md); err != nil {
+		return nil, err
+	}
+	return &role{md, by}, nil
 }
 
-func (r *run) raiseRole(role string, version int64) error {
-	r.floors.set(role, version)
-	return r.saveFloors()
-}
-
-// fetchMeta asks for metadata that other metadata named, and for no more than that
-// said or limit, whichever is less.
-func (r *run) fetchMeta(ctx context.Context, name string, want *metadata.MetaFiles, limit int64) ([]byte, error) {
+// fetchNamed downloads metadata that other metadata names: at most as many bytes as
+// that declares, or limit, whichever is less.
+func (r *run) fetchNamed(ctx context.Context, name string, want *metadata.MetaFiles, limit int64) ([]byte, error) {
 	if want.Length > limit {
 		return nil, fmt.Errorf("%s: %w: %d bytes are declared, %d are allowed", name, fetch.ErrTooLarge, want.Length, limit)
 	}
@@ -257,23 +263,16 @@ func (r *run) fetchMeta(ctx context.Context, name string, want *metadata.MetaFil
 	if err != nil {
 		return nil, err
 	}
-	if err := matches(want, data); err != nil {
+	if err := tuf.CheckFile(want, data); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return data, nil
 }
 
-func matches(want *metadata.MetaFiles, data []byte) error {
-	if err := guard(func() error { return want.VerifyLengthHashes(data) }); err != nil {
-		return fmt.Errorf("%w: %w", trust.ErrMismatch, err)
-	}
-	return nil
-}
-
-// fileName is the name of a role's metadata in the repository (§3, §6.2).
+// fileName returns the name of a role's metadata in the repository (§3, §6.2).
 func (r *run) fileName(role string, version int64) string {
-	if r.root.ConsistentSnapshot {
-		return fmt.Sprintf("%d.%s.json", version, role)
+	if r.root.Signed.ConsistentSnapshot {
+		return tuf.FileName(version, role)
 	}
 	return role + ".json"
 }
