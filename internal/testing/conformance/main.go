@@ -77,7 +77,10 @@ func run(ctx context.Context, args []string, stderr io.Writer) int {
 	case command == "init" && flags.NArg() == 2:
 		err = o.init(flags.Arg(1))
 	case command == "refresh" && flags.NArg() == 1:
-		_, err = o.refresh(ctx)
+		var view *client.View
+		if view, err = o.refresh(ctx); err == nil {
+			err = view.Save(ctx)
+		}
 	case command == "download" && flags.NArg() == 1:
 		err = o.download(ctx)
 	default:
@@ -115,12 +118,23 @@ func (o options) Read(name string, limit int64) ([]byte, error) {
 	return store.ReadFile(filepath.Join(o.metadataDir, name), limit)
 }
 
-// Write implements client.Store
-func (o options) Write(name string, data []byte) error {
+// Update implements client.Store. The suite runs one client at a time.
+func (o options) Update(_ context.Context, change func() ([]store.File, error)) error {
+	files, err := change()
+	for _, f := range files {
+		if err = o.write(f.Name, f.Data); err != nil {
+			break
+		}
+	}
+	return err
+}
+
+func (o options) write(name string, data []byte) error {
 	if !o.private(name) {
 		return store.WriteFile(filepath.Join(o.metadataDir, name), data)
 	}
-	// What is shown comes first: the next refresh then writes both, or neither.
+	// The file that the suite reads comes first: the next refresh then writes both,
+	// or neither.
 	if strings.HasSuffix(name, ".root.json") {
 		if err := store.WriteFile(filepath.Join(o.metadataDir, "root.json"), data); err != nil {
 			return err
