@@ -54,7 +54,7 @@ func CheckRoot(root []byte) error {
 func parseAnchor(data []byte) (*tuf.RootMeta, error) {
 	root, err := tuf.FirstRoot(data)
 	if err != nil {
-		return nil, fmt.Errorf("the root that the program brings: %w", err)
+		return nil, fmt.Errorf("the initial root: %w", err)
 	}
 	return root, nil
 }

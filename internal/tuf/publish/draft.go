@@ -7,22 +7,23 @@ package publish
 import (
 	"context"
 	"fmt"
-	"math/bits"
 	"slices"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
+	"github.com/choria-io/go-updater/internal/tuf"
 	"github.com/choria-io/go-updater/trust"
 )
 
-// Draft is root or targets metadata that is on its way from one key holder to
-// the next.
+// Draft is root or targets metadata that is not completely signed yet. It goes from
+// one key holder to the next.
 type Draft struct {
-	root    *rootMeta
-	targets *targetsMeta
+	root    *tuf.RootMeta
+	targets *tuf.TargetsMeta
 }
 
-// ParseDraft reads a draft. Its signatures are looked at when it is signed.
+// ParseDraft reads a draft. It does not verify the signatures: Sign, Merge and Finish
+// do. It returns trust.ErrMalformed.
 func ParseDraft(raw []byte) (*Draft, error) {
 	root, err := parse[metadata.RootType](raw)
 	if err == nil {
@@ -32,20 +33,11 @@ func ParseDraft(raw []byte) (*Draft, error) {
 	if terr != nil {
 		return nil, fmt.Errorf("neither root nor targets: %w", err)
 	}
-	if !handsToBins(targets) {
-		return nil, fmt.Errorf("%w: targets that hands nothing to bins", ErrMalformed)
+	if !usesBins(targets) {
+		return nil, fmt.Errorf("%w: targets that delegates releases to other roles than bins", trust.ErrMalformed)
 	}
 
 	return &Draft{targets: targets}, nil
-}
-
-// handsToBins reports whether all releases are in bins as we make them. Targets
-// in the metadata itself would come before those of the bins, and nobody would
-// see them in a list of keys.
-func handsToBins(t *targetsMeta) bool {
-	d := t.Signed.Delegations
-
-	return len(t.Signed.Targets) == 0 && d != nil && len(d.Roles) == 0 && d.SuccinctRoles != nil && d.SuccinctRoles.NamePrefix == Bins && d.SuccinctRoles.BitLength <= bits.Len(MaxBins)-1
 }
 
 // Role is Root or Targets.
@@ -57,7 +49,7 @@ func (d *Draft) Role() string {
 	return Targets
 }
 
-// Version is what the draft will be.
+// Version is the version that the draft will have.
 func (d *Draft) Version() int64 {
 	if d.root != nil {
 		return d.root.Signed.Version
@@ -66,59 +58,64 @@ func (d *Draft) Version() int64 {
 	return d.targets.Signed.Version
 }
 
-// Name is that of the draft's file.
-func (d *Draft) Name() string {
-	if d.root != nil {
+// Name returns the name of the draft's file.
+func (d *Draft) Name() string { return draftName(d.Role()) }
+
+func draftName(role string) string {
+	if role == Root {
 		return RootDraft
 	}
 
 	return TargetsDraft
 }
 
-// File is the draft with the signatures that it has.
+// File returns the draft with the signatures that it has.
 func (d *Draft) File() (File, error) {
-	if d.root != nil {
-		raw, err := format(d.root)
-		return File{d.Name(), raw}, err
-	}
-	raw, err := format(d.targets)
+	raw, err := d.format()
 
 	return File{d.Name(), raw}, err
 }
 
-// Authority is a root, as far as it is needed to judge a draft.
-type Authority struct{ root *rootMeta }
-
-// ParseAuthority reads a root that has enough signatures of its own keys. Whose
-// they are is for the caller to know.
-func ParseAuthority(raw []byte) (*Authority, error) {
-	root, err := parse[metadata.RootType](raw)
-	if err != nil {
-		return nil, err
+func (d *Draft) format() (raw []byte, err error) {
+	if d.root != nil {
+		raw, _, err = format(d.root)
+	} else {
+		raw, _, err = format(d.targets)
 	}
-	if err := verify(root, Root, root); err != nil {
+
+	return raw, err
+}
+
+// Authority is a root, as far as it is needed to verify a draft.
+type Authority struct{ root *tuf.RootMeta }
+
+// ParseAuthority reads a root that enough of its own keys signed. The caller has to
+// know whether it trusts them.
+func ParseAuthority(raw []byte) (*Authority, error) {
+	root, err := tuf.FirstRoot(raw)
+	if err != nil {
 		return nil, err
 	}
 
 	return &Authority{root}, nil
 }
 
-// Version is that of the root.
+// Version is the version of the root.
 func (a *Authority) Version() int64 { return a.root.Signed.Version }
 
-// rings are the keys of which thresholds have to sign: for a root those it
-// names, and those of the root before it.
-func (d *Draft) rings(present *Authority) ([]keyring, error) {
+// rings returns the keyrings of which all have to sign: for a root its own and that
+// of the root before it.
+func (d *Draft) rings(present *Authority) ([]tuf.Keyring, error) {
 	if d.targets != nil {
 		if present == nil {
 			return nil, fmt.Errorf("%w: the root that names the targets keys", ErrMissing)
 		}
-		return []keyring{ringOf(present.root, Targets)}, nil
+		return []tuf.Keyring{ringOf(present.root, Targets)}, nil
 	}
-	rings := []keyring{ringOf(d.root, Root)}
+	rings := []tuf.Keyring{ringOf(d.root, Root)}
 	if present != nil {
 		if d.root.Signed.Version != present.root.Signed.Version+1 {
-			return nil, fmt.Errorf("%w: the draft is of root version %d, the present one is %d", ErrDraft, d.root.Signed.Version, present.root.Signed.Version)
+			return nil, fmt.Errorf("%w: the draft is of root version %d, the latest is %d", ErrDraft, d.root.Signed.Version, present.root.Signed.Version)
 		}
 		rings = append(rings, ringOf(present.root, Root))
 	}
@@ -126,9 +123,9 @@ func (d *Draft) rings(present *Authority) ([]keyring, error) {
 	return rings, nil
 }
 
-// Sign adds a signature. A key that has signed before signs again, which
-// changes nothing. Present is the root before this one, or the one that names
-// the targets keys; without it only a key of the new root can sign.
+// Sign adds a signature. If the key has signed already, nothing changes. Present is
+// the root before this one, or the one that names the targets keys; without it only a
+// key of the new root can sign.
 func (d *Draft) Sign(ctx context.Context, signer *Signer, present *Authority) error {
 	ring, err := d.ring(signer.key, present)
 	if err != nil {
@@ -141,7 +138,7 @@ func (d *Draft) Sign(ctx context.Context, signer *Signer, present *Authority) er
 	return signOne(ctx, d.targets, ring, signer)
 }
 
-// MaySign returns ErrKey unless the draft is for this key to sign.
+// MaySign returns ErrKey unless this key may sign the draft.
 func (d *Draft) MaySign(key trust.Key, present *Authority) error {
 	_, err := d.ring(key, present)
 
@@ -151,32 +148,30 @@ func (d *Draft) MaySign(key trust.Key, present *Authority) error {
 // Names reports whether the draft gives a role to the key.
 func (d *Draft) Names(key trust.Key) bool {
 	if d.targets != nil {
-		_, ok := binsRing(d.targets.Signed.Delegations).id(key)
-		return ok
+		return hasKey(binsRing(d.targets), key)
 	}
 
 	return slices.ContainsFunc([]string{Root, Targets, Snapshot, Timestamp}, func(role string) bool {
-		_, ok := ringOf(d.root, role).id(key)
-		return ok
+		return hasKey(ringOf(d.root, role), key)
 	})
 }
 
-func (d *Draft) ring(key trust.Key, present *Authority) (keyring, error) {
+func (d *Draft) ring(key trust.Key, present *Authority) (tuf.Keyring, error) {
 	rings, err := d.rings(present)
 	if err != nil {
-		return keyring{}, err
+		return tuf.Keyring{}, err
 	}
 	for _, ring := range rings {
-		if _, ok := ring.id(key); ok {
+		if hasKey(ring, key) {
 			return ring, nil
 		}
 	}
 
-	return keyring{}, fmt.Errorf("%w: %s does not sign for %s", ErrKey, KeyID(key), d.Role())
+	return tuf.Keyring{}, fmt.Errorf("%w: %s does not sign for %s", ErrKey, KeyID(key), d.Role())
 }
 
-// Merge takes over the valid signatures of a copy of the draft, and tells how
-// many it did not have.
+// Merge takes over the valid signatures of a copy of the draft, and returns how many
+// were new.
 func (d *Draft) Merge(other *Draft, present *Authority) (int, error) {
 	same, err := sameSigned(d.signed(), other.signed())
 	if err != nil {
@@ -190,16 +185,16 @@ func (d *Draft) Merge(other *Draft, present *Authority) (int, error) {
 		return 0, err
 	}
 	added := 0
-	mine := d.signatures()
+	mine, theirs := d.signatures(), *other.signatures()
 	for _, ring := range rings {
-		have := ring.signers(d.signed(), *mine)
-		for _, id := range ring.signers(other.signed(), *other.signatures()) {
+		have := d.signedBy(ring)
+		for _, id := range other.signedBy(ring) {
 			if slices.Contains(have, id) {
 				continue
 			}
-			at := slices.IndexFunc(*other.signatures(), func(s metadata.Signature) bool { return s.KeyID == id })
+			at := slices.IndexFunc(theirs, func(s metadata.Signature) bool { return s.KeyID == id })
 			*mine = slices.DeleteFunc(*mine, func(s metadata.Signature) bool { return s.KeyID == id })
-			*mine = append(*mine, (*other.signatures())[at])
+			*mine = append(*mine, theirs[at])
 			added++
 		}
 	}
@@ -223,29 +218,26 @@ func (d *Draft) signatures() *[]metadata.Signature {
 	return &d.targets.Signatures
 }
 
-func sameSigned(a, b any) (bool, error) {
-	one, err := payload(a)
-	if err != nil {
-		return false, err
+func (d *Draft) signedBy(r tuf.Keyring) []string {
+	if d.root != nil {
+		return signedBy(r, d.root)
 	}
-	other, err := payload(b)
 
-	return slices.Equal(one, other), err
+	return signedBy(r, d.targets)
 }
 
-// Progress is how far the signing of a draft has come for one of the sets of
-// keys whose threshold it needs.
+// Progress is how many keys of one keyring have signed a draft.
 type Progress struct {
 	Of        string   `json:"of"` // "root", "previous root" or "targets"
 	Threshold int      `json:"threshold"`
 	Signed    []string `json:"signed"`  // key ids
-	Missing   []string `json:"missing"` // who may sign still
+	Missing   []string `json:"missing"` // key ids that have not signed
 }
 
-// Done reports that enough have signed.
+// Done reports that enough keys have signed.
 func (p Progress) Done() bool { return len(p.Signed) >= p.Threshold }
 
-// Progress tells who has signed and who may.
+// Progress returns that of each keyring whose threshold the draft needs.
 func (d *Draft) Progress(present *Authority) ([]Progress, error) {
 	rings, err := d.rings(present)
 	if err != nil {
@@ -254,8 +246,8 @@ func (d *Draft) Progress(present *Authority) ([]Progress, error) {
 	names := []string{d.Role(), "previous root"}
 	out := make([]Progress, 0, len(rings))
 	for i, ring := range rings {
-		p := Progress{Of: names[i], Threshold: ring.threshold, Signed: ring.signers(d.signed(), *d.signatures()), Missing: []string{}}
-		for _, id := range ring.ids {
+		p := Progress{Of: names[i], Threshold: ring.Threshold, Signed: d.signedBy(ring), Missing: []string{}}
+		for _, id := range ring.Names {
 			if !slices.Contains(p.Signed, id) {
 				p.Missing = append(p.Missing, id)
 			}
@@ -266,34 +258,30 @@ func (d *Draft) Progress(present *Authority) ([]Progress, error) {
 	return out, nil
 }
 
-// Finish returns the file to publish once enough have signed, and
-// ErrSignatures before that.
+// Finish returns the file to publish. It returns trust.ErrUnsigned, ErrSignature or
+// ErrThreshold as long as too few keys have signed.
 func (d *Draft) Finish(present *Authority) (File, error) {
-	if _, err := d.rings(present); err != nil {
+	rings, err := d.rings(present)
+	if err != nil {
 		return File{}, err
 	}
-	if d.targets != nil {
-		if err := verify(present.root, Targets, d.targets); err != nil {
-			return File{}, err
+	for _, ring := range rings {
+		if d.root != nil {
+			err = verify(ring, d.root)
+		} else {
+			err = verify(ring, d.targets)
 		}
-		raw, err := format(d.targets)
-		return File{fileName(d.Version(), Targets), raw}, err
-	}
-	if err := verify(d.root, Root, d.root); err != nil {
-		return File{}, err
-	}
-	if present != nil {
-		if err := verify(present.root, Root, d.root); err != nil {
-			return File{}, err
+		if err != nil {
+			return File{}, fmt.Errorf("%s: %w", d.Name(), err)
 		}
 	}
-	raw, err := format(d.root)
+	raw, err := d.format()
 
-	return File{fileName(d.Version(), Root), raw}, err
+	return File{tuf.FileName(d.Version(), d.Role()), raw}, err
 }
 
-// Adopt makes a finished draft part of the state, so that Update goes on from
-// there, and returns the file to publish.
+// Adopt makes a finished draft part of the state, so that Update starts from it, and
+// returns the file to publish.
 func (s *State) Adopt(d *Draft) (File, error) {
 	file, err := d.Finish(s.Authority())
 	if err != nil {

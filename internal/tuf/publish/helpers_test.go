@@ -9,9 +9,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"slices"
 	"testing"
@@ -19,7 +17,10 @@ import (
 
 	"github.com/sigstore/sigstore/pkg/signature"
 	"github.com/stretchr/testify/require"
+	"github.com/theupdateframework/go-tuf/v2/metadata"
 
+	"github.com/choria-io/go-updater/internal/fetch"
+	"github.com/choria-io/go-updater/internal/tuf"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -37,10 +38,13 @@ func seeded(t testing.TB, n byte) *Signer {
 // memory is a directory of metadata.
 type memory map[string][]byte
 
-func (m memory) Read(_ context.Context, name string) ([]byte, error) {
+func (m memory) Fetch(_ context.Context, name string, limit int64) ([]byte, error) {
 	raw, ok := m[name]
-	if !ok {
-		return nil, fmt.Errorf("%w: %s", fs.ErrNotExist, name)
+	switch {
+	case !ok:
+		return nil, fetch.ErrNotFound
+	case int64(len(raw)) > limit:
+		return nil, fetch.ErrTooLarge
 	}
 
 	return raw, nil
@@ -174,12 +178,20 @@ func (w *world) add(t testing.TB, name, content string, signers ...*Signer) *Res
 	return r
 }
 
-// requireSees checks everything as a client does, and what it sees.
-func (w *world) requireSees(t testing.TB, want map[string]Target) *View {
+// inspect does what update-repo verify does.
+func (w *world) inspect(t testing.TB) *Inspection {
 	t.Helper()
-	v, err := Check(t.Context(), w.dir, w.now, Options{})
+	v, err := Inspect(t.Context(), w.dir, w.now, nil)
 	require.NoError(t, err)
 	require.NotNil(t, v)
+
+	return v
+}
+
+// requireSees compares all that clients see.
+func (w *world) requireSees(t testing.TB, want map[string]Target) *Inspection {
+	t.Helper()
+	v := w.inspect(t)
 	require.Empty(t, v.Faults)
 	require.Equal(t, want, v.Targets)
 
@@ -216,6 +228,16 @@ func (s brokenSigner) SignMessage(r io.Reader, _ ...signature.SignOption) ([]byt
 		out, serr := s.answer(raw)
 		return out, errors.Join(err, serr)
 	}()
+}
+
+// signFile signs metadata that a State would not make.
+func signFile[T metadata.Roles](t testing.TB, md *metadata.Metadata[T], r tuf.Keyring, signers ...*Signer) []byte {
+	t.Helper()
+	require.NoError(t, signAll(t.Context(), md, r, signers))
+	raw, err := md.ToBytes(false)
+	require.NoError(t, err)
+
+	return raw
 }
 
 func edKey(n byte) ed25519.PrivateKey {

@@ -8,46 +8,48 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/choria-io/go-updater/internal/fetch"
+	"github.com/choria-io/go-updater/internal/tuf"
+	"github.com/choria-io/go-updater/trust"
 )
 
-// Options are for Load and Check.
+// Options are for Load.
 type Options struct {
-	// Trusted is a root that the roots of the repository must contain, or lead
-	// to from it. Nil means that the oldest root there is believed.
+	// Trusted is a root that must be among the roots of the repository. Nil means
+	// that the oldest root there is trusted.
 	Trusted []byte
 
-	// LostTimestamp says that timestamp.json is not to be had any more, from
-	// nowhere: Update makes one whose version is above all that were counted. It
-	// is ErrRequest when the file is there, or nothing was lost.
+	// LostTimestamp says that no copy of timestamp.json exists any more: Update
+	// makes one with a version above all that were counted. It is ErrRequest if the
+	// file exists, or nothing was lost.
 	LostTimestamp bool
 }
 
-// State is the metadata that a repository has, as far as its roots bear it out.
+// State is the metadata of a repository, as far as its roots vouch for it.
 type State struct {
-	// Drafts of the next versions; nil when there are none. Who may write to the
-	// repository may have made them: look at what they say before signing.
+	// Drafts of the next versions, nil if there are none. Anyone who can write to
+	// the repository may have made them: read what they say before signing.
 	RootDraft, TargetsDraft *Draft
 
-	// Problems are files that were passed over, and why.
+	// Problems are files that were ignored, and why.
 	Problems []string
 
-	files     Directory
-	versions  map[string][]int64 // by role, newest first
-	roots     []*rootMeta        // a chain, oldest first
-	timestamp *timestampMeta
-	// lostTimestamp is Options.LostTimestamp, where it is so.
-	lostTimestamp bool
-	published     *snapshotMeta   // what the timestamp names
-	snapshots     []*snapshotMeta // what else could be named, newest first
-	targets       []*targetsMeta  // signed for one of the roots, newest first
+	files         Directory
+	versions      map[string][]int64 // by role, newest first
+	roots         []*tuf.RootMeta    // a chain, oldest first
+	timestamp     *tuf.TimestampMeta
+	lostTimestamp bool                // Options.LostTimestamp, and it is lost
+	published     *tuf.SnapshotMeta   // what the timestamp names
+	snapshots     []*tuf.SnapshotMeta // what else could be named, newest first
+	targets       []*tuf.TargetsMeta  // signed for one of the roots, newest first
 }
 
-// Load reads and verifies what is in the directory. There may be nothing, or
-// no more than drafts. Expiry is not looked at: Update mends it.
+// Load reads and verifies the metadata in a directory. There may be none, or no
+// more than drafts. Expired metadata is loaded: Update renews it.
 func Load(ctx context.Context, files Directory, o Options) (*State, error) {
 	s := &State{files: files, versions: map[string][]int64{}}
 	names, err := files.Names(ctx)
@@ -55,7 +57,7 @@ func Load(ctx context.Context, files Directory, o Options) (*State, error) {
 		return nil, err
 	}
 	for _, name := range names {
-		if version, role, ok := parseName(name); ok {
+		if version, role, ok := tuf.ParseName(name); ok && version < maxVersion {
 			s.versions[role] = append(s.versions[role], version)
 		}
 	}
@@ -76,17 +78,17 @@ func Load(ctx context.Context, files Directory, o Options) (*State, error) {
 	return s, nil
 }
 
-// Waiting names the roles whose metadata is not there, or not signed for the
-// present root: until it is, clients refuse the repository.
+// Waiting returns the roles whose metadata is missing, or is not signed for the
+// newest root. Clients refuse the repository until there are none.
 func (s *State) Waiting() []string {
 	out := []string{}
-	if s.newestTargets() == nil || verify(s.root(), Targets, s.newestTargets()) != nil {
+	if s.newestTargets() == nil || verify(ringOf(s.root(), Targets), s.newestTargets()) != nil {
 		out = append(out, Targets)
 	}
-	if s.published == nil || verify(s.root(), Snapshot, s.published) != nil {
+	if s.published == nil || verify(ringOf(s.root(), Snapshot), s.published) != nil {
 		out = append(out, Snapshot)
 	}
-	if s.timestamp == nil || verify(s.root(), Timestamp, s.timestamp) != nil {
+	if s.timestamp == nil || verify(ringOf(s.root(), Timestamp), s.timestamp) != nil {
 		out = append(out, Timestamp)
 	}
 
@@ -96,7 +98,7 @@ func (s *State) Waiting() []string {
 // Exists reports whether a root is published.
 func (s *State) Exists() bool { return s.root() != nil }
 
-// Authority is the present root, nil when there is none.
+// Authority returns the newest root, or nil if there is none.
 func (s *State) Authority() *Authority {
 	if s.root() == nil {
 		return nil
@@ -105,7 +107,7 @@ func (s *State) Authority() *Authority {
 	return &Authority{s.root()}
 }
 
-func (s *State) root() *rootMeta {
+func (s *State) root() *tuf.RootMeta {
 	if len(s.roots) == 0 {
 		return nil
 	}
@@ -114,7 +116,7 @@ func (s *State) root() *rootMeta {
 }
 
 func (s *State) problem(format string, args ...any) {
-	// Bins are looked at again for other targets metadata.
+	// Bins are read again for other targets metadata.
 	if text := fmt.Sprintf(format, args...); !slices.Contains(s.Problems, text) {
 		s.Problems = append(s.Problems, text)
 	}
@@ -125,15 +127,15 @@ func (s *State) loadRoots(ctx context.Context, o Options) error {
 	slices.Reverse(versions)
 	for i, v := range versions {
 		if v != versions[0]+int64(i) {
-			return fmt.Errorf("%w: %s", ErrMissing, fileName(versions[i-1]+1, Root))
+			return fmt.Errorf("%w: %s", ErrMissing, tuf.FileName(versions[i-1]+1, Root))
 		}
-		raw, err := read(ctx, s.files, fileName(v, Root))
+		raw, err := read(ctx, s.files, tuf.FileName(v, Root), Root)
 		if err != nil {
 			return err
 		}
-		root, err := nextRoot(raw, v, s.root())
+		root, err := loadRoot(raw, v, s.root())
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", tuf.FileName(v, Root), err)
 		}
 		s.roots = append(s.roots, root)
 	}
@@ -141,29 +143,25 @@ func (s *State) loadRoots(ctx context.Context, o Options) error {
 	return pinned(s.roots, o.Trusted)
 }
 
-// nextRoot verifies a root by itself and by the one before it (§5.3.4).
-func nextRoot(raw []byte, version int64, before *rootMeta) (*rootMeta, error) {
-	root, err := parse[metadata.RootType](raw)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", fileName(version, Root), err)
+// loadRoot verifies a root by the one before it, if there is one, and by itself.
+func loadRoot(raw []byte, version int64, before *tuf.RootMeta) (root *tuf.RootMeta, err error) {
+	if before == nil {
+		root, err = tuf.FirstRoot(raw)
+	} else {
+		root, err = tuf.NextRoot(&before.Signed, raw)
 	}
-	if root.Signed.Version != version {
-		return nil, fmt.Errorf("%w: %s is version %d", ErrMismatch, fileName(version, Root), root.Signed.Version)
+	if err == nil {
+		err = tuf.CheckIs(version, root)
 	}
-	for _, by := range []*rootMeta{before, root} {
-		if by == nil {
-			continue
-		}
-		if err := verify(by, Root, root); err != nil {
-			return nil, fmt.Errorf("%s: by the keys of version %d: %w", fileName(version, Root), by.Signed.Version, err)
-		}
+	if err == nil {
+		err = checkPortable(root)
 	}
 
-	return root, nil
+	return root, err
 }
 
-// pinned holds a chain of roots to one that is known.
-func pinned(roots []*rootMeta, trusted []byte) error {
+// pinned returns ErrPinned unless a chain of roots has the trusted one.
+func pinned(roots []*tuf.RootMeta, trusted []byte) error {
 	if trusted == nil {
 		return nil
 	}
@@ -172,24 +170,20 @@ func pinned(roots []*rootMeta, trusted []byte) error {
 		return fmt.Errorf("the trusted root: %w", err)
 	}
 	for _, root := range roots {
-		if root.Signed.Version != known.Signed.Version {
-			continue
+		if root.Signed.Version == known.Signed.Version {
+			return samePinned(root, known)
 		}
-		if same, err := sameSigned(root.Signed, known.Signed); err != nil || !same {
-			return fmt.Errorf("%w: version %d is another", ErrPinned, known.Signed.Version)
-		}
-		return nil
 	}
 
 	return fmt.Errorf("%w: there is no version %d", ErrPinned, known.Signed.Version)
 }
 
-// signedBy looks for a root that bears the metadata out, the newest first. What
-// an older one does is no good to clients, but was ours once.
-func (s *State) signedBy(role string, meta any) error {
-	err := fmt.Errorf("%w: there is no root", ErrSignatures)
+// signedForARoot looks for a root whose keys signed the metadata, the newest first.
+// Clients refuse what only an older one vouches for, but it was ours once.
+func signedForARoot[T metadata.Roles](s *State, role string, md *metadata.Metadata[T]) error {
+	err := fmt.Errorf("%w: there is no root", trust.ErrSignature)
 	for i, root := range slices.Backward(s.roots) {
-		rerr := verify(root, role, meta)
+		rerr := verify(ringOf(root, role), md)
 		if rerr == nil {
 			return nil
 		}
@@ -201,11 +195,11 @@ func (s *State) signedBy(role string, meta any) error {
 	return err
 }
 
-// loadTimestamp refuses a damaged file: nothing else tells the version above
-// which clients accept the next one.
+// loadTimestamp refuses a damaged file: no other file has the version above which
+// clients accept the next one.
 func (s *State) loadTimestamp(ctx context.Context, o Options) error {
-	raw, err := s.files.Read(ctx, TimestampFile)
-	gone := errors.Is(err, fs.ErrNotExist)
+	raw, err := s.files.Fetch(ctx, TimestampFile, tuf.MaxTimestamp)
+	gone := errors.Is(err, fetch.ErrNotFound)
 	lost := gone && len(s.versions[Snapshot]) > 0
 	switch {
 	case lost && o.LostTimestamp:
@@ -219,17 +213,17 @@ func (s *State) loadTimestamp(ctx context.Context, o Options) error {
 	case gone:
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	meta, err := parse[metadata.TimestampType](raw)
+	var md *tuf.TimestampMeta
 	if err == nil {
-		err = s.signedBy(Timestamp, meta)
+		md, err = parse[metadata.TimestampType](raw)
+	}
+	if err == nil {
+		err = signedForARoot(s, Timestamp, md)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", TimestampFile, err)
 	}
-	s.timestamp = meta
+	s.timestamp = md
 
 	return nil
 }
@@ -237,62 +231,54 @@ func (s *State) loadTimestamp(ctx context.Context, o Options) error {
 func (s *State) loadSnapshots(ctx context.Context) error {
 	var named int64
 	if s.timestamp != nil {
-		f := s.timestamp.Signed.Meta["snapshot.json"]
+		f := tuf.SnapshotOf(&s.timestamp.Signed)
 		named = f.Version
-		raw, err := s.files.Read(ctx, fileName(named, Snapshot))
+		raw, err := s.files.Fetch(ctx, tuf.FileName(named, Snapshot), tuf.MaxSnapshot)
 		if err == nil {
-			err = mismatch(f.VerifyLengthHashes(raw))
+			err = tuf.CheckFile(f, raw)
 		}
-		var meta *snapshotMeta
+		var md *tuf.SnapshotMeta
 		if err == nil {
-			meta, err = s.snapshot(raw, named)
+			md, err = s.snapshot(raw, named)
 		}
 		if err != nil {
-			s.problem("%s: %v: what clients see is not known", fileName(named, Snapshot), err)
+			s.problem("%s: %v: what clients see is not known", tuf.FileName(named, Snapshot), err)
 		} else {
-			s.published = meta
+			s.published = md
 		}
 	}
 	for _, v := range s.versions[Snapshot] {
 		if v < named || (v == named && s.published == nil) {
 			break
 		}
-		raw, err := s.files.Read(ctx, fileName(v, Snapshot))
+		raw, err := s.files.Fetch(ctx, tuf.FileName(v, Snapshot), tuf.MaxSnapshot)
 		if err != nil {
 			return err
 		}
-		meta, err := s.snapshot(raw, v)
+		md, err := s.snapshot(raw, v)
 		if err != nil {
-			s.problem("%s: %v", fileName(v, Snapshot), err)
+			s.problem("%s: %v", tuf.FileName(v, Snapshot), err)
 			continue
 		}
-		s.snapshots = append(s.snapshots, meta)
+		s.snapshots = append(s.snapshots, md)
 	}
 
 	return nil
 }
 
-func (s *State) snapshot(raw []byte, version int64) (*snapshotMeta, error) {
-	meta, err := parse[metadata.SnapshotType](raw)
-	if err != nil {
-		return nil, err
-	}
-	if meta.Signed.Version != version {
-		return nil, fmt.Errorf("%w: it is version %d", ErrMismatch, meta.Signed.Version)
-	}
-
-	return meta, s.signedBy(Snapshot, meta)
-}
-
-func mismatch(err error) error {
+func (s *State) snapshot(raw []byte, version int64) (*tuf.SnapshotMeta, error) {
+	md, err := parse[metadata.SnapshotType](raw)
 	if err == nil {
-		return nil
+		err = tuf.CheckIs(version, md)
+	}
+	if err == nil {
+		err = signedForARoot(s, Snapshot, md)
 	}
 
-	return fmt.Errorf("%w: %w", ErrMismatch, err)
+	return md, err
 }
 
-// versionIn is which version of a role the published snapshot names.
+// versionIn returns which version of a role the published snapshot names.
 func (s *State) versionIn(role string) int64 {
 	if s.published == nil || s.published.Signed.Meta[role+".json"] == nil {
 		return 0
@@ -304,32 +290,33 @@ func (s *State) versionIn(role string) int64 {
 func (s *State) loadTargets(ctx context.Context) error {
 	floor := s.versionIn(Targets)
 	for _, v := range s.versions[Targets] {
-		raw, err := s.files.Read(ctx, fileName(v, Targets))
+		name := tuf.FileName(v, Targets)
+		raw, err := s.files.Fetch(ctx, name, tuf.MaxTargets)
 		if err != nil {
 			return err
 		}
-		meta, err := parse[metadata.TargetsType](raw)
-		if err == nil && meta.Signed.Version != v {
-			err = fmt.Errorf("%w: it is version %d", ErrMismatch, meta.Signed.Version)
+		md, err := parse[metadata.TargetsType](raw)
+		if err == nil {
+			err = tuf.CheckIs(v, md)
 		}
 		if err == nil {
-			err = s.signedBy(Targets, meta)
+			err = signedForARoot(s, Targets, md)
 		}
 		if err != nil {
-			s.problem("%s: %v", fileName(v, Targets), err)
+			s.problem("%s: %v", name, err)
 			continue
 		}
-		s.targets = append(s.targets, meta)
+		s.targets = append(s.targets, md)
 	}
 	if len(s.targets) == 0 && floor > 0 || floor > s.targetsVersion() {
-		return fmt.Errorf("%w: %s", ErrMissing, fileName(floor, Targets))
+		return fmt.Errorf("%w: %s", ErrMissing, tuf.FileName(floor, Targets))
 	}
 
 	return nil
 }
 
-// newestTargets is nil when there is none.
-func (s *State) newestTargets() *targetsMeta {
+// newestTargets is nil if there are none.
+func (s *State) newestTargets() *tuf.TargetsMeta {
 	if len(s.targets) == 0 {
 		return nil
 	}
@@ -345,20 +332,12 @@ func (s *State) targetsVersion() int64 {
 	return s.targets[0].Signed.Version
 }
 
-func (s *State) delegations() *metadata.Delegations {
-	if t := s.newestTargets(); t != nil {
-		return t.Signed.Delegations
-	}
-
-	return nil
-}
-
-// loadDrafts passes over drafts that were published, or that nothing can be
-// made of.
+// loadDrafts ignores drafts that were published already and files that are no drafts.
 func (s *State) loadDrafts(ctx context.Context) error {
-	for _, name := range []string{RootDraft, TargetsDraft} {
-		raw, err := s.files.Read(ctx, name)
-		if errors.Is(err, fs.ErrNotExist) {
+	for _, role := range []string{Root, Targets} {
+		name := draftName(role)
+		raw, err := s.files.Fetch(ctx, name, tuf.Limit(role))
+		if errors.Is(err, fetch.ErrNotFound) {
 			continue
 		}
 		if err != nil {
@@ -369,16 +348,16 @@ func (s *State) loadDrafts(ctx context.Context) error {
 			s.problem("%s is not a draft that can be read: %v", name, err)
 			continue
 		}
-		present := s.targetsVersion()
+		latest := s.targetsVersion()
 		if name == RootDraft {
-			present = 0
+			latest = 0
 			if s.root() != nil {
-				present = s.root().Signed.Version
+				latest = s.root().Signed.Version
 			}
 		}
 		switch {
-		case draft.Version() != present+1:
-			s.problem("%s is of version %d, but the present one is %d", name, draft.Version(), present)
+		case draft.Version() != latest+1:
+			s.problem("%s is of version %d, but the latest is %d", name, draft.Version(), latest)
 		case name == RootDraft:
 			s.RootDraft = draft
 		default:

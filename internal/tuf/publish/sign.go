@@ -10,23 +10,23 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/sigstore/sigstore/pkg/signature"
 	"github.com/sigstore/sigstore/pkg/signature/options"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
+	"github.com/choria-io/go-updater/internal/tuf"
 	"github.com/choria-io/go-updater/signing"
 	"github.com/choria-io/go-updater/trust"
 )
 
-// Signer is a private key and which it is.
+// Signer signs with one Ed25519 key.
 type Signer struct {
 	signer signature.Signer
 	key    trust.Key
 }
 
-// NewSigner asks the signer for its key, which must be Ed25519.
+// NewSigner returns an error for a signer of another kind than Ed25519.
 func NewSigner(ctx context.Context, signer signature.Signer) (*Signer, error) {
 	key, err := signing.PublicKey(ctx, signer)
 	if err != nil {
@@ -36,11 +36,11 @@ func NewSigner(ctx context.Context, signer signature.Signer) (*Signer, error) {
 	return &Signer{signer, key}, nil
 }
 
-// Key is the public half.
+// Key returns the public key.
 func (s *Signer) Key() trust.Key { return s.key }
 
-// sign returns a signature that was verified. It runs code that we did not
-// write, perhaps over a network.
+// sign returns a signature that was verified: the signer is not our code, and may
+// be elsewhere on a network.
 func (s *Signer) sign(ctx context.Context, message []byte) (raw []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -56,50 +56,32 @@ func (s *Signer) sign(ctx context.Context, message []byte) (raw []byte, err erro
 		return nil, fmt.Errorf("%w: %w", ErrSigner, err)
 	}
 	if !ed25519.Verify(s.key.Bytes(), message, raw) {
-		return nil, fmt.Errorf("%w: not one by %s over this metadata", ErrSigner, s.key.ID())
+		return nil, fmt.Errorf("%w: it does not verify with %s over this metadata", ErrSigner, s.key.ID())
 	}
 
 	return raw, nil
 }
 
-// of are the signers whose keys a role has.
-func (r keyring) of(signers []*Signer) []*Signer {
-	var out []*Signer
-	for _, s := range signers {
-		same := func(other *Signer) bool { return other.key == s.key }
-		if _, ok := r.id(s.key); ok && !slices.ContainsFunc(out, same) {
-			out = append(out, s)
-		}
-	}
-
-	return out
-}
-
-// enough reports whether the signers can sign for the role.
-func (r keyring) enough(signers []*Signer) bool {
-	return r.threshold > 0 && len(r.of(signers)) >= r.threshold
-}
-
 // signAll replaces the signatures by those of the role's keys among signers.
-func signAll[T metadata.Roles](ctx context.Context, meta *metadata.Metadata[T], r keyring, signers []*Signer) ([]byte, error) {
-	meta.Signatures = []metadata.Signature{}
-	for _, s := range r.of(signers) {
-		if err := signOne(ctx, meta, r, s); err != nil {
-			return nil, err
+func signAll[T metadata.Roles](ctx context.Context, md *metadata.Metadata[T], r tuf.Keyring, signers []*Signer) error {
+	md.Signatures = []metadata.Signature{}
+	for _, s := range among(r, signers) {
+		if err := signOne(ctx, md, r, s); err != nil {
+			return err
 		}
 	}
 
-	return format(meta)
+	return nil
 }
 
-// signOne adds a signature, or replaces the one under the same id: a second
-// one would make the whole file unreadable to others.
-func signOne[T metadata.Roles](ctx context.Context, meta *metadata.Metadata[T], r keyring, s *Signer) error {
-	id, ok := r.id(s.key)
+// signOne adds a signature, or replaces the one under the same id: with two of them
+// other implementations refuse the whole file.
+func signOne[T metadata.Roles](ctx context.Context, md *metadata.Metadata[T], r tuf.Keyring, s *Signer) error {
+	id, ok := r.Name(s.key.ID())
 	if !ok {
 		return fmt.Errorf("%w: %s", ErrKey, KeyID(s.key))
 	}
-	message, err := payload(meta.Signed)
+	message, err := tuf.Payload(md.Signed)
 	if err != nil {
 		return err
 	}
@@ -108,29 +90,11 @@ func signOne[T metadata.Roles](ctx context.Context, meta *metadata.Metadata[T], 
 		return err
 	}
 	made := metadata.Signature{KeyID: id, Signature: raw}
-	if at := slices.IndexFunc(meta.Signatures, func(x metadata.Signature) bool { return x.KeyID == id }); at >= 0 {
-		meta.Signatures[at] = made
+	if at := slices.IndexFunc(md.Signatures, func(x metadata.Signature) bool { return x.KeyID == id }); at >= 0 {
+		md.Signatures[at] = made
 	} else {
-		meta.Signatures = append(meta.Signatures, made)
+		md.Signatures = append(md.Signatures, made)
 	}
 
 	return nil
-}
-
-func format[T metadata.Roles](meta *metadata.Metadata[T]) ([]byte, error) {
-	raw, err := meta.ToBytes(false)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	if len(raw) > MaxFile {
-		return nil, fmt.Errorf("%w: it would have %d bytes, clients read at most %d", ErrMalformed, len(raw), MaxFile)
-	}
-
-	return raw, nil
-}
-
-// expiry is a time in the form that all implementations read: UTC, and whole
-// seconds.
-func expiry(now time.Time, validity time.Duration) time.Time {
-	return now.Add(validity).UTC().Truncate(time.Second)
 }

@@ -5,14 +5,21 @@
 package publish
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/choria-io/go-updater/internal/fetch"
+	"github.com/choria-io/go-updater/internal/tuf"
+	"github.com/choria-io/go-updater/internal/tuf/client"
+	"github.com/choria-io/go-updater/trust"
 )
 
 // A story: an online key is stolen and used, a root key is lost; both are
@@ -26,25 +33,22 @@ func TestStolenOnlineKey(t *testing.T) {
 	thiefs := metadata.Timestamp(expiry(w.now, day))
 	thiefs.Signed.Version = 1 << 40
 	thiefs.Signed.Meta["snapshot.json"] = s.timestamp.Signed.Meta["snapshot.json"]
-	raw, err := signAll(t.Context(), thiefs, ringOf(s.root(), Timestamp), []*Signer{w.online})
-	require.NoError(t, err)
-	w.dir[TimestampFile] = raw
+	w.dir[TimestampFile] = signFile(t, thiefs, ringOf(s.root(), Timestamp), w.online)
 
 	online2, dave := seeded(t, 9), seeded(t, 10)
 	w.rotate(t, Rotation{Roles: []string{Snapshot, Timestamp}, Remove: []string{KeyID(w.online.key)}, Add: keysOf(online2)})
 	w.rotate(t, Rotation{Roles: []string{Root}, Remove: []string{KeyID(w.carol.key)}, Add: keysOf(dave)})
 	w.sign(t, w.alice, w.bob)
-	v, err := Check(t.Context(), w.dir, w.now, Options{})
-	require.NoError(t, err)
+	v := w.inspect(t)
 	require.Len(t, v.Faults, 1)
-	require.ErrorIs(t, v.Faults[0], ErrSignatures, "the thief's timestamp is void")
+	require.ErrorIs(t, v.Faults[0], trust.ErrSignature, "the thief's timestamp is void")
 
 	r := w.refresh(t, online2)
 	require.Equal(t, []string{"3.snapshot.json"}, names(r.Artifacts))
 	v = w.requireSees(t, map[string]Target{linux: TargetOf([]byte("one"))})
 	require.Greater(t, v.Roles[1].Version, int64(1<<40), "also for a client that does not forget")
-	_, err = w.update(t, Update{Signers: []*Signer{w.online}})
-	require.ErrorIs(t, err, ErrKey, "the stolen key is good for nothing")
+	_, err := w.update(t, Update{Signers: []*Signer{w.online}})
+	require.ErrorIs(t, err, ErrKey, "the stolen key signs nothing any more")
 }
 
 // The release key changes: the targets metadata is signed on one machine, the
@@ -63,11 +67,11 @@ func TestRotateReleaseKey(t *testing.T) {
 	w.dir[f.Name] = f.Content
 	delete(w.dir, TargetsDraft)
 
-	// Nobody is at a loss in the meantime.
+	// Clients find everything in the meantime.
 	w.now = now.AddDate(0, 0, 3)
 	r := w.refresh(t, w.online)
 	require.Equal(t, []Written{{TimestampFile, Timestamp, 3, r.Written[0].Expires, []string{KeyID(w.online.key)}}}, r.Written)
-	require.Contains(t, strings.Join(r.Warnings, "\n"), "not all could be brought up to date")
+	require.Contains(t, strings.Join(r.Warnings, "\n"), "not everything could be updated")
 	w.requireSees(t, map[string]Target{linux: TargetOf([]byte("one"))})
 	w.add(t, windows, "two", w.release, w.online)
 
@@ -79,17 +83,15 @@ func TestRotateReleaseKey(t *testing.T) {
 
 	t.Run("the old key gets nothing in any more", func(t *testing.T) {
 		bin := binOf(w.load(t).newestTargets(), linux)
-		old := w.load(t).targets[1].Signed.Delegations
+		old := w.load(t).targets[1]
 		thiefs := metadata.Targets(expiry(w.now, day))
 		thiefs.Signed.Version = 99
 		thiefs.Signed.Targets[linux] = &metadata.TargetFiles{Length: 1, Hashes: metadata.Hashes{"sha256": make([]byte, 32)}}
-		raw, err := signAll(t.Context(), thiefs, binsRing(old), []*Signer{w.release})
-		require.NoError(t, err)
-		w.dir["99."+bin+".json"] = raw
-		// Also when he can put the release there.
+		w.dir["99."+bin+".json"] = signFile(t, thiefs, binsRing(old), w.release)
+		// Even if the thief can put the release there.
 		w.releases[linux] = targetsIn(thiefs)[linux]
 		r := w.refresh(t, release2, w.online)
-		require.Contains(t, strings.Join(r.Warnings, "\n"), "signed by keys of the past")
+		require.Contains(t, strings.Join(r.Warnings, "\n"), "replaced keys signed it")
 		require.Empty(t, r.Written)
 	})
 }
@@ -117,9 +119,9 @@ func TestNewReleaseKeyLooksFirst(t *testing.T) {
 		drop   bool
 		want   error
 	}{
-		"another release is there":         {func(w *world) { w.releases[linux] = TargetOf([]byte("else")) }, false, ErrMismatch},
-		"another, and missing ones may go": {func(w *world) { w.releases[linux] = TargetOf([]byte("else")) }, true, ErrMismatch},
-		"it is not there":                  {func(w *world) { delete(w.releases, linux) }, false, ErrMismatch},
+		"another release is there":         {func(w *world) { w.releases[linux] = TargetOf([]byte("else")) }, false, trust.ErrMismatch},
+		"another, and missing ones may go": {func(w *world) { w.releases[linux] = TargetOf([]byte("else")) }, true, trust.ErrMismatch},
+		"it is not there":                  {func(w *world) { delete(w.releases, linux) }, false, trust.ErrMismatch},
 		"it is not there and may go":       {func(w *world) { delete(w.releases, linux) }, true, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -153,7 +155,7 @@ func TestRotateTargetsKey(t *testing.T) {
 	require.Equal(t, []string{KeyID(targets2.key)}, v.Roles[3].Signed)
 }
 
-// edit changes a file that somebody signed.
+// edit changes a signed file.
 func edit(t testing.TB, w *world, name string, change func(signed map[string]any)) {
 	t.Helper()
 	var d map[string]any
@@ -164,58 +166,53 @@ func edit(t testing.TB, w *world, name string, change func(signed map[string]any
 	w.dir[name] = raw
 }
 
-// errUnseen is for what a client cannot notice.
-var errUnseen = errors.New("clients see nothing of it")
+// set returns a change of one member of a signed file.
+func set(t testing.TB, name, member string, value any) func(w *world) {
+	return func(w *world) { edit(t, w, name, func(s map[string]any) { s[member] = value }) }
+}
 
+// A client and the publisher refuse damaged metadata; the publisher repairs some.
 func TestDamage(t *testing.T) {
-	latest := func(w *world, role string) string {
+	const later = "2099-01-01T00:00:00Z"
+	bin := func(w *world, role string) string {
 		s, _ := Load(t.Context(), w.dir, Options{})
-		return fileName(s.versionIn(role), role)
+		return tuf.FileName(s.versionIn(role), role)
 	}
 	for name, tc := range map[string]struct {
-		change      func(w *world)
-		check, load error // load nil: the publisher can mend it
+		change        func(w *world)
+		inspect, load error // inspect nil: clients do not notice; load nil: the publisher repairs it
 	}{
-		"root 1 is missing": {func(w *world) { delete(w.dir, "1.root.json") }, nil, nil},
-		"root 2 is missing": {func(w *world) { w.dir["3.root.json"] = w.dir["2.root.json"]; delete(w.dir, "2.root.json") }, errUnseen, ErrMissing},
-		"root 2 is root 1":  {func(w *world) { w.dir["2.root.json"] = w.dir["1.root.json"] }, ErrMismatch, ErrMismatch},
-		"root 2 is not signed": {func(w *world) {
-			edit(t, w, "2.root.json", func(s map[string]any) { s["expires"] = "2099-01-01T00:00:00Z" })
-		}, ErrSignatures, ErrSignatures},
-		"root is cut":            {func(w *world) { w.dir["2.root.json"] = w.dir["2.root.json"][:100] }, ErrMalformed, ErrMalformed},
-		"root is null":           {func(w *world) { w.dir["2.root.json"] = []byte("null") }, ErrMalformed, ErrMalformed},
-		"root is too long":       {func(w *world) { w.dir["2.root.json"] = make([]byte, MaxFile+1) }, ErrMalformed, ErrMalformed},
-		"timestamp is missing":   {func(w *world) { delete(w.dir, TimestampFile) }, ErrMissing, ErrMissing},
-		"timestamp is another's": {func(w *world) { w.dir[TimestampFile] = w.dir["1.root.json"] }, ErrMalformed, ErrMalformed},
-		"timestamp is changed": {func(w *world) {
-			edit(t, w, TimestampFile, func(s map[string]any) { s["version"] = 77 })
-		}, ErrSignatures, ErrSignatures},
-		"timestamp names no snapshot": {func(w *world) {
-			edit(t, w, TimestampFile, func(s map[string]any) { s["meta"] = map[string]any{} })
-		}, ErrMalformed, ErrMalformed},
-		"timestamp has half a second": {func(w *world) {
-			edit(t, w, TimestampFile, func(s map[string]any) { s["expires"] = "2099-01-01T00:00:00.5Z" })
-		}, ErrMalformed, ErrMalformed},
-		"timestamp is of version 2^62": {func(w *world) {
-			edit(t, w, TimestampFile, func(s map[string]any) { s["version"] = int64(1) << 62 })
-		}, ErrMalformed, ErrMalformed},
-		"timestamp is of another specification": {func(w *world) {
-			edit(t, w, TimestampFile, func(s map[string]any) { s["spec_version"] = "2.0.0" })
-		}, ErrMalformed, ErrMalformed},
-		"snapshot is missing":    {func(w *world) { delete(w.dir, "2.snapshot.json") }, ErrMissing, nil},
-		"snapshot is cut":        {func(w *world) { w.dir["2.snapshot.json"] = []byte("{}") }, ErrMismatch, nil},
-		"snapshot is older":      {func(w *world) { w.dir["2.snapshot.json"] = w.dir["1.snapshot.json"] }, ErrMismatch, nil},
-		"snapshot has one space": {func(w *world) { w.dir["2.snapshot.json"] = append(w.dir["2.snapshot.json"], ' ') }, ErrMismatch, nil},
-		"targets is missing":     {func(w *world) { delete(w.dir, "1.targets.json") }, ErrMissing, ErrMissing},
-		"targets is changed": {func(w *world) {
-			edit(t, w, "1.targets.json", func(s map[string]any) { s["expires"] = "2099-01-01T00:00:00Z" })
-		}, ErrSignatures, ErrMissing},
-		"a bin is missing": {func(w *world) { delete(w.dir, latest(w, "bins-0")) }, ErrMissing, ErrMissing},
-		"a bin is cut":     {func(w *world) { w.dir[latest(w, "bins-1")] = nil }, ErrMalformed, ErrMissing},
-		"a bin is another": {func(w *world) { w.dir["1.bins-1.json"] = w.dir["2.bins-3.json"] }, ErrMismatch, ErrMissing},
-		"a bin is changed": {func(w *world) {
-			edit(t, w, latest(w, "bins-1"), func(s map[string]any) { s["expires"] = "2099-01-01T00:00:00Z" })
-		}, ErrSignatures, ErrMissing},
+		"root 1 is missing":                     {func(w *world) { delete(w.dir, "1.root.json") }, nil, nil},
+		"root 2 is missing":                     {func(w *world) { w.dir["3.root.json"] = w.dir["2.root.json"]; delete(w.dir, "2.root.json") }, nil, ErrMissing},
+		"root 2 is root 1":                      {func(w *world) { w.dir["2.root.json"] = w.dir["1.root.json"] }, trust.ErrMismatch, trust.ErrMismatch},
+		"root 2 is not signed":                  {set(t, "2.root.json", "expires", later), trust.ErrSignature, trust.ErrSignature},
+		"root is cut":                           {func(w *world) { w.dir["2.root.json"] = w.dir["2.root.json"][:100] }, trust.ErrMalformed, trust.ErrMalformed},
+		"root is null":                          {func(w *world) { w.dir["2.root.json"] = []byte("null") }, trust.ErrMalformed, trust.ErrMalformed},
+		"root is too long":                      {func(w *world) { w.dir["2.root.json"] = make([]byte, tuf.MaxRoot+1) }, fetch.ErrTooLarge, fetch.ErrTooLarge},
+		"timestamp is missing":                  {func(w *world) { delete(w.dir, TimestampFile) }, fetch.ErrNotFound, ErrMissing},
+		"timestamp is another file":             {func(w *world) { w.dir[TimestampFile] = w.dir["1.root.json"] }, trust.ErrMalformed, trust.ErrMalformed},
+		"timestamp is changed":                  {set(t, TimestampFile, "version", 77), trust.ErrSignature, trust.ErrSignature},
+		"timestamp names no snapshot":           {set(t, TimestampFile, "meta", map[string]any{}), trust.ErrMalformed, trust.ErrMalformed},
+		"timestamp is of version 2^62":          {set(t, TimestampFile, "version", int64(1)<<62), trust.ErrMalformed, trust.ErrMalformed},
+		"timestamp is of another specification": {set(t, TimestampFile, "spec_version", "2.0.0"), trust.ErrMalformed, trust.ErrMalformed},
+		"timestamp is padded": {func(w *world) {
+			w.dir[TimestampFile] = append(w.dir[TimestampFile], strings.Repeat(" ", tuf.MaxTimestamp)...)
+		}, fetch.ErrTooLarge, fetch.ErrTooLarge},
+		"snapshot is missing":    {func(w *world) { delete(w.dir, "2.snapshot.json") }, fetch.ErrNotFound, nil},
+		"snapshot is cut":        {func(w *world) { w.dir["2.snapshot.json"] = []byte("{}") }, trust.ErrMismatch, nil},
+		"snapshot is older":      {func(w *world) { w.dir["2.snapshot.json"] = w.dir["1.snapshot.json"] }, trust.ErrMismatch, nil},
+		"snapshot has one space": {func(w *world) { w.dir["2.snapshot.json"] = append(w.dir["2.snapshot.json"], ' ') }, fetch.ErrTooLarge, nil},
+		"targets is missing":     {func(w *world) { delete(w.dir, "1.targets.json") }, fetch.ErrNotFound, ErrMissing},
+		"targets is changed":     {set(t, "1.targets.json", "expires", later), trust.ErrSignature, ErrMissing},
+		"targets has a member that no signature covers": {func(w *world) {
+			raw := strings.Replace(string(w.dir["1.targets.json"]), `"succinct_roles"`, `"roles":null,"succinct_roles"`, 1)
+			require.NotEqual(t, string(w.dir["1.targets.json"]), raw)
+			w.dir["1.targets.json"] = []byte(raw)
+		}, trust.ErrMalformed, ErrMissing},
+		"a bin is missing": {func(w *world) { delete(w.dir, bin(w, "bins-0")) }, fetch.ErrNotFound, ErrMissing},
+		"a bin is cut":     {func(w *world) { w.dir[bin(w, "bins-1")] = nil }, trust.ErrMalformed, ErrMissing},
+		"a bin is another": {func(w *world) { w.dir["1.bins-1.json"] = w.dir["2.bins-3.json"] }, trust.ErrMismatch, ErrMissing},
+		"a bin is changed": {func(w *world) { set(t, bin(w, "bins-1"), "expires", later)(w) }, trust.ErrSignature, ErrMissing},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -224,35 +221,77 @@ func TestDamage(t *testing.T) {
 			w.add(t, linux, "one", w.release, w.online)
 			want := map[string]Target{linux: TargetOf([]byte("one"))}
 			w.requireSees(t, want)
+			first := w.dir["1.root.json"]
 			tc.change(w)
 
-			v, err := Check(t.Context(), w.dir, w.now, Options{})
-			switch {
-			case tc.check == errUnseen:
-				require.NoError(t, err)
-				require.Empty(t, v.Faults)
-			case tc.check == nil:
-				require.NoError(t, err)
-				require.Nil(t, v)
-				return
-			case err == nil:
-				require.NotEmpty(t, v.Faults)
-				require.ErrorIs(t, v.Faults[0], tc.check)
-			default:
-				require.ErrorIs(t, err, tc.check)
+			if tc.inspect == nil {
+				w.requireSees(t, want)
+			} else {
+				v := w.inspect(t)
+				require.Len(t, v.Faults, 1)
+				require.ErrorIs(t, v.Faults[0], tc.inspect)
 			}
+			// A client that looks for the release in the damaged bin, or above, agrees.
+			c := client.Client{Root: first, Store: &client.Memory{}, Now: func() time.Time { return w.now }}
+			view, err := c.Refresh(t.Context(), w.dir)
+			for i := 0; err == nil && i < 20; i++ {
+				if _, err = view.Target(t.Context(), strings.Repeat("x", i)); errors.Is(err, fetch.ErrNotFound) && strings.HasPrefix(err.Error(), "target") {
+					err = nil
+				}
+			}
+			require.ErrorIs(t, err, tc.inspect)
+
 			s, err := Load(t.Context(), w.dir, Options{})
 			if err == nil {
 				_, err = s.Update(t.Context(), Update{Now: w.now, Signers: []*Signer{w.release, w.online}, Current: w.current})
 			}
 			require.ErrorIs(t, err, tc.load)
 			if tc.load == nil {
-				require.NotEmpty(t, s.Problems)
+				require.Equal(t, tc.inspect == nil, len(s.Problems) == 0)
 				w.refresh(t, w.release, w.online)
 				w.requireSees(t, want)
 			}
 		})
 	}
+}
+
+// Metadata that our client reads and others may not is a fault, although it verifies.
+func TestUnportableMetadata(t *testing.T) {
+	w := newWorld(t)
+	s := w.load(t)
+	fraction := metadata.Timestamp(w.now.Add(day)) // now has nanoseconds
+	fraction.Signed.Version = 2
+	fraction.Signed.Meta["snapshot.json"] = s.timestamp.Signed.Meta["snapshot.json"]
+	w.dir[TimestampFile] = signFile(t, fraction, ringOf(s.root(), Timestamp), w.online)
+	v := w.inspect(t)
+	require.Len(t, v.Faults, 1)
+	require.ErrorIs(t, v.Faults[0], trust.ErrMalformed)
+	require.NotNil(t, v.View)
+	_, err := Load(t.Context(), w.dir, Options{})
+	require.ErrorIs(t, err, trust.ErrMalformed)
+
+	fraction.Signed.Expires = expiry(w.now, day)
+	w.dir[TimestampFile] = signFile(t, fraction, ringOf(s.root(), Timestamp), w.online)
+	w.requireSees(t, map[string]Target{})
+	fraction.Signed.Version = maxVersion + 1
+	w.dir[TimestampFile] = signFile(t, fraction, ringOf(s.root(), Timestamp), w.online)
+	require.ErrorIs(t, w.inspect(t).Faults[0], trust.ErrMalformed)
+	_, err = Load(t.Context(), w.dir, Options{})
+	require.ErrorIs(t, err, trust.ErrMalformed)
+}
+
+// No metadata is no fault, metadata without a root is one.
+func TestInspectWithoutMetadata(t *testing.T) {
+	v, err := Inspect(t.Context(), memory{RootDraft: nil}, now, nil)
+	require.NoError(t, err)
+	require.Nil(t, v)
+	w := newWorld(t)
+	delete(w.dir, "1.root.json")
+	require.ErrorIs(t, w.inspect(t).Faults[0], fetch.ErrNotFound)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = Inspect(ctx, newWorld(t).dir, now, nil)
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 // The key of the timestamp does not stand in for that of the snapshot.
@@ -263,15 +302,11 @@ func TestTimestampThatNamesAnUnsignedSnapshot(t *testing.T) {
 	thiefs.Signed.Version = 2
 	raw := w.dir["1.snapshot.json"]
 	thiefs.Signed.Meta["snapshot.json"] = &metadata.MetaFiles{Version: 1, Length: int64(len(raw)), Hashes: metadata.Hashes{"sha256": hash(raw)}}
-	var err error
-	w.dir[TimestampFile], err = signAll(t.Context(), thiefs, ringOf(w.load(t).root(), Timestamp), []*Signer{w.online})
-	require.NoError(t, err)
+	w.dir[TimestampFile] = signFile(t, thiefs, ringOf(w.load(t).root(), Timestamp), w.online)
 	s := w.load(t)
 	require.Nil(t, s.published)
 	require.Len(t, s.Problems, 1)
-	v, err := Check(t.Context(), w.dir, w.now, Options{})
-	require.NoError(t, err)
-	require.ErrorIs(t, v.Faults[0], ErrSignatures)
+	require.ErrorIs(t, w.inspect(t).Faults[0], trust.ErrSignature)
 }
 
 // Each root is signed by its own threshold and by that of the one before.
@@ -283,29 +318,31 @@ func TestRootsAreAChain(t *testing.T) {
 			Remove: []string{KeyID(w.alice.key), KeyID(w.bob.key), KeyID(w.carol.key)},
 		})
 	}
-	for name, by := range map[string]func(w *world) []*Signer{
-		"by the new keys":                func(*world) []*Signer { return thieves },
-		"by the old keys":                func(w *world) []*Signer { return []*Signer{w.alice, w.bob} },
-		"by the new, and one of the old": func(w *world) []*Signer { return append([]*Signer{w.alice}, thieves...) },
-		"by the old, and one of the new": func(w *world) []*Signer { return []*Signer{w.alice, w.bob, thieves[0]} },
-		"by nobody":                      func(*world) []*Signer { return nil },
+	for name, tc := range map[string]struct {
+		by   func(w *world) []*Signer
+		want error
+	}{
+		"by the new keys":                {func(*world) []*Signer { return thieves }, trust.ErrSignature},
+		"by the old keys":                {func(w *world) []*Signer { return []*Signer{w.alice, w.bob} }, trust.ErrSignature},
+		"by the new, and one of the old": {func(w *world) []*Signer { return append([]*Signer{w.alice}, thieves...) }, trust.ErrThreshold},
+		"by the old, and one of the new": {func(w *world) []*Signer { return []*Signer{w.alice, w.bob, thieves[0]} }, trust.ErrThreshold},
+		"by no key":                      {func(*world) []*Signer { return nil }, trust.ErrUnsigned},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			d := replaced(w)
 			delete(w.dir, RootDraft)
-			for _, signer := range by(w) {
+			for _, signer := range tc.by(w) {
 				require.NoError(t, d.Sign(t.Context(), signer, w.load(t).Authority()))
 			}
 			_, err := d.Finish(w.load(t).Authority())
-			require.ErrorIs(t, err, ErrSignatures)
+			require.ErrorIs(t, err, tc.want)
 			f, err := d.File()
 			require.NoError(t, err)
 			w.dir["2.root.json"] = f.Content
 			_, err = Load(t.Context(), w.dir, Options{})
-			require.ErrorIs(t, err, ErrSignatures)
-			_, err = Check(t.Context(), w.dir, w.now, Options{})
-			require.ErrorIs(t, err, ErrSignatures)
+			require.ErrorIs(t, err, tc.want)
+			require.ErrorIs(t, w.inspect(t).Faults[0], tc.want)
 		})
 	}
 	w := newWorld(t)
@@ -316,21 +353,21 @@ func TestRootsAreAChain(t *testing.T) {
 
 // A bin that its own key signed may still say what no bin may.
 func TestBinsThatSayTooMuch(t *testing.T) {
-	for name, change := range map[string]func(w *world, bin *targetsMeta){
-		"a target of another bin": func(w *world, bin *targetsMeta) {
+	for name, change := range map[string]func(w *world, bin *tuf.TargetsMeta){
+		"a target of another bin": func(w *world, bin *tuf.TargetsMeta) {
 			for _, other := range []string{"a", "b", "c", "d", "e", "f", "g"} {
 				if binOf(w.load(t).newestTargets(), other) != "bins-0" {
 					bin.Signed.Targets[other] = &metadata.TargetFiles{Length: 1, Hashes: metadata.Hashes{"sha256": make([]byte, 32)}}
 				}
 			}
 		},
-		"two hashes": func(w *world, bin *targetsMeta) {
+		"two hashes": func(w *world, bin *tuf.TargetsMeta) {
 			bin.Signed.Targets[inBin(t, w, "bins-0")] = &metadata.TargetFiles{Length: 1, Hashes: metadata.Hashes{"sha256": make([]byte, 32), "sha512": make([]byte, 64)}}
 		},
-		"a short hash": func(w *world, bin *targetsMeta) {
+		"a short hash": func(w *world, bin *tuf.TargetsMeta) {
 			bin.Signed.Targets[inBin(t, w, "bins-0")] = &metadata.TargetFiles{Length: 1, Hashes: metadata.Hashes{"sha256": make([]byte, 31)}}
 		},
-		"a delegation": func(_ *world, bin *targetsMeta) {
+		"a delegation": func(_ *world, bin *tuf.TargetsMeta) {
 			bin.Signed.Delegations = &metadata.Delegations{Keys: map[string]*metadata.Key{}, Roles: []metadata.DelegatedRole{}}
 		},
 	} {
@@ -339,14 +376,10 @@ func TestBinsThatSayTooMuch(t *testing.T) {
 			s := w.load(t)
 			bin := metadata.Targets(expiry(w.now, day))
 			change(w, bin)
-			raw, err := signAll(t.Context(), bin, binsRing(s.newestTargets().Signed.Delegations), []*Signer{w.release})
-			require.NoError(t, err)
-			w.dir["1.bins-0.json"] = raw
-			v, err := Check(t.Context(), w.dir, w.now, Options{})
-			require.NoError(t, err)
-			require.ErrorIs(t, v.Faults[0], ErrMismatch)
-			_, err = w.update(t, Update{Signers: []*Signer{w.online}})
-			require.ErrorIs(t, err, ErrMismatch)
+			w.dir["1.bins-0.json"] = signFile(t, bin, binsRing(s.newestTargets()), w.release)
+			require.ErrorIs(t, w.inspect(t).Faults[0], trust.ErrMismatch)
+			_, err := w.update(t, Update{Signers: []*Signer{w.online}})
+			require.ErrorIs(t, err, trust.ErrMismatch)
 		})
 	}
 }
@@ -375,11 +408,11 @@ func TestExpiry(t *testing.T) {
 		{365, []string{Root, Timestamp, Snapshot, Targets, "bins-0", "bins-1", "bins-2", "bins-3"}},
 	} {
 		w := newWorld(t)
-		v, err := Check(t.Context(), w.dir, now.AddDate(0, 0, tc.days), Options{})
-		require.NoError(t, err)
+		w.now = now.AddDate(0, 0, tc.days)
+		v := w.inspect(t)
 		require.Len(t, v.Faults, len(tc.faults))
 		for i, role := range tc.faults {
-			require.ErrorIs(t, v.Faults[i], ErrExpired)
+			require.ErrorIs(t, v.Faults[i], trust.ErrExpired)
 			require.ErrorContains(t, v.Faults[i], role)
 		}
 	}
@@ -394,7 +427,7 @@ func TestPinned(t *testing.T) {
 	for _, root := range [][]byte{trusted, w.dir["2.root.json"]} {
 		_, err := Load(t.Context(), w.dir, Options{Trusted: root})
 		require.NoError(t, err)
-		v, err := Check(t.Context(), w.dir, w.now, Options{Trusted: root})
+		v, err := Inspect(t.Context(), w.dir, w.now, root)
 		require.NoError(t, err)
 		require.Empty(t, v.Faults)
 	}
@@ -413,13 +446,18 @@ func TestPinned(t *testing.T) {
 		_, err = Load(t.Context(), other.dir, Options{Trusted: pin})
 		require.ErrorIs(t, err, ErrPinned)
 	}
-	_, err = Check(t.Context(), other.dir, now, Options{Trusted: trusted})
-	require.ErrorIs(t, err, ErrPinned)
+	v, err := Inspect(t.Context(), other.dir, now, trusted)
+	require.NoError(t, err)
+	require.ErrorIs(t, v.Faults[0], ErrPinned)
 	// A directory without metadata is not the one that was trusted either.
 	_, err = Load(t.Context(), memory{}, Options{Trusted: trusted})
 	require.ErrorIs(t, err, ErrPinned)
-	_, err = Check(t.Context(), memory{}, now, Options{Trusted: trusted})
-	require.ErrorIs(t, err, ErrPinned)
+	v, err = Inspect(t.Context(), memory{}, now, trusted)
+	require.NoError(t, err)
+	require.ErrorIs(t, v.Faults[0], fetch.ErrNotFound)
 	_, err = Load(t.Context(), w.dir, Options{Trusted: []byte("{}")})
-	require.ErrorIs(t, err, ErrMalformed)
+	require.ErrorIs(t, err, trust.ErrMalformed)
+	v, err = Inspect(t.Context(), w.dir, now, []byte("{}"))
+	require.NoError(t, err)
+	require.ErrorIs(t, v.Faults[0], trust.ErrMalformed)
 }

@@ -11,11 +11,11 @@ import (
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
-	"github.com/choria-io/go-updater/trust"
+	"github.com/choria-io/go-updater/internal/tuf"
 )
 
-// Summary is what a draft says, and how that differs from the present state:
-// what a key holder should read before signing.
+// Summary is what a draft says, and how that differs from what is published: what a
+// key holder should read before signing.
 type Summary struct {
 	Role    string        `json:"role"`
 	Version int64         `json:"version"`
@@ -33,21 +33,19 @@ type RoleSummary struct {
 	Changes   []string      `json:"changes,omitempty"` // in words
 }
 
-// KeySummary is a key by its id in TUF metadata and, if it is an Ed25519 key, by
-// the fingerprint that it has everywhere else.
+// KeySummary is a key by its id in TUF metadata, and by the fingerprint that it has
+// everywhere else unless it is unusable.
 type KeySummary struct {
 	ID          string `json:"id"`
 	Fingerprint string `json:"fingerprint,omitempty"`
 }
 
-func (r keyring) summary() []KeySummary {
-	out := make([]KeySummary, 0, len(r.ids))
-	for _, id := range r.ids {
-		k := KeySummary{ID: id}
-		if r.keys[id] != nil {
-			if key := publicKey(r.keys[id]); key != (trust.Key{}) {
-				k.Fingerprint = key.ID()
-			}
+func keysOfRing(r tuf.Keyring) []KeySummary {
+	out := make([]KeySummary, 0, len(r.Names))
+	for _, name := range r.Names {
+		k := KeySummary{ID: name}
+		if at := slices.IndexFunc(r.Keys(), func(k tuf.Key) bool { return k.Name == name }); at >= 0 {
+			k.Fingerprint = r.Keys()[at].ID
 		}
 		out = append(out, k)
 	}
@@ -55,50 +53,43 @@ func (r keyring) summary() []KeySummary {
 	return out
 }
 
-// Summary compares the draft with the present root, or targets metadata, as far
-// as they are known.
+// Summary compares the draft with the newest root, or the newest targets metadata, if
+// there is any.
 func (s *State) Summary(d *Draft) Summary {
 	if d.root != nil {
 		return d.Summary(s.Authority())
 	}
 	out := d.Summary(nil)
-	if before := s.delegations(); before != nil && handsToBins(s.newestTargets()) {
-		sr := before.SuccinctRoles
-		out.Roles[0].Changes = changes(binsRing(d.targets.Signed.Delegations), binsRing(before))
-		if v := validityOf(sr.UnrecognizedFields, Bins); v != out.Roles[0].Validity {
-			out.Roles[0].Changes = append(out.Roles[0].Changes, fmt.Sprintf("valid for %s instead of %s", FormatValidity(out.Roles[0].Validity), FormatValidity(v)))
-		}
-		if was := 1 << sr.BitLength; was != out.Bins {
-			out.Roles[0].Changes = append(out.Roles[0].Changes, fmt.Sprintf("%d bins instead of %d", out.Bins, was))
+	if before := s.newestTargets(); before != nil && usesBins(before) {
+		role := &out.Roles[0]
+		role.Changes = append(changes(binsRing(d.targets), binsRing(before)), changedValidity(role.Validity, binValidity(before))...)
+		if was := 1 << before.Signed.Delegations.SuccinctRoles.BitLength; was != out.Bins {
+			role.Changes = append(role.Changes, fmt.Sprintf("%d bins instead of %d", out.Bins, was))
 		}
 	}
 
 	return out
 }
 
-// Summary compares a draft of a root with the present one, unless that is nil.
+// Summary compares a draft of a root with the root before it, unless that is nil.
 func (d *Draft) Summary(present *Authority) Summary {
 	out := Summary{Role: d.Role(), Version: d.Version()}
 	if d.targets != nil {
-		dl := d.targets.Signed.Delegations
-		out.Expires, out.Bins = d.targets.Signed.Expires, 1<<dl.SuccinctRoles.BitLength
+		ring := binsRing(d.targets)
+		out.Expires, out.Bins = d.targets.Signed.Expires, 1<<d.targets.Signed.Delegations.SuccinctRoles.BitLength
 		out.Roles = []RoleSummary{{
-			Role: Bins, Threshold: dl.SuccinctRoles.Threshold, Keys: binsRing(dl).summary(),
-			Validity: validityOf(dl.SuccinctRoles.UnrecognizedFields, Bins), Changes: binsRing(dl).misnamed(),
+			Role: Bins, Threshold: ring.Threshold, Keys: keysOfRing(ring), Validity: binValidity(d.targets), Changes: misnamed(ring),
 		}}
 		return out
 	}
 	out.Expires = d.root.Signed.Expires
 	for _, role := range []string{Root, Targets, Snapshot, Timestamp} {
 		ring := ringOf(d.root, role)
-		r := RoleSummary{Role: role, Threshold: ring.threshold, Keys: ring.summary(), Validity: roleValidity(d.root, role)}
+		r := RoleSummary{Role: role, Threshold: ring.Threshold, Keys: keysOfRing(ring), Validity: roleValidity(d.root, role)}
 		if present == nil {
-			r.Changes = ring.misnamed()
+			r.Changes = misnamed(ring)
 		} else {
-			r.Changes = changes(ring, ringOf(present.root, role))
-			if v := roleValidity(present.root, role); v != r.Validity {
-				r.Changes = append(r.Changes, fmt.Sprintf("valid for %s instead of %s", FormatValidity(r.Validity), FormatValidity(v)))
-			}
+			r.Changes = append(changes(ring, ringOf(present.root, role)), changedValidity(r.Validity, roleValidity(present.root, role))...)
 		}
 		out.Roles = append(out.Roles, r)
 	}
@@ -106,31 +97,35 @@ func (d *Draft) Summary(present *Authority) Summary {
 	return out
 }
 
-func roleValidity(root *rootMeta, role string) time.Duration {
-	return validityOf(root.Signed.Roles[role].UnrecognizedFields, role)
+func changedValidity(now, before time.Duration) []string {
+	if now == before {
+		return nil
+	}
+
+	return []string{fmt.Sprintf("valid for %s instead of %s", FormatValidity(now), FormatValidity(before))}
 }
 
-// changes compares keys by what they are: an id that stays while its key
-// changes is a change.
-func changes(now, before keyring) []string {
+// changes compares the keys themselves: if another key has the id of an old one, that
+// is a change.
+func changes(now, before tuf.Keyring) []string {
 	out := []string{}
-	for _, id := range now.ids {
-		if !slices.Contains(before.ids, id) {
+	for _, id := range now.Names {
+		if !slices.Contains(before.Names, id) {
 			out = append(out, "new key "+id)
-			if now.keys[id] == nil || !derived(now.keys[id], id) {
-				out = append(out, misnamed(id))
+			if !derived(now.Listed(id), id) {
+				out = append(out, notDerived(id))
 			}
-		} else if !sameKey(now.keys[id], before.keys[id]) {
-			out = append(out, "another key is called "+id)
+		} else if !sameKey(now.Listed(id), before.Listed(id)) {
+			out = append(out, "another key has the id "+id)
 		}
 	}
-	for _, id := range before.ids {
-		if !slices.Contains(now.ids, id) {
+	for _, id := range before.Names {
+		if !slices.Contains(now.Names, id) {
 			out = append(out, "no longer key "+id)
 		}
 	}
-	if now.threshold != before.threshold {
-		out = append(out, fmt.Sprintf("%d keys have to sign instead of %d", now.threshold, before.threshold))
+	if now.Threshold != before.Threshold {
+		out = append(out, fmt.Sprintf("%d keys have to sign instead of %d", now.Threshold, before.Threshold))
 	}
 
 	return out
@@ -140,22 +135,25 @@ func sameKey(a, b *metadata.Key) bool {
 	return a != nil && b != nil && a.Type == b.Type && a.Scheme == b.Scheme && a.Value.PublicKey == b.Value.PublicKey
 }
 
-// misnamed tells of ids that are not made from the key: people compare ids, and
-// such a key can be anybody's.
-func (r keyring) misnamed() []string {
+// misnamed reports ids that are not derived from the key. People compare ids, and
+// such a key can be anyone's.
+func misnamed(r tuf.Keyring) []string {
 	var out []string
-	for _, id := range r.ids {
-		if r.keys[id] == nil || !derived(r.keys[id], id) {
-			out = append(out, misnamed(id))
+	for _, id := range r.Names {
+		if !derived(r.Listed(id), id) {
+			out = append(out, notDerived(id))
 		}
 	}
 
 	return out
 }
 
-func misnamed(id string) string { return id + " is not the id of its key" }
+func notDerived(id string) string { return id + " is not the id of its key" }
 
 func derived(k *metadata.Key, id string) bool {
+	if k == nil {
+		return false
+	}
 	got, err := k.ID()
 
 	return err == nil && got == id

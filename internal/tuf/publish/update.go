@@ -14,25 +14,26 @@ import (
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
+	"github.com/choria-io/go-updater/internal/tuf"
 	"github.com/choria-io/go-updater/trust"
 )
 
-// Update is what shall become of the metadata.
+// Update is a change of the metadata.
 type Update struct {
 	Now     time.Time
 	Signers []*Signer
 
-	// Set are targets that are new or changed. Whoever signs the bins vouches
-	// for them. Remove are targets that are to go.
+	// Set are targets to add or change: the signers of the bins vouch for them.
+	// Remove are targets to remove.
 	Set    map[string]Target
 	Remove []string
 
-	// Current tells what release.json lies in the repository under the name of
-	// a target. It is asked about targets for which no valid signature by the
-	// present keys vouches: after a change of the release key, about all.
+	// Current returns the release.json that the repository has under the name of a
+	// target. It is called for targets for which no signature by the latest keys
+	// vouches: after a change of the release key, for all.
 	Current func(ctx context.Context, target string) (t Target, there bool, err error)
 
-	// DropMissing removes all targets that Current does not find.
+	// DropMissing removes targets that Current does not find.
 	DropMissing bool
 }
 
@@ -42,30 +43,30 @@ type Written struct {
 	Role    string    `json:"role"`
 	Version int64     `json:"version"`
 	Expires time.Time `json:"expires"`
-	Keys    []string  `json:"keys"` // ids of who signed
+	Keys    []string  `json:"keys"` // ids of the keys that signed
 }
 
-// Result is what has to be done to the directory, in this order.
+// Result is what to write and remove, in this order.
 type Result struct {
-	// Artifacts have names that no client asks for before Timestamp is there.
+	// Artifacts have names that no client downloads before Timestamp is in place.
 	Artifacts []File
 	Timestamp *File
 
-	// Obsolete are names that can be removed once Timestamp is in place: what
-	// neither the present snapshot nor the one before it names, so that a client
-	// that has begun with the latter can finish.
+	// Obsolete are files to remove once Timestamp is in place. Neither the new
+	// snapshot nor the one before it names them, so that a client that began with
+	// the latter can finish.
 	Obsolete []string
 
-	// Targets are all targets as they are then.
+	// Targets are all targets after the update.
 	Targets map[string]Target
 
 	Written  []Written
 	Warnings []string
 
-	// TakenOver are targets for which only keys of the past vouched until now.
+	// TakenOver are targets for which only replaced keys vouched until now.
 	TakenOver []string
 
-	// Visible reports that clients see all of it, rather than after a refresh
+	// Visible reports that clients see all of it. Otherwise they do after a refresh
 	// with the online keys.
 	Visible bool
 }
@@ -76,7 +77,7 @@ func (s *State) Knows(key trust.Key) bool {
 		return false
 	}
 	for _, role := range []string{Targets, Snapshot, Timestamp} {
-		if _, ok := ringOf(s.root(), role).id(key); ok {
+		if hasKey(ringOf(s.root(), role), key) {
 			return true
 		}
 	}
@@ -84,35 +85,33 @@ func (s *State) Knows(key trust.Key) bool {
 	return s.SignsReleases(key)
 }
 
-// SignsReleases reports whether a key is one of the bins, and with them of
-// releases.
+// SignsReleases reports whether a key signs bins, and so releases.
 func (s *State) SignsReleases(key trust.Key) bool {
-	return slices.ContainsFunc(s.candidates(), func(t *targetsMeta) bool {
-		_, ok := binsRing(t.Signed.Delegations).id(key)
-		return ok
+	return slices.ContainsFunc(s.candidates(), func(t *tuf.TargetsMeta) bool {
+		return hasKey(binsRing(t), key)
 	})
 }
 
-// SignsBins reports whether the keys are enough to sign bins.
+// SignsBins reports whether the signers are enough for the bins.
 func (s *State) SignsBins(signers []*Signer) bool {
-	return slices.ContainsFunc(s.candidates(), func(t *targetsMeta) bool {
-		return binsRing(t.Signed.Delegations).enough(signers)
+	return slices.ContainsFunc(s.candidates(), func(t *tuf.TargetsMeta) bool {
+		return enough(binsRing(t), signers)
 	})
 }
 
-// Complete reports that there is targets metadata, so that clients can or will
-// soon find releases. Before that there is nothing to keep current.
+// Complete reports that there is targets metadata. Before that there is nothing to
+// keep current.
 func (s *State) Complete() bool { return s.Exists() && len(s.targets) > 0 }
 
-// candidates are targets metadata that the bins may be made for, the newest
-// first, a draft before all.
-func (s *State) candidates() []*targetsMeta {
-	var out []*targetsMeta
+// candidates returns targets metadata that bins may be made for: the draft, then the
+// newest first.
+func (s *State) candidates() []*tuf.TargetsMeta {
+	var out []*tuf.TargetsMeta
 	if s.TargetsDraft != nil {
 		out = append(out, s.TargetsDraft.targets)
 	}
 	for _, t := range s.targets {
-		if handsToBins(t) {
+		if usesBins(t) {
 			out = append(out, t)
 		}
 	}
@@ -120,9 +119,9 @@ func (s *State) candidates() []*targetsMeta {
 	return out
 }
 
-// Update works out what has to be written so that the metadata says what it
-// should, and is signed by the present keys, for another third of its life at
-// least: as much of it as the signers can sign, and nothing else.
+// Update returns what to write so that the metadata is as u says, is signed by the
+// latest keys and is valid for another third of its validity at least. It signs as
+// much of that as the signers can, and nothing else.
 func (s *State) Update(ctx context.Context, u Update) (*Result, error) {
 	if s.root() == nil {
 		return nil, fmt.Errorf("%w: no root is published", ErrMissing)
@@ -136,13 +135,13 @@ func (s *State) Update(ctx context.Context, u Update) (*Result, error) {
 		s.problem("root expires at %s: renew it with a new version", s.root().Signed.Expires.Format(time.RFC3339))
 	}
 
-	// While the keys for newer targets metadata are elsewhere, the repository
-	// goes on with what clients have.
+	// As long as the keys for newer targets metadata are missing, the repository
+	// keeps what clients have.
 	var held error
-	for _, choose := range []func(context.Context, *Update) (*work, error){s.drafted, s.renewed, s.kept} {
+	for _, choose := range []func(context.Context, *Update) (*work, error){s.fromDraft, s.fromNewest, s.fromPublished} {
 		w, err := choose(ctx, &u)
 		if err == nil && w != nil {
-			err = w.bins(ctx)
+			err = w.updateBins(ctx)
 		}
 		if w == nil && err == nil {
 			continue
@@ -157,33 +156,25 @@ func (s *State) Update(ctx context.Context, u Update) (*Result, error) {
 			return nil, err
 		}
 		if held != nil {
-			w.warn("not all could be brought up to date: %v", held)
+			w.warn("not everything could be updated: %v", held)
 		}
-		if err := w.online(ctx); err != nil {
+		if err := w.updateOnline(ctx); err != nil {
 			return nil, err
 		}
 		w.Warnings = slices.Concat(s.Problems, w.Warnings)
 		return &w.Result, nil
 	}
 	if held == nil {
-		held = fmt.Errorf("%w: targets metadata that hands releases to bins", ErrMissing)
+		held = fmt.Errorf("%w: targets metadata that delegates releases to bins", ErrMissing)
 	}
 
 	return nil, held
 }
 
-func (s *State) validity(role string) time.Duration {
-	return validityOf(s.root().Signed.Roles[role].UnrecognizedFields, role)
-}
+func (s *State) validity(role string) time.Duration { return roleValidity(s.root(), role) }
 
-// due is when less than a third of the life is left, which began in the second
-// in which now is.
-func due(expires time.Time, validity time.Duration, now time.Time) bool {
-	return expires.Sub(now.Truncate(time.Second)) < validity/3
-}
-
-func needsKey(role string, r keyring) error {
-	return fmt.Errorf("%w: %d of the %s keys %s", ErrNeedsKey, r.threshold, role, strings.Join(r.ids, ", "))
+func needsKey(role string, r tuf.Keyring) error {
+	return fmt.Errorf("%w: %d of the %s keys %s", ErrNeedsKey, r.Threshold, role, strings.Join(r.Names, ", "))
 }
 
 // work is an update for certain targets metadata.
@@ -191,11 +182,11 @@ type work struct {
 	Result
 	s       *State
 	u       *Update
-	targets *targetsMeta
-	meta    map[string]*metadata.MetaFiles
+	targets *tuf.TargetsMeta
+	meta    map[string]*metadata.MetaFiles // what the snapshot will name
 }
 
-func (s *State) work(u *Update, t *targetsMeta) *work {
+func (s *State) work(u *Update, t *tuf.TargetsMeta) *work {
 	return &work{
 		Result: Result{Targets: map[string]Target{}}, s: s, u: u, targets: t,
 		meta: map[string]*metadata.MetaFiles{"targets.json": {Version: t.Signed.Version}},
@@ -206,72 +197,62 @@ func (w *work) warn(format string, args ...any) {
 	w.Warnings = append(w.Warnings, fmt.Sprintf(format, args...))
 }
 
-func (w *work) note(role string, raw []byte, meta any, r keyring, signed any, signatures []metadata.Signature) {
-	h := headerOf(meta)
-	name := fileName(h.version, role)
-	if role == Timestamp {
-		name = TimestampFile
-	}
-	w.Written = append(w.Written, Written{name, role, h.version, h.expires, r.signers(signed, signatures)})
-	file := File{name, raw}
-	if role == Timestamp {
-		w.Timestamp = &file
-	} else {
-		w.Artifacts = append(w.Artifacts, file)
-	}
+// expiring warns that a role will expire and cannot be renewed with these signers.
+func (w *work) expiring(role, kind string, expires time.Time, r tuf.Keyring) {
+	w.warn("%s expires at %s: refresh it with %v", role, expires.Format(time.RFC3339), needsKey(kind, r))
 }
 
-// drafted takes the draft when it is signed, or can be.
-func (s *State) drafted(ctx context.Context, u *Update) (*work, error) {
+// fromDraft takes the draft if it is signed, or can be.
+func (s *State) fromDraft(ctx context.Context, u *Update) (*work, error) {
 	if s.TargetsDraft == nil {
 		return nil, nil
 	}
-	meta, err := clone(s.TargetsDraft.targets)
+	md, err := clone(s.TargetsDraft.targets)
 	if err != nil {
 		return nil, err
 	}
-	meta.Signatures = slices.Clone(s.TargetsDraft.targets.Signatures)
-	draft := &Draft{targets: meta}
+	md.Signatures = slices.Clone(s.TargetsDraft.targets.Signatures)
+	draft := &Draft{targets: md}
 	ring := ringOf(s.root(), Targets)
-	for _, signer := range ring.of(u.Signers) {
+	for _, signer := range among(ring, u.Signers) {
 		if err := draft.Sign(ctx, signer, s.Authority()); err != nil {
 			return nil, err
 		}
 	}
 	file, err := draft.Finish(s.Authority())
-	if errors.Is(err, ErrSignatures) {
+	if unsigned(err) {
 		return nil, fmt.Errorf("%s: %w", TargetsDraft, needsKey(Targets, ring))
 	}
 	if err != nil {
 		return nil, err
 	}
-	w := s.work(u, meta)
-	w.note(Targets, file.Content, meta, ring, meta.Signed, meta.Signatures)
+	w := s.work(u, md)
+	write(w, Targets, file.Content, ring, md)
 	w.Obsolete = append(w.Obsolete, TargetsDraft)
 
 	return w, nil
 }
 
-// renewed takes the newest targets metadata and signs it again if it has to be.
-func (s *State) renewed(ctx context.Context, u *Update) (*work, error) {
+// fromNewest takes the newest targets metadata, and signs it again if necessary.
+func (s *State) fromNewest(ctx context.Context, u *Update) (*work, error) {
 	t := s.newestTargets()
 	if t == nil {
 		return nil, nil
 	}
-	if !handsToBins(t) {
-		return nil, fmt.Errorf("%w: %s hands releases to others than bins", ErrMismatch, fileName(t.Signed.Version, Targets))
+	if err := checkUsesBins(t); err != nil {
+		return nil, err
 	}
 	ring := ringOf(s.root(), Targets)
-	good := verify(s.root(), Targets, t) == nil
+	good := verify(ring, t) == nil
 	late := due(t.Signed.Expires, s.validity(Targets), u.Now)
 	switch {
 	case good && !late:
 		return s.work(u, t), nil
-	case !good && !ring.enough(u.Signers):
+	case !good && !enough(ring, u.Signers):
 		return nil, needsKey(Targets, ring)
-	case !ring.enough(u.Signers):
+	case !enough(ring, u.Signers):
 		w := s.work(u, t)
-		w.warn("targets expires at %s: refresh it with %v", t.Signed.Expires.Format(time.RFC3339), needsKey(Targets, ring))
+		w.expiring(Targets, Targets, t.Signed.Expires, ring)
 		return w, nil
 	}
 	next, err := clone(t)
@@ -281,14 +262,15 @@ func (s *State) renewed(ctx context.Context, u *Update) (*work, error) {
 	next.Signed.Version = s.targetsVersion() + 1
 	next.Signed.Expires = expiry(u.Now, s.validity(Targets))
 	w := s.work(u, next)
+	_, err = sign(ctx, w, Targets, next, ring)
 
-	return w, sign(ctx, w, Targets, next, ring, s.root())
+	return w, err
 }
 
-// kept goes on with the targets metadata that clients see.
-func (s *State) kept(_ context.Context, u *Update) (*work, error) {
+// fromPublished keeps the targets metadata that clients see.
+func (s *State) fromPublished(_ context.Context, u *Update) (*work, error) {
 	for _, t := range s.targets {
-		if t != s.newestTargets() && t.Signed.Version == s.versionIn(Targets) && verify(s.root(), Targets, t) == nil && handsToBins(t) {
+		if t != s.newestTargets() && t.Signed.Version == s.versionIn(Targets) && verify(ringOf(s.root(), Targets), t) == nil && usesBins(t) {
 			return s.work(u, t), nil
 		}
 	}
@@ -296,20 +278,32 @@ func (s *State) kept(_ context.Context, u *Update) (*work, error) {
 	return nil, nil
 }
 
-// sign signs, and reads back what it made as others will.
-func sign[T, D metadata.Roles](ctx context.Context, w *work, role string, meta *metadata.Metadata[T], r keyring, delegator *metadata.Metadata[D]) error {
-	raw, err := signAll(ctx, meta, r, w.u.Signers)
-	if err != nil {
-		return fmt.Errorf("signing %s: %w", role, err)
-	}
-	back, err := parse[T](raw)
+// sign signs metadata and returns the file, after it was read back as a client does.
+func sign[T metadata.Roles](ctx context.Context, w *work, role string, md *metadata.Metadata[T], r tuf.Keyring) ([]byte, error) {
+	err := signAll(ctx, md, r, w.u.Signers)
+	var raw []byte
+	var back *metadata.Metadata[T]
 	if err == nil {
-		err = verify(delegator, role, back)
+		raw, back, err = format(md)
+	}
+	if err == nil {
+		err = verify(r, back)
 	}
 	if err != nil {
-		return fmt.Errorf("signing %s: %w", role, err)
+		return nil, fmt.Errorf("signing %s: %w", role, err)
 	}
-	w.note(role, raw, meta, r, meta.Signed, meta.Signatures)
+	write(w, role, raw, r, md)
 
-	return nil
+	return raw, nil
+}
+
+// write adds a file to the result.
+func write[T metadata.Roles](w *work, role string, raw []byte, r tuf.Keyring, md *metadata.Metadata[T]) {
+	file := File{tuf.FileName(tuf.Version(md), role), raw}
+	w.Written = append(w.Written, Written{file.Name, role, tuf.Version(md), tuf.Expires(md), signedBy(r, md)})
+	if role == Timestamp {
+		w.Timestamp = &file
+	} else {
+		w.Artifacts = append(w.Artifacts, file)
+	}
 }
