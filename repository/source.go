@@ -30,8 +30,9 @@ type source interface {
 	// before its hash was compared. A size below zero is not known.
 	artifact(ctx context.Context, l Location, name string, size int64) (artifactFile, error)
 
-	// copied returns the copy of a document that TUF clients fetch.
-	copied(ctx context.Context, name string) ([]byte, error)
+	// fetch returns a file of at most limit bytes. It returns fetch.ErrNotFound and
+	// fetch.ErrTooLarge, as a client gets them.
+	fetch(ctx context.Context, name string, limit int64) ([]byte, error)
 
 	// older returns the binary that a patch applies to, or nil when it is not
 	// there or cannot be looked for.

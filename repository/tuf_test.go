@@ -18,11 +18,12 @@ import (
 	"github.com/sigstore/sigstore/pkg/signature"
 	"github.com/stretchr/testify/require"
 
+	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/internal/tuf/publish"
 	"github.com/choria-io/go-updater/trust"
 )
 
-// Keys of a repository with TUF metadata; the release key is that of all tests.
+// Keys of a repository with TUF metadata. The release key is that of all tests.
 const (
 	releaseSeed = 1
 	onlineSeed  = 101 + iota
@@ -48,7 +49,7 @@ func tufWith(t testing.TB, seeds ...byte) TUF {
 	return o
 }
 
-// drafted has one root key, and few bins so that there are few steps.
+// drafted has one root key, and few bins so that tests are short.
 func drafted(t testing.TB, r *Repository) {
 	t.Helper()
 	draftedAt(t, r, now)
@@ -155,16 +156,16 @@ func finishRotation(ctx context.Context, t *testing.T, r *Repository) error {
 	return err
 }
 
-// tufView is what TUF clients see; nil when there is nothing to see yet.
+// tufView returns what TUF clients see, or nil if there is nothing to see yet.
 func tufView(t testing.TB, dir, at string) map[string]publish.Target {
 	t.Helper()
 	r := create(t, dir)
-	view, err := publish.Check(t.Context(), metadataFiles{r}, now, publish.Options{})
+	view, err := publish.Inspect(t.Context(), metadataFiles{r}, now, nil)
 	require.NoError(t, err, at)
 	if view == nil {
 		return nil
 	}
-	if _, err := os.Stat(filepath.Join(dir, publish.Dir, publish.TimestampFile)); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, layout.MetadataDir, publish.TimestampFile)); err != nil {
 		return nil
 	}
 	require.Empty(t, view.Faults, at)
@@ -177,9 +178,9 @@ func tufView(t testing.TB, dir, at string) map[string]publish.Target {
 	return view.Targets
 }
 
-// At every instant TUF clients see all of the old state or all of the new one,
-// and the copies that belong to it; plain clients see what they did before
-// there was TUF. After a kill the next refresh mends what is left.
+// At every instant TUF clients see all of the old state or all of the new one, with
+// its copies; plain clients see what they would without TUF. After a kill the next
+// refresh repairs what is left.
 func TestKillAtEveryStepWithTUF(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: hundreds of repositories, which the race detector need not see")
@@ -219,7 +220,7 @@ func TestKillAtEveryStepWithTUF(t *testing.T) {
 	}
 }
 
-// requirePlain is requireOldOrNew without what only TUF clients look at.
+// requirePlain is requireOldOrNew without the files of TUF clients.
 func requirePlain(t *testing.T, dir string, before, after map[string]string) {
 	t.Helper()
 	r := create(t, dir)
@@ -272,11 +273,11 @@ func TestFailureAtEveryStepWithTUF(t *testing.T) {
 	}
 }
 
-// The timestamp is what shows all the rest.
+// The timestamp, which shows all the rest, comes last.
 func TestTimestampComesLast(t *testing.T) {
 	for name, c := range tufChanges() {
 		all, _, _ := steps(t, c)
-		at := slices.Index(all, "rename "+publish.Dir+"/"+publish.TimestampFile)
+		at := slices.Index(all, "rename "+layout.MetadataDir+"/"+publish.TimestampFile)
 		for i, step := range all {
 			switch {
 			case strings.HasPrefix(step, "rename ") && at >= 0:
@@ -288,8 +289,8 @@ func TestTimestampComesLast(t *testing.T) {
 	}
 }
 
-// What old clients and signed clients read is not touched by TUF.
-func TestTUFComesOnTop(t *testing.T) {
+// TUF changes nothing that other clients read.
+func TestTUFChangesNothingForOthers(t *testing.T) {
 	plain, both := t.TempDir(), t.TempDir()
 	addPlain(t, create(t, plain))
 	r := create(t, both)
@@ -298,7 +299,7 @@ func TestTUFComesOnTop(t *testing.T) {
 	require.NoError(t, err)
 	left := tree(t, both)
 	for name := range left {
-		if strings.HasPrefix(name, publish.Dir+"/") || publish.IsCopy(name) {
+		if strings.HasPrefix(name, layout.MetadataDir+"/") || publish.IsCopy(name) {
 			delete(left, name)
 		}
 	}
@@ -313,7 +314,7 @@ func TestTUFComesOnTop(t *testing.T) {
 	require.Equal(t, 2, report.Metadata.Targets)
 }
 
-// The copies of two states stay, those of before go.
+// The copies of two states stay, older ones are removed.
 func TestCopies(t *testing.T) {
 	dir := t.TempDir()
 	r := create(t, dir)
@@ -332,7 +333,7 @@ func TestCopies(t *testing.T) {
 		require.True(t, verifyAll(t, r).OK())
 	}
 	before := copies()
-	for n := range 3 { // nobody sees these, so what is seen stays
+	for n := range 3 { // clients see none of these
 		req := tufRequest(t, int64(n)*10+101, false)
 		req.Force = true
 		_, err := r.Add(t.Context(), req)
@@ -386,14 +387,14 @@ func otherRoot(t testing.TB) []byte {
 	root, _ := seeded(t, 44)
 	_, err = r.SignTUF(t.Context(), SignTUFRequest{Signer: root, Now: now})
 	require.NoError(t, err)
-	raw, err := os.ReadFile(filepath.Join(dir, publish.Dir, "1.root.json"))
+	raw, err := os.ReadFile(filepath.Join(dir, layout.MetadataDir, "1.root.json"))
 	require.NoError(t, err)
 
 	return raw
 }
 
-// A release that somebody put there does not get into the metadata unseen.
-func TestRefreshAdoptsOnlyOwnReleases(t *testing.T) {
+// A release by another key is not added to the metadata.
+func TestRefreshAddsOnlyOwnReleases(t *testing.T) {
 	dir := t.TempDir()
 	r := create(t, dir)
 	req := request(t, 1)

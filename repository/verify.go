@@ -110,20 +110,20 @@ func (r *Repository) Verify(ctx context.Context, req VerifyRequest) (*Report, er
 		return nil, fmt.Errorf("%w: the repository has nothing for %s", ErrNoRelease, req.Filter)
 	}
 	report := &Report{Releases: make([]Checked, len(locations)), Warnings: warnings}
-	var targets map[string]publish.Target
-	report.Metadata, targets, err = checkMetadata(ctx, metadataFiles{r}, &req)
+	var tuf *metadataView
+	report.Metadata, tuf, err = inspectTUF(ctx, metadataFiles{r}, &req)
 	if err != nil {
 		return nil, fmt.Errorf("verifying repository: %w", err)
 	}
 	err = forEach(ctx, len(locations), cpus(), func(ctx context.Context, i int) error {
-		report.Releases[i] = req.check(ctx, local{r}, locations[i], targets)
+		report.Releases[i] = req.check(ctx, local{r}, locations[i], tuf)
 		return ctx.Err()
 	})
 	if err != nil {
 		return nil, fmt.Errorf("verifying repository: %w", err)
 	}
-	if req.Filter == (Filter{}) && targets != nil {
-		report.Metadata.orphans(locations, targets)
+	if req.Filter == (Filter{}) && tuf != nil {
+		report.Metadata.orphans(locations, tuf)
 	}
 
 	return report, nil
@@ -148,14 +148,14 @@ func VerifyURL(ctx context.Context, base *url.URL, req VerifyRequest) (*Report, 
 	}
 
 	src := remote{client, base}
-	found, targets, err := checkMetadata(ctx, remoteFiles{src}, &req)
+	found, tuf, err := inspectTUF(ctx, remoteMetadata{src}, &req)
 	if err != nil {
 		return nil, fmt.Errorf("verifying repository: %w", err)
 	}
 	candidates := req.candidates()
 	checked := make([]*Checked, len(candidates))
 	err = forEach(ctx, len(candidates), probes, func(ctx context.Context, i int) error {
-		c := req.check(ctx, src, candidates[i], targets)
+		c := req.check(ctx, src, candidates[i], tuf)
 		if !c.absent() {
 			checked[i] = &c
 		}
@@ -209,7 +209,7 @@ func (req *VerifyRequest) candidates() []Location {
 }
 
 // check does what a client does, without stopping at the first artifact.
-func (req *VerifyRequest) check(ctx context.Context, src source, l Location, targets map[string]publish.Target) Checked {
+func (req *VerifyRequest) check(ctx context.Context, src source, l Location, tuf *metadataView) Checked {
 	c := Checked{Location: l, Document: l.document()}
 	raw, err := src.document(ctx, l)
 	if err != nil {
@@ -222,6 +222,9 @@ func (req *VerifyRequest) check(ctx context.Context, src source, l Location, tar
 	}
 	if err != nil {
 		c.fault(err)
+	}
+	req.checkTUF(ctx, src, &c, raw, tuf)
+	if err != nil {
 		return c
 	}
 	c.Signers, c.Legacy = verified.Signers, verified.Legacy
@@ -231,7 +234,6 @@ func (req *VerifyRequest) check(ctx context.Context, src source, l Location, tar
 			c.warn("expires in %d days, at %s: sign it again with a later expiry", int(left.Hours()/24), verified.Release.Expires.Format(time.RFC3339))
 		}
 	}
-	c.sameForTUF(ctx, src, raw, targets)
 	warnings, errs := checkArtifacts(ctx, src, l, verified)
 	c.Warnings = append(c.Warnings, warnings...)
 	if err := req.fits(&verified.Release); err != nil {
@@ -281,8 +283,10 @@ func (c *Checked) warn(format string, args ...any) {
 }
 
 func (c *Checked) fault(err error) {
-	c.Faults = append(c.Faults, Fault{Check: sentinel(err), Message: err.Error(), Err: err})
+	c.Faults = append(c.Faults, newFault(err))
 }
+
+func newFault(err error) Fault { return Fault{Check: sentinel(err), Message: err.Error(), Err: err} }
 
 // absent reports that there is no document, rather than a broken one.
 func (c *Checked) absent() bool {
@@ -306,12 +310,11 @@ func sentinel(err error) string {
 		{trust.ErrSignature, "trust.ErrSignature"},
 		{trust.ErrMismatch, "trust.ErrMismatch"},
 		{trust.ErrExpired, "trust.ErrExpired"},
-		{publish.ErrMalformed, "tuf.ErrMalformed"},
-		{publish.ErrSignatures, "tuf.ErrSignatures"},
-		{publish.ErrExpired, "tuf.ErrExpired"},
 		{publish.ErrMissing, "tuf.ErrMissing"},
-		{publish.ErrMismatch, "tuf.ErrMismatch"},
 		{publish.ErrPinned, "tuf.ErrPinned"},
+		{fetch.ErrNotFound, "fetch.ErrNotFound"},
+		{fetch.ErrForbidden, "fetch.ErrForbidden"},
+		{fetch.ErrTooLarge, "fetch.ErrTooLarge"},
 		{fetch.ErrStatus, "fetch.ErrStatus"},
 		{fetch.ErrStalled, "fetch.ErrStalled"},
 		{fetch.ErrRedirect, "fetch.ErrRedirect"},

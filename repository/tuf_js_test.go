@@ -16,13 +16,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/internal/tuf/publish"
 )
 
 const tufJS = "tuf-js@5.0.1"
 
-// installTUFJS puts the other implementation where it is kept from run to run,
-// outside of the repository.
+// installTUFJS installs the other implementation in the user's cache, outside of the
+// repository.
 func installTUFJS(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
@@ -33,7 +34,7 @@ func installTUFJS(t *testing.T) string {
 			t.Skipf("SKIPPED: tuf-js 5.0.1 was not tried on what we publish: %s is not installed", program)
 		}
 	}
-	// What it asks for in its package.json.
+	// The versions that its package.json names.
 	old := `const [a, b] = process.versions.node.split('.').map(Number); process.exit(a > 22 || a === 22 && b >= 9 || a === 20 && b >= 17 ? 0 : 1)`
 	if exec.CommandContext(t.Context(), "node", "-e", old).Run() != nil {
 		t.Skip("SKIPPED: tuf-js 5.0.1 was not tried on what we publish: node is older than it needs")
@@ -47,7 +48,7 @@ func installTUFJS(t *testing.T) string {
 	if _, err := os.Stat(installed); err == nil {
 		return dir
 	}
-	// Renamed into place, so that what is there is whole.
+	// Renamed into place, so that it is complete.
 	require.NoError(t, os.MkdirAll(filepath.Dir(dir), 0o755))
 	fresh, err := os.MkdirTemp(filepath.Dir(dir), "new-")
 	require.NoError(t, err)
@@ -72,7 +73,7 @@ func newJSClient(t *testing.T, modules, url, repo string) *jsClient {
 	for _, dir := range []string{"metadata", "targets"} {
 		require.NoError(t, os.Mkdir(filepath.Join(c.state, dir), 0o755))
 	}
-	root, err := os.ReadFile(filepath.Join(repo, publish.Dir, "1.root.json"))
+	root, err := os.ReadFile(filepath.Join(repo, layout.MetadataDir, "1.root.json"))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(c.state, "metadata", "root.json"), root, 0o644))
 
@@ -97,8 +98,8 @@ func (c *jsClient) download(t *testing.T, target string) (content, failure strin
 	return string(raw), ""
 }
 
-// TestTUFJS has an implementation that shares no code with ours read what we
-// publish. It takes its clock from the machine.
+// TestTUFJS lets an implementation that shares no code with ours read what we publish.
+// It uses the clock of the machine.
 func TestTUFJS(t *testing.T) {
 	modules := installTUFJS(t)
 	dir := t.TempDir()
@@ -153,7 +154,7 @@ func TestTUFJS(t *testing.T) {
 		}
 	}
 
-	t.Run("what was tampered with is refused", func(t *testing.T) {
+	t.Run("changed files are refused", func(t *testing.T) {
 		view := tufView(t, dir, "")
 		copied := filepath.Join(dir, view[target].Copy(target))
 		sound := published(view[target].Copy(target))
@@ -164,7 +165,7 @@ func TestTUFJS(t *testing.T) {
 		_, failure = c.download(t, target)
 		require.Empty(t, failure)
 		for _, role := range []string{publish.TimestampFile, "2.root.json"} {
-			name := filepath.Join(publish.Dir, role)
+			name := filepath.Join(layout.MetadataDir, role)
 			sound := published(name)
 			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(strings.Replace(sound, `"version":`, `"version":1`, 1)), 0o644))
 			_, failure = newJSClient(t, modules, server.URL, dir).download(t, target)

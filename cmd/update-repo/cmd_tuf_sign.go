@@ -7,6 +7,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/sigstore/sigstore/pkg/signature"
@@ -17,13 +19,13 @@ import (
 	"github.com/choria-io/go-updater/repository"
 )
 
-const tufSignHelp = `Sign the drafts of TUF metadata as one of those who have to: a root holder, or the
-holder of a targets key. What is signed is shown, and how it differs from what is
-published. Without --key it is only shown.
+const tufSignHelp = `Sign the drafts of TUF metadata with a root key or a targets key. First it prints what
+the draft says, and how that differs from what is published. Without --key it only
+prints.
 
-The holders need not share a repository: --file signs a copy of a draft. Another
-brings the signatures together with --from. A draft is published when it has all
-signatures that it needs.`
+Key holders need not share a repository: --file signs a copy of a draft, and --from
+takes over the signatures of a copy. A draft is published when it has all signatures
+that it needs.`
 
 const tufSignExample = `  update-repo tuf sign --repo repo --key alice.key
   update-repo tuf sign --file root.draft.json --key bob.key
@@ -41,7 +43,7 @@ func tufSignCommand(c *term.Console) *cobra.Command {
 	o := &tufSignOptions{}
 	cmd := &cobra.Command{
 		Use:     "sign [--key REF] [--repo DIR | --file DRAFT] [--from COPY]... [flags]",
-		Short:   "Sign drafts of TUF metadata as one of several",
+		Short:   "Sign drafts of TUF metadata as one of several key holders",
 		Long:    tufSignHelp,
 		Example: tufSignExample,
 		Args:    cobra.NoArgs,
@@ -52,8 +54,8 @@ func tufSignCommand(c *term.Console) *cobra.Command {
 	}
 	f := cmd.Flags()
 	repoFlag(cmd, &o.repo)
-	f.StringVar(&o.file, "file", "", "sign the draft in `FILE`, which is no part of a repository here")
-	f.StringVar(&o.previous, "previous", "", "the root in `FILE` is the one before the draft in --file, or the one that names the targets keys")
+	f.StringVar(&o.file, "file", "", "sign the draft in `FILE`, without a repository")
+	f.StringVar(&o.previous, "previous", "", "root before the draft in --file, or the root that names the targets keys, in `FILE`")
 	f.StringArrayVar(&o.from, "from", nil, "take over the signatures of the draft in `FILE`; may be given several times")
 	o.key.add(cmd)
 	o.tufFlags.add(cmd)
@@ -67,7 +69,7 @@ func tufSignCommand(c *term.Console) *cobra.Command {
 
 func (o *tufSignOptions) run(ctx context.Context, c *term.Console) error {
 	if o.previous != "" && o.file == "" {
-		return term.Usagef("--previous is for --file: a repository has its roots")
+		return term.Usagef("--previous needs --file; a repository has its own roots")
 	}
 	var copies [][]byte
 	for _, name := range o.from {
@@ -118,7 +120,7 @@ func (o *tufSignOptions) signFile(ctx context.Context, c *term.Console, copies [
 		return fmt.Errorf("reading %q: %w", o.file, err)
 	}
 	if draft.Role() == publish.Targets && o.previous == "" {
-		return term.Usagef("the keys of targets are named by a root: say --previous")
+		return term.Usagef("no root given that names the targets keys (use --previous)")
 	}
 	var present *publish.Authority
 	if o.previous != "" {
@@ -165,7 +167,31 @@ func (o *tufSignOptions) signFile(ctx context.Context, c *term.Console, copies [
 	if err := replaceFile(o.file, file.Content); err != nil {
 		return err
 	}
-	told := repository.TUFDraft{File: o.file, Summary: draft.Summary(present), Progress: progress}
+	signed := repository.TUFDraft{File: o.file, Summary: draft.Summary(present), Progress: progress}
 
-	return printChange(c, "", &repository.TUFChange{Drafts: []repository.TUFDraft{told}}, o.json, false)
+	return printChange(c, "", &repository.TUFChange{Drafts: []repository.TUFDraft{signed}}, o.json, false)
+}
+
+// replaceFile replaces the content of a file, all of it or none.
+func replaceFile(name string, content []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(name), ".update-repo-*")
+	if err != nil {
+		return fmt.Errorf("writing %q: %w", name, err)
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(content)
+	for _, step := range []func() error{func() error { return f.Chmod(0o644) }, f.Sync, f.Close} {
+		if serr := step(); err == nil {
+			err = serr
+		}
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+
+	return err
 }

@@ -5,99 +5,33 @@
 package repository
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sigstore/sigstore/pkg/signature"
 
+	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/internal/tuf/publish"
-	"github.com/choria-io/go-updater/trust"
 )
 
-// TUF is how Add, Sign and Cosign keep the TUF metadata of a repository
-// current, if it has any.
+// TUF is how Add, Sign and Cosign keep the TUF metadata of a repository current. A
+// repository without metadata needs none of it.
 type TUF struct {
-	// Signers are for the bins, the snapshot and the timestamp. The key that
-	// signs the release is tried for the bins, too. Without the latter two,
-	// clients see the change after RefreshTUF.
+	// Signers sign bins, snapshot and timestamp. The key that signs the release is
+	// tried for the bins too. Without signers for the latter two, clients see the
+	// change after RefreshTUF.
 	Signers []signature.Signer
 
-	// TrustedRoot is a root.json that the roots of the repository have to
-	// contain. Without it the oldest there is believed.
+	// TrustedRoot is a root.json that must be among the roots of the repository.
+	// Without it the oldest there is trusted.
 	TrustedRoot []byte
 
 	lostTimestamp bool
-}
-
-// metadataFiles is the directory of the metadata.
-type metadataFiles struct{ *Repository }
-
-func (m metadataFiles) Names(context.Context) ([]string, error) {
-	entries, err := m.readDir(publish.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	names := make([]string, 0, len(entries))
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-
-	return names, nil
-}
-
-func (m metadataFiles) Read(ctx context.Context, name string) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	full := path.Join(publish.Dir, name)
-	if _, err := m.root.Lstat(full); errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	f, err := m.openRegular(full)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-
-	return io.ReadAll(io.LimitReader(f, publish.MaxFile+1))
-}
-
-// locationOf takes the name of a target apart.
-func locationOf(target string) (Location, bool) {
-	p := strings.Split(target, "/")
-	if len(p) != 4 || p[3] != documentName {
-		return Location{}, false
-	}
-
-	return Location{p[0], p[1], p[2]}, trust.CheckVersion(p[0]) == nil && trust.CheckPath(target) == nil
-}
-
-// current tells what release.json there is under the name of a target.
-func (r *Repository) current(ctx context.Context, target string) (publish.Target, bool, error) {
-	l, ok := locationOf(target)
-	if !ok {
-		return publish.Target{}, false, nil
-	}
-	raw, err := r.readDocument(ctx, l)
-	if errors.Is(err, ErrMissing) {
-		return publish.Target{}, false, nil
-	}
-	if err != nil {
-		return publish.Target{}, false, err
-	}
-
-	return publish.TargetOf(raw), true, nil
 }
 
 // metadata is the TUF metadata during one transaction.
@@ -107,8 +41,8 @@ type metadata struct {
 	signers []*publish.Signer
 	now     time.Time
 
-	copies    []*rename // in place before a bin names them
-	moves     []*rename // in place before documents are
+	copies    []*rename // of documents; in place before a bin names them
+	files     []*rename // of metadata; in place before documents are
 	roots     []*rename
 	timestamp *rename
 	obsolete  []string
@@ -117,7 +51,7 @@ type metadata struct {
 	count     int
 }
 
-// metadata reads what there is.
+// metadata reads the metadata of the repository.
 func (t *transaction) metadata(ctx context.Context, o TUF, now time.Time) (*metadata, error) {
 	m := &metadata{t: t, now: now}
 	var err error
@@ -144,15 +78,15 @@ func tufSigners(ctx context.Context, from []signature.Signer) ([]*publish.Signer
 	return out, nil
 }
 
-// releasing is who changes releases, and when.
+// releasing is the keys and the time of a change of releases.
 type releasing struct {
 	TUF
 	signer signature.Signer
 	now    time.Time
 }
 
-// releasing is metadata for a change of releases; nil when the repository has
-// none. That the bins cannot be signed is found out before any work is done.
+// releasing reads the metadata for a change of releases, or returns nil if the
+// repository has none. It fails before any work is done if the bins cannot be signed.
 func (t *transaction) releasing(ctx context.Context, o releasing) (*metadata, error) {
 	m, err := t.metadata(ctx, o.TUF, o.now)
 	if err != nil {
@@ -160,12 +94,12 @@ func (t *transaction) releasing(ctx context.Context, o releasing) (*metadata, er
 	}
 	if !m.state.Exists() {
 		if len(m.signers) > 0 {
-			return nil, fmt.Errorf("%w: a key for TUF metadata, and the repository has none", ErrRequest)
+			return nil, fmt.Errorf("%w: a key for TUF metadata, but the repository has none", ErrRequest)
 		}
 		return nil, nil
 	}
 	if o.signer == nil {
-		return nil, fmt.Errorf("%w: the repository has TUF metadata, and what is not signed does not get into it", ErrRequest)
+		return nil, fmt.Errorf("%w: the repository has TUF metadata, which lists signed releases only", ErrRequest)
 	}
 	if !m.state.Complete() {
 		m.warnings = append(m.warnings, "TUF clients find no releases before update-repo tuf refresh")
@@ -179,13 +113,13 @@ func (t *transaction) releasing(ctx context.Context, o releasing) (*metadata, er
 		m.signers = append(m.signers, own)
 	}
 	if !m.state.SignsBins(m.signers) {
-		return nil, fmt.Errorf("%w: TUF clients would not see the release without one that signs bins", publish.ErrNeedsKey)
+		return nil, fmt.Errorf("%w: without one that signs bins, TUF clients would not see the release", publish.ErrNeedsKey)
 	}
 
 	return m, nil
 }
 
-// change has documents take their place in the metadata.
+// change lists documents in the metadata.
 func (m *metadata) change(ctx context.Context, documents map[Location][]byte) error {
 	if m == nil || !m.state.Complete() {
 		return nil
@@ -206,8 +140,8 @@ func (m *metadata) change(ctx context.Context, documents map[Location][]byte) er
 	return nil
 }
 
-// copy puts a document where TUF clients look for it. The copies of before the
-// last one go once nobody can be told of them any longer.
+// copy writes a document where TUF clients download it. Copies before the last one
+// are removed once no client can find them any longer.
 func (m *metadata) copy(ctx context.Context, l Location, document []byte) error {
 	target := publish.TargetOf(document)
 	name := target.Copy(l.document())
@@ -235,7 +169,8 @@ func (m *metadata) copy(ctx context.Context, l Location, document []byte) error 
 	return nil
 }
 
-// update works out what to write, and writes it where nobody looks yet.
+// update works out what to write, and writes it under names that no client
+// downloads yet.
 func (m *metadata) update(ctx context.Context, u publish.Update) error {
 	result, err := m.state.Update(ctx, u)
 	if err != nil {
@@ -244,7 +179,7 @@ func (m *metadata) update(ctx context.Context, u publish.Update) error {
 	m.result = result
 	m.warnings = append(m.warnings, result.Warnings...)
 	for _, f := range result.Artifacts {
-		if err := m.artifact(&m.moves, path.Join(publish.Dir, f.Name), f.Content); err != nil {
+		if err := m.artifact(&m.files, layout.Metadata(f.Name), f.Content); err != nil {
 			return err
 		}
 	}
@@ -254,13 +189,13 @@ func (m *metadata) update(ctx context.Context, u publish.Update) error {
 		}
 	}
 	for _, name := range result.Obsolete {
-		m.obsolete = append(m.obsolete, path.Join(publish.Dir, name))
+		m.obsolete = append(m.obsolete, layout.Metadata(name))
 	}
 
 	return nil
 }
 
-// artifact writes a file whose name nobody asks for before a document is there.
+// artifact writes a file that no client downloads before a document is in place.
 func (m *metadata) artifact(list *[]*rename, to string, content []byte) error {
 	info, err := m.t.repo.root.Lstat(to)
 	switch {
@@ -268,7 +203,7 @@ func (m *metadata) artifact(list *[]*rename, to string, content []byte) error {
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is in the way: it is not a regular file", to)
+		return fmt.Errorf("%s is not a regular file; remove it", to)
 	case m.t.repo.holds(to, content):
 		return nil
 	}
@@ -282,7 +217,7 @@ func (m *metadata) artifact(list *[]*rename, to string, content []byte) error {
 }
 
 func (m *metadata) document(f publish.File) (*rename, error) {
-	return m.t.prepare(m.next(), path.Join(publish.Dir, f.Name), f.Content)
+	return m.t.prepare(m.next(), layout.Metadata(f.Name), f.Content)
 }
 
 func (m *metadata) next() string {
@@ -291,21 +226,9 @@ func (m *metadata) next() string {
 	return fmt.Sprintf("tuf-%d", m.count)
 }
 
-// holds reports whether a file is there with this content.
-func (r *Repository) holds(name string, content []byte) bool {
-	f, err := r.openRegular(name)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, int64(len(content))+1))
-
-	return err == nil && bytes.Equal(raw, content)
-}
-
-// commitWith puts everything into place: what nobody asks for yet, the documents,
-// and the timestamp last, which shows it all to TUF clients at once. It returns
-// warnings. Without metadata it is the transaction's.
+// commitWith puts everything into place: first what no client downloads yet, then the
+// documents, and last the timestamp, which shows all of it to TUF clients at once. It
+// returns warnings. m is nil for a repository without metadata.
 func (t *transaction) commitWith(ctx context.Context, m *metadata, artifacts, documents []*rename) ([]string, error) {
 	if m == nil {
 		return nil, t.commit(ctx, artifacts, documents)
@@ -314,7 +237,7 @@ func (t *transaction) commitWith(ctx context.Context, m *metadata, artifacts, do
 	if m.timestamp != nil {
 		documents = append(documents, m.timestamp)
 	}
-	if err := t.commit(ctx, slices.Concat(artifacts, m.copies, m.moves), documents); err != nil {
+	if err := t.commit(ctx, slices.Concat(artifacts, m.copies, m.files), documents); err != nil {
 		return nil, err
 	}
 

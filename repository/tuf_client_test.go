@@ -15,12 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/internal/tuf/publish"
 	client "github.com/choria-io/go-updater/trust/tuf"
 )
 
-// TestOurTUFClient installs what is published, by way of the metadata, and again
-// after the online key and the release key were changed.
+// TestOurTUFClient installs a published release through the metadata, and again after
+// the online key and the release key were changed.
 func TestOurTUFClient(t *testing.T) {
 	dir := t.TempDir()
 	r := create(t, dir)
@@ -34,7 +35,7 @@ func TestOurTUFClient(t *testing.T) {
 		require.NoError(t, err)
 	}
 	refresh(targetsSeed, releaseSeed, onlineSeed)
-	trusted, err := os.ReadFile(filepath.Join(dir, publish.Dir, "1.root.json"))
+	trusted, err := os.ReadFile(filepath.Join(dir, layout.MetadataDir, "1.root.json"))
 	require.NoError(t, err)
 	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
 	t.Cleanup(server.Close)

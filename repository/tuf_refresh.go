@@ -16,28 +16,26 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// RefreshTUFRequest is for whoever holds keys of targets, bins, snapshot or
-// timestamp.
+// RefreshTUFRequest is what [Repository.RefreshTUF] signs with: keys of targets, bins,
+// snapshot or timestamp.
 type RefreshTUFRequest struct {
 	TUF TUF
 	Now time.Time
 
-	// DropMissing takes releases out of the metadata that are not in the
-	// repository any longer. It needs the key of the bins.
+	// DropMissing removes releases from the metadata that are not in the repository
+	// any longer. It needs the key of the bins.
 	DropMissing bool
 
-	// LostTimestamp makes a timestamp.json anew that is nowhere to be had any
-	// more: see publish.Options.
+	// LostTimestamp makes a new timestamp.json if no copy of it exists any more.
 	LostTimestamp bool
 }
 
-// RefreshTUF writes the metadata that is missing, does not fit the repository,
-// or has less than a third of its life left, as far as it can be signed. With
-// the key of the bins, releases that this key signed and that are not in the
-// metadata get into it.
+// RefreshTUF writes the metadata that is missing, differs from the repository, or has
+// less than a third of its validity left, as far as it can be signed. With the key of
+// the bins, it adds releases that this key signed.
 func (r *Repository) RefreshTUF(ctx context.Context, req RefreshTUFRequest) (*TUFChange, error) {
 	if len(req.TUF.Signers) == 0 || req.Now.IsZero() {
-		return nil, fmt.Errorf("%w: a refresh needs a key, and the time", ErrRequest)
+		return nil, fmt.Errorf("%w: a refresh needs a key and the time", ErrRequest)
 	}
 	const doing = "refreshing TUF metadata: %w"
 	t, err := r.begin(ctx)
@@ -70,12 +68,12 @@ func (m *metadata) refresh(ctx context.Context, req RefreshTUFRequest) error {
 	u := publish.Update{Now: m.now, Signers: m.signers, Current: m.t.repo.current, DropMissing: req.DropMissing, Set: map[string]publish.Target{}}
 	bins := m.state.SignsBins(m.signers)
 	if req.DropMissing && !bins {
-		return fmt.Errorf("%w: the bins have to be signed", publish.ErrNeedsKey)
+		return fmt.Errorf("%w: to drop releases, the bins have to be signed", publish.ErrNeedsKey)
 	}
 	var unsigned map[string]string
 	if bins {
 		var err error
-		if unsigned, err = m.adopt(ctx, &u); err != nil {
+		if unsigned, err = m.addSigned(ctx, &u); err != nil {
 			return err
 		}
 	}
@@ -102,12 +100,12 @@ func (m *metadata) refresh(ctx context.Context, req RefreshTUFRequest) error {
 		}
 	}
 
-	return m.missingCopies(ctx, u.Set)
+	return m.writeMissingCopies(ctx, u.Set)
 }
 
-// missingCopies makes those that a publish did not come to before the power
-// failed, or somebody deleted, as far as their releases are here.
-func (m *metadata) missingCopies(ctx context.Context, done map[string]publish.Target) error {
+// writeMissingCopies writes copies that are missing after a power failure or a
+// deletion, if their releases are here.
+func (m *metadata) writeMissingCopies(ctx context.Context, done map[string]publish.Target) error {
 	for _, name := range sortedKeys(m.result.Targets) {
 		if _, ok := done[name]; ok {
 			continue
@@ -123,7 +121,7 @@ func (m *metadata) missingCopies(ctx context.Context, done map[string]publish.Ta
 		}
 		raw, err := m.t.repo.readDocument(ctx, l)
 		if errors.Is(err, ErrMissing) || err == nil && publish.TargetOf(raw) != target {
-			continue // verify tells of it
+			continue // verify reports it
 		}
 		if err == nil {
 			err = m.artifact(&m.copies, target.Copy(name), raw)
@@ -136,9 +134,9 @@ func (m *metadata) missingCopies(ctx context.Context, done map[string]publish.Ta
 	return nil
 }
 
-// adopt vouches for every release that is signed by a key that signs bins: that
-// key did so already. It returns the others, and why.
-func (m *metadata) adopt(ctx context.Context, u *publish.Update) (map[string]string, error) {
+// addSigned adds every release that a key of the bins has signed: that key vouched
+// for it already. It returns the other releases, and why they are not added.
+func (m *metadata) addSigned(ctx context.Context, u *publish.Update) (map[string]string, error) {
 	var keys []trust.Key
 	for _, s := range m.signers {
 		if m.state.SignsReleases(s.Key()) && !slices.Contains(keys, s.Key()) {

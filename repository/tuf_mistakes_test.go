@@ -16,30 +16,31 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/fetch"
+	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/internal/tuf/client"
 	"github.com/choria-io/go-updater/internal/tuf/publish"
 	"github.com/choria-io/go-updater/trust"
 )
 
-// A key that has no role is refused, not passed over: who gave it believes that it
-// has signed.
-func TestStrangersAreRefused(t *testing.T) {
+// A key without a role is refused, not ignored: a user who gave it would believe that
+// it has signed.
+func TestKeysWithoutARoleAreRefused(t *testing.T) {
 	rotate := func(role string, add []trust.Key, seeds ...byte) func(t *testing.T, r *Repository) error {
 		return func(t *testing.T, r *Repository) error {
 			_, err := r.RotateTUF(t.Context(), tufWith(t, seeds...), publish.Rotation{Roles: []string{role}, Add: add, Now: now})
 			return err
 		}
 	}
-	comes := keyOfSeed(t, 77)
+	added := keyOfSeed(t, 77)
 	for name, tc := range map[string]struct {
 		change func(t *testing.T, r *Repository) error
 		want   error
 	}{
-		"rotate, no role":                  {rotate(publish.Root, nil, rootSeed, 55), publish.ErrKey},
-		"rotate, a root key for bins":      {rotate(publish.Bins, nil, rootSeed), publish.ErrKey},
-		"rotate, the keys of all roles":    {rotate(publish.Root, nil, rootSeed, targetsSeed, releaseSeed, onlineSeed), nil},
-		"rotate, a key that comes":         {rotate(publish.Snapshot, comes, 77), nil},
-		"rotate, a release key that comes": {rotate(publish.Bins, comes, 77), nil},
+		"rotate, no role":               {rotate(publish.Root, nil, rootSeed, 55), publish.ErrKey},
+		"rotate, a root key for bins":   {rotate(publish.Bins, nil, rootSeed), publish.ErrKey},
+		"rotate, the keys of all roles": {rotate(publish.Root, nil, rootSeed, targetsSeed, releaseSeed, onlineSeed), nil},
+		"rotate, a new key":             {rotate(publish.Snapshot, added, 77), nil},
+		"rotate, a new release key":     {rotate(publish.Bins, added, 77), nil},
 		"sign, no role": {func(t *testing.T, r *Repository) error {
 			signer, _ := seeded(t, rootSeed)
 			_, err := r.SignTUF(t.Context(), SignTUFRequest{Signer: signer, Now: now, TUF: tufWith(t, 55)})
@@ -60,12 +61,12 @@ func TestStrangersAreRefused(t *testing.T) {
 	}
 }
 
-// Without a root nobody knows whose the targets draft is: that is no success.
+// Without a root the keys of the targets draft are not known: signing it fails.
 func TestTargetsDraftWithoutARoot(t *testing.T) {
 	dir := t.TempDir()
 	r := create(t, dir)
 	drafted(t, r)
-	require.NoError(t, r.root.Remove(filepath.Join(publish.Dir, publish.RootDraft)))
+	require.NoError(t, r.root.Remove(filepath.Join(layout.MetadataDir, publish.RootDraft)))
 	before := tree(t, dir)
 	signer, _ := seeded(t, targetsSeed)
 	_, err := r.SignTUF(t.Context(), SignTUFRequest{Signer: signer, Now: now})
@@ -73,8 +74,8 @@ func TestTargetsDraftWithoutARoot(t *testing.T) {
 	require.Equal(t, before, tree(t, dir))
 }
 
-// A timestamp that is lost is made anew only for somebody who says that it is, and
-// then one that those accept who have seen the others.
+// A lost timestamp is made anew only if the caller says that it is lost, with a version
+// that clients accept who have seen the lost one.
 func TestLostTimestamp(t *testing.T) {
 	dir := t.TempDir()
 	r := create(t, dir)
@@ -94,7 +95,7 @@ func TestLostTimestamp(t *testing.T) {
 	require.NoError(t, err)
 	at := Location{req.Version, "linux", "amd64"}
 
-	first, err := os.ReadFile(filepath.Join(dir, publish.Dir, "1.root.json"))
+	first, err := os.ReadFile(filepath.Join(dir, layout.MetadataDir, "1.root.json"))
 	require.NoError(t, err)
 	seen := &client.Client{Root: first, Store: &client.Memory{}, Now: func() time.Time { return clock }}
 	sees := func() int64 {
@@ -109,13 +110,13 @@ func TestLostTimestamp(t *testing.T) {
 	require.ErrorIs(t, refresh(true), publish.ErrRequest, "it is there")
 	require.Equal(t, before, tree(t, dir))
 
-	require.NoError(t, os.Remove(filepath.Join(dir, publish.Dir, publish.TimestampFile)))
+	require.NoError(t, os.Remove(filepath.Join(dir, layout.MetadataDir, publish.TimestampFile)))
 	before = tree(t, dir)
 	require.ErrorIs(t, refresh(false), publish.ErrMissing)
 	require.Equal(t, before, tree(t, dir))
 	release := filepath.Join(dir, filepath.FromSlash(at.document()))
 	require.NoError(t, os.Rename(release, release+".away"))
-	require.ErrorIs(t, refresh(true), publish.ErrMismatch, "what is not here would be lost")
+	require.ErrorIs(t, refresh(true), trust.ErrMismatch, "a release that is not here would be lost")
 	require.NoError(t, os.Rename(release+".away", release))
 	require.Equal(t, before, tree(t, dir))
 	require.NoError(t, refresh(true))
@@ -125,11 +126,11 @@ func TestLostTimestamp(t *testing.T) {
 	require.Equal(t, clock.Unix()-60*3600+1, sees())
 }
 
-// served is a repository as our client asks for it.
+// served is a repository as a client downloads it.
 type served string
 
 func (s served) Fetch(_ context.Context, name string, _ int64) ([]byte, error) {
-	raw, err := os.ReadFile(filepath.Join(string(s), publish.Dir, name))
+	raw, err := os.ReadFile(filepath.Join(string(s), layout.MetadataDir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fetch.ErrNotFound
 	}

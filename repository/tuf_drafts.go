@@ -9,19 +9,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/sigstore/sigstore/pkg/signature"
 
+	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/internal/tuf/publish"
 )
 
-// TUFChange is what became of the TUF metadata.
+// TUFChange is what was written of the TUF metadata.
 type TUFChange struct {
-	// Drafts are those that wait for signatures, or that were just completed.
+	// Drafts are those that wait for signatures, or were just published.
 	Drafts []TUFDraft `json:"drafts,omitempty"`
 
 	Written   []publish.Written `json:"written,omitempty"`
@@ -32,14 +32,14 @@ type TUFChange struct {
 // TUFDraft is a draft of the root or of the targets metadata.
 type TUFDraft struct {
 	File      string             `json:"file"`
-	Published string             `json:"published,omitempty"` // the file it became
+	Published string             `json:"published,omitempty"` // the file, once it is complete
 	Summary   publish.Summary    `json:"summary"`
 	Progress  []publish.Progress `json:"progress,omitempty"`
 }
 
-// InitTUF drafts the first root and the first targets metadata of a repository.
-// Nothing is different for clients before the root is signed and RefreshTUF was
-// called with the keys of the other roles.
+// InitTUF drafts the first root and the first targets metadata of a repository. It
+// changes nothing for clients before the root is signed and RefreshTUF was called
+// with the keys of the other roles.
 func (r *Repository) InitTUF(ctx context.Context, s publish.Setup) (*TUFChange, error) {
 	root, targets, err := publish.Init(s)
 	if err != nil {
@@ -54,9 +54,9 @@ func (r *Repository) InitTUF(ctx context.Context, s publish.Setup) (*TUFChange, 
 	})
 }
 
-// RotateTUF drafts the next root, or the next targets metadata, with other keys.
-// With keys of targets, or for what is left to do then of the other roles, in
-// o.Signers, that is signed and published at once.
+// RotateTUF drafts the next root, or the next targets metadata, with other keys. If
+// o.Signers are enough for the draft, it is published, and the other roles are signed
+// as far as there are signers for them.
 func (r *Repository) RotateTUF(ctx context.Context, o TUF, rotation publish.Rotation) (*TUFChange, error) {
 	return r.changeTUF(ctx, o, rotation.Now, func(m *metadata) ([]*publish.Draft, error) {
 		draft, err := m.state.Rotate(rotation)
@@ -73,25 +73,25 @@ func (r *Repository) RotateTUF(ctx context.Context, o TUF, rotation publish.Rota
 	})
 }
 
-// SignTUFRequest is for the holder of a root or a targets key.
+// SignTUFRequest is what [Repository.SignTUF] signs with.
 type SignTUFRequest struct {
-	// Signer signs every draft that is its to sign; without one nothing is
-	// signed, and the drafts are only described.
+	// Signer signs every draft that its key may sign. Without it the drafts are only
+	// described.
 	Signer signature.Signer
 
-	// Show is told what a draft says before the key signs it.
+	// Show, if set, is called with what a draft says before the key signs it.
 	Show func(publish.Summary)
 
-	// Copies are drafts that others signed elsewhere.
+	// Copies are drafts that other key holders signed elsewhere.
 	Copies [][]byte
 
-	// TUF has keys for what is left to do once a draft is complete.
+	// TUF has keys for the other roles, which are signed once a draft is complete.
 	TUF TUF
 	Now time.Time
 }
 
-// SignTUF signs the drafts in the repository. A draft that has all signatures
-// it needs is published.
+// SignTUF signs the drafts in the repository. A draft with all signatures that it
+// needs is published.
 func (r *Repository) SignTUF(ctx context.Context, req SignTUFRequest) (*TUFChange, error) {
 	return r.changeTUF(ctx, req.TUF, req.Now, func(m *metadata) ([]*publish.Draft, error) {
 		drafts := slices.DeleteFunc([]*publish.Draft{m.state.RootDraft, m.state.TargetsDraft}, func(d *publish.Draft) bool { return d == nil })
@@ -148,7 +148,7 @@ func (m *metadata) merge(drafts []*publish.Draft, copies [][]byte) error {
 		}
 		at := slices.IndexFunc(drafts, func(d *publish.Draft) bool { return d.Name() == other.Name() })
 		if at < 0 {
-			return fmt.Errorf("%w: the copy is of %s, which is not here", publish.ErrDraft, other.Name())
+			return fmt.Errorf("%w: the copy is of %s, which this repository does not have", publish.ErrDraft, other.Name())
 		}
 		if _, err := drafts[at].Merge(other, m.state.Authority()); err != nil {
 			return err
@@ -158,8 +158,8 @@ func (m *metadata) merge(drafts []*publish.Draft, copies [][]byte) error {
 	return nil
 }
 
-// changeTUF writes the drafts that f returns. Those that are complete are
-// published, and the other metadata is refreshed as far as there are keys.
+// changeTUF writes the drafts that f returns. Complete ones are published, and the
+// other metadata is refreshed as far as there are keys.
 func (r *Repository) changeTUF(ctx context.Context, o TUF, now time.Time, f func(m *metadata) ([]*publish.Draft, error)) (*TUFChange, error) {
 	const doing = "changing TUF metadata: %w"
 	t, err := r.begin(ctx)
@@ -173,10 +173,10 @@ func (r *Repository) changeTUF(ctx context.Context, o TUF, now time.Time, f func
 		drafts, err = f(m)
 	}
 	if err == nil {
-		err = m.strangers(drafts)
+		err = m.checkSigners(drafts)
 	}
 	if err == nil {
-		out, err = m.settle(ctx, drafts)
+		out, err = m.publishDrafts(ctx, drafts)
 	}
 	cerr := t.close()
 	if err != nil {
@@ -189,14 +189,14 @@ func (r *Repository) changeTUF(ctx context.Context, o TUF, now time.Time, f func
 	return out, nil
 }
 
-// strangers refuses keys that have no role now nor in a draft: somebody took the
-// wrong file, and would believe that it has signed.
-func (m *metadata) strangers(drafts []*publish.Draft) error {
+// checkSigners refuses a key without a role, now or in a draft. If it were ignored,
+// a user who gave the wrong file would believe that it has signed (T37).
+func (m *metadata) checkSigners(drafts []*publish.Draft) error {
 	for _, s := range m.signers {
-		ours := func(d *publish.Draft) bool {
+		has := func(d *publish.Draft) bool {
 			return d.Names(s.Key()) || d.MaySign(s.Key(), m.state.Authority()) == nil
 		}
-		if !m.state.Knows(s.Key()) && !slices.ContainsFunc(drafts, ours) {
+		if !m.state.Knows(s.Key()) && !slices.ContainsFunc(drafts, has) {
 			return fmt.Errorf("%w: %s has nothing to sign here", publish.ErrKey, publish.KeyID(s.Key()))
 		}
 	}
@@ -204,18 +204,18 @@ func (m *metadata) strangers(drafts []*publish.Draft) error {
 	return nil
 }
 
-func (m *metadata) settle(ctx context.Context, drafts []*publish.Draft) (*TUFChange, error) {
+func (m *metadata) publishDrafts(ctx context.Context, drafts []*publish.Draft) (*TUFChange, error) {
 	out := &TUFChange{}
 	var documents []*rename
 	finished, hidden := false, false
 	for _, d := range drafts {
-		told, move, err := m.place(d)
+		placed, move, err := m.place(d)
 		if err != nil {
 			return nil, err
 		}
-		finished = finished || told.Published != ""
-		hidden = hidden || told.Published != "" && d.Role() == publish.Targets
-		out.Drafts = append(out.Drafts, told)
+		finished = finished || placed.Published != ""
+		hidden = hidden || placed.Published != "" && d.Role() == publish.Targets
+		out.Drafts = append(out.Drafts, placed)
 		if move != nil {
 			documents = append(documents, move)
 		}
@@ -232,60 +232,59 @@ func (m *metadata) settle(ctx context.Context, drafts []*publish.Draft) (*TUFCha
 		}
 	}
 	if finished && (m.result == nil || !m.result.Visible) {
-		m.outstanding(hidden)
+		m.warnUnfinished(hidden)
 	}
 	warnings, err := m.t.commitWith(ctx, m, nil, documents)
 	if err != nil {
 		return nil, err
 	}
 	out.take(m.result)
-	// The result's are among them.
-	out.Warnings = warnings
+	out.Warnings = warnings // with those of the result
 
 	return out, nil
 }
 
-// outstanding says what is left to do after drafts were published.
-func (m *metadata) outstanding(hidden bool) {
+// warnUnfinished warns of what is left to do after drafts were published.
+func (m *metadata) warnUnfinished(hidden bool) {
 	if roles := m.state.Waiting(); len(roles) > 0 {
 		m.warnings = append(m.warnings, "clients refuse the repository until update-repo tuf refresh has signed "+strings.Join(roles, ", "))
 	} else if hidden {
-		m.warnings = append(m.warnings, "the new targets metadata is seen by clients after update-repo tuf refresh")
+		m.warnings = append(m.warnings, "clients see the new targets metadata after update-repo tuf refresh")
 	}
 }
 
-// place writes a draft, or what it becomes.
+// place writes a draft, or publishes it if it is complete.
 func (m *metadata) place(d *publish.Draft) (TUFDraft, *rename, error) {
-	told := TUFDraft{File: path.Join(publish.Dir, d.Name()), Summary: m.state.Summary(d)}
+	out := TUFDraft{File: layout.Metadata(d.Name()), Summary: m.state.Summary(d)}
 	progress, err := d.Progress(m.state.Authority())
-	// Of targets nothing can be told as long as the first root is a draft.
+	// As long as the first root is a draft, the keys of targets are not known.
 	if err != nil && !errors.Is(err, publish.ErrMissing) {
-		return told, nil, err
+		return out, nil, err
 	}
-	told.Progress = progress
+	out.Progress = progress
 	if err == nil && !slices.ContainsFunc(progress, func(p publish.Progress) bool { return !p.Done() }) {
 		file, err := m.state.Adopt(d)
 		if err != nil {
-			return told, nil, err
+			return out, nil, err
 		}
-		told.Published = path.Join(publish.Dir, file.Name)
-		m.obsolete = append(m.obsolete, told.File)
+		out.Published = layout.Metadata(file.Name)
+		m.obsolete = append(m.obsolete, out.File)
 		if d.Role() == publish.Targets {
-			return told, nil, m.artifact(&m.moves, told.Published, file.Content)
+			return out, nil, m.artifact(&m.files, out.Published, file.Content)
 		}
 		move, err := m.document(file)
 		if err == nil {
 			m.roots = append(m.roots, move)
 		}
-		return told, nil, err
+		return out, nil, err
 	}
 	file, err := d.File()
 	if err != nil {
-		return told, nil, err
+		return out, nil, err
 	}
 	move, err := m.document(file)
 
-	return told, move, err
+	return out, move, err
 }
 
 func (c *TUFChange) take(result *publish.Result) {

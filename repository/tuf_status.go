@@ -1,0 +1,60 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package repository
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/choria-io/go-updater/internal/layout"
+	"github.com/choria-io/go-updater/internal/tuf/publish"
+)
+
+// TUFStatus is what clients see of the metadata, and what waits for keys.
+type TUFStatus struct {
+	Roles    []publish.RoleStatus `json:"roles,omitempty"`
+	Targets  int                  `json:"targets"`
+	Drafts   []TUFDraft           `json:"drafts,omitempty"`
+	Faults   []Fault              `json:"faults,omitempty"`
+	Warnings []string             `json:"warnings,omitempty"`
+}
+
+// StatusTUF reports what clients see of the metadata at a time, and what waits for
+// keys. Metadata that cannot be read is a fault. trustedRoot may be nil; see [TUF].
+func (r *Repository) StatusTUF(ctx context.Context, now time.Time, trustedRoot []byte) (*TUFStatus, error) {
+	report, _, err := inspectTUF(ctx, metadataFiles{r}, &VerifyRequest{Now: now, TrustedRoot: trustedRoot})
+	if err != nil {
+		return nil, err
+	}
+	out := &TUFStatus{}
+	if report != nil {
+		out.Roles, out.Targets, out.Faults = report.Roles, report.Targets, report.Faults
+	}
+	state, err := publish.Load(ctx, metadataFiles{r}, publish.Options{Trusted: trustedRoot})
+	if err != nil {
+		if len(out.Faults) == 0 { // clients do not notice, but nothing can be published
+			out.Faults = append(out.Faults, newFault(err))
+		}
+		return out, ctx.Err()
+	}
+	out.Warnings = state.Problems
+	for _, d := range []*publish.Draft{state.RootDraft, state.TargetsDraft} {
+		if d == nil {
+			continue
+		}
+		progress, err := d.Progress(state.Authority())
+		if err != nil && !errors.Is(err, publish.ErrMissing) {
+			return nil, err
+		}
+		out.Drafts = append(out.Drafts, TUFDraft{File: layout.Metadata(d.Name()), Summary: state.Summary(d), Progress: progress})
+	}
+	if !state.Exists() && len(out.Drafts) == 0 {
+		return nil, fmt.Errorf("%w: this repository has no TUF metadata", publish.ErrMissing)
+	}
+
+	return out, nil
+}
