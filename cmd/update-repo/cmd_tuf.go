@@ -53,7 +53,7 @@ type tufFlags struct {
 }
 
 func (f *tufFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&f.refs, "tuf-key", nil, "private key `REF` of bins, snapshot or timestamp, to sign TUF metadata with; may be given several times")
+	cmd.Flags().StringArrayVar(&f.refs, "tuf-key", nil, "sign TUF metadata with the private key `REF` of the bins, snapshot or timestamp; may be given several times")
 	f.addRoot(cmd)
 }
 

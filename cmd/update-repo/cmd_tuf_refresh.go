@@ -48,7 +48,7 @@ func tufRefreshCommand(c *term.Console) *cobra.Command {
 		DisableFlagsInUseLine: true,
 	}
 	repoFlag(cmd, &o.repo)
-	keysFlag(cmd, &o.tufFlags, &o.passphrase, "private key `REF` of targets, release, snapshot or timestamp to sign with; may be given several times")
+	keysFlag(cmd, &o.tufFlags, &o.passphrase, "sign with the private key `REF` of targets, release, snapshot or timestamp; may be given several times")
 	cmd.Flags().BoolVar(&o.drop, "drop-missing", false, "remove releases from the metadata that are not in the repository any longer")
 	cmd.Flags().BoolVar(&o.lost, "lost-timestamp", false, "make a new timestamp.json; only if no copy of it exists, not even where the repository is served")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print what was written as JSON")

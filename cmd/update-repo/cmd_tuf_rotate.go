@@ -66,7 +66,7 @@ func tufRotateCommand(c *term.Console) *cobra.Command {
 	f.StringArrayVar(&o.plus, "add", nil, "add the public key in `FILE` to the role; may be given several times")
 	f.StringArrayVar(&o.less, "remove", nil, "remove the key `KEYID` from the role: its id, 8 characters of that, or its public key file; may be given several times")
 	f.IntVar(&o.threshold, "threshold", 0, "number `N` of the role's keys that have to sign from now on")
-	keysFlag(cmd, &o.tufFlags, &o.passphrase, "private key `REF` of targets to sign with, and of other roles to sign what depends on it; may be given several times")
+	keysFlag(cmd, &o.tufFlags, &o.passphrase, "sign with the private key `REF` of targets, or of another role for metadata that depends on it; may be given several times")
 	f.BoolVar(&o.json, "json", false, "print the draft as JSON")
 
 	return cmd
