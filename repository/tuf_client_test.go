@@ -51,7 +51,7 @@ func TestOurTUFClient(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, updater.Apply(
 			updater.SourceRepo(server.URL), updater.Version(version), updater.OS("linux"), updater.Arch("amd64"),
-			updater.TargetFile(target), updater.StateDir(state), updater.DownloadMethod(client.New(trusted)),
+			updater.TargetFile(target), updater.StateDir(state), updater.VouchedBy(client.New(trusted)),
 		))
 		want, err := os.ReadFile(req.Files[0].Path)
 		require.NoError(t, err)

@@ -100,10 +100,3 @@ func (k keep) Update(ctx context.Context, change func() ([]store.File, error)) e
 		return files, err
 	})
 }
-
-// Write implements client.Store
-func (k keep) Write(name string, data []byte) error {
-	return k.Update(context.Background(), func() ([]store.File, error) {
-		return []store.File{{Name: name, Data: data}}, nil
-	})
-}
