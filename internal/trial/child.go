@@ -17,22 +17,22 @@ import (
 	"time"
 )
 
-// run runs the binary. Once ctx is done its error matters no more, unless the
-// binary was not started at all.
+// run runs the binary. Once ctx is done it returns nil, or why the binary could
+// not be started.
 func run(ctx context.Context, path string, args []string, out *output) error {
-	// On Linux the child dies with the thread that started it, so that has to stay.
+	// On Linux the child is killed when the thread that started it ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
 	r, w, err := os.Pipe()
 	if err != nil {
-		return fmt.Errorf("making a pipe for the output: %w", err)
+		return fmt.Errorf("making a pipe for its output: %w", err)
 	}
 	g, err := start(ctx, path, args, w)
 	_ = w.Close()
 	if err != nil {
 		_ = r.Close()
-		return inWords(path, err)
+		return startError(path, err)
 	}
 	copied := make(chan struct{})
 	go func() {
@@ -46,21 +46,21 @@ func run(ctx context.Context, path string, args []string, out *output) error {
 	held := false
 	select {
 	case <-copied:
-	case <-time.After(grace):
+	case <-time.After(outputTimeout):
 		held = true
 	}
-	// In the background: on Windows it may wait for the reader.
+	// In the background: on Windows Close may wait for the reader.
 	go func() { _ = r.Close() }()
 
 	switch {
 	case ctx.Err() != nil:
 		return nil
 	case err != nil:
-		err = fmt.Errorf("waiting for its end: %w", err)
+		err = fmt.Errorf("waiting for it to finish: %w", err)
 	case !state.Success():
 		err = &exec.ExitError{ProcessState: state}
 	case held:
-		err = errors.New("left a process behind that holds on to its output")
+		err = errors.New("left a process running that keeps its output open")
 	case !out.found():
 		err = fmt.Errorf("did not print %q", out.want)
 	default:
@@ -69,11 +69,12 @@ func run(ctx context.Context, path string, args []string, out *output) error {
 	return &Error{Err: err, Output: out.String()}
 }
 
-// start starts the binary. It retries while another goroutine of this program,
-// or a child that it is just forking, has the file open for writing still.
+// start starts the binary. It retries while the file is open for writing: a child
+// that another goroutine is forking has a copy of every descriptor until it calls
+// exec.
 //
-// It is not exec.Cmd that starts it: that one looks for other names, in PATH and
-// on Windows with other endings, and what is tried has to be this very file.
+// It does not use exec.Cmd, which looks for other names: in PATH, and on Windows
+// with other endings. What is tried has to be exactly this file.
 func start(ctx context.Context, path string, args []string, w *os.File) (*group, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
@@ -83,7 +84,7 @@ func start(ctx context.Context, path string, args []string, w *os.File) (*group,
 	dir := filepath.VolumeName(path) + string(filepath.Separator)
 	attr := &os.ProcAttr{
 		Dir:   dir,
-		Env:   (&exec.Cmd{Dir: dir}).Environ(), // with PWD, and what Windows cannot do without
+		Env:   (&exec.Cmd{Dir: dir}).Environ(), // with PWD, and SYSTEMROOT on Windows
 		Files: []*os.File{null, w, w},
 	}
 	for pause := time.Millisecond; ; pause *= 2 {
@@ -99,22 +100,22 @@ func start(ctx context.Context, path string, args []string, w *os.File) (*group,
 	}
 }
 
-// inWords says what the system's error for a program that cannot be started
-// usually means.
-func inWords(path string, err error) error {
+// startError explains err, the system's error for a program that could not be
+// started.
+func startError(path string, err error) error {
 	info, statErr := os.Stat(path)
-	why := "it cannot be started"
+	why := "could not be started"
 	switch {
 	case wrongFormat(err):
-		why = "it is no program for this system and architecture"
+		why = "not a program for this system and architecture"
 	case busy(err):
-		why = "another process has it open for writing"
+		why = "could not be started, another process has it open for writing"
 	case errors.Is(err, fs.ErrPermission) && statErr == nil && info.Mode().Perm()&0o111 == 0:
-		why = "it has no permission to be executed"
+		why = "could not be started, it has no execute permission"
 	case errors.Is(err, fs.ErrPermission):
-		why = "it may not be executed, is the file system mounted noexec?"
+		why = "could not be started, is the file system mounted noexec?"
 	case errors.Is(err, fs.ErrNotExist) && statErr == nil:
-		why = "the loader or interpreter that it names is missing"
+		why = "could not be started, its loader or interpreter is missing"
 	}
 	return fmt.Errorf("%s: %w", why, err)
 }

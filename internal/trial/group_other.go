@@ -8,7 +8,7 @@ package trial
 
 import "os"
 
-// group is a process; its children are not known here.
+// group is a single process: its children cannot be killed here.
 type group struct{ process *os.Process }
 
 func startGroup(path string, argv []string, attr *os.ProcAttr) (*group, error) {

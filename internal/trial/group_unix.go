@@ -10,47 +10,42 @@ import (
 	"errors"
 	"os"
 	"runtime"
-	"slices"
 	"sync"
 	"syscall"
 )
 
-// group is a process in a process group of its own, whose number is the
-// process's. The number may be another's once the process was waited for.
+// group is a process in a process group of its own, with the same id. The id may
+// be reused once the process was waited for.
 type group struct {
 	process *os.Process
-	mark    string // of what left the group, where that can be found
 	mu      sync.Mutex
-	over    bool // the number is not to be used any more
+	ended   bool // the id must not be used any more
 }
 
 func startGroup(path string, argv []string, attr *os.ProcAttr) (*group, error) {
 	attr.Sys = groupAttr()
-	marked, mark := *attr, newMark()
-	if mark != "" {
-		marked.Env = append(slices.Clone(attr.Env), mark)
-	}
-	p, err := os.StartProcess(path, argv, &marked)
+	p, err := os.StartProcess(path, argv, attr)
 	if err != nil {
 		return nil, err
 	}
-	return &group{process: p, mark: mark}, nil
+	return &group{process: p}, nil
 }
 
 func (g *group) kill() {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.signal()
-	g.mu.Unlock()
-	killMarked(g.mark)
 }
 
+// signal kills the group, and the process itself, which may have left the group.
 func (g *group) signal() {
-	if !g.over {
+	if !g.ended {
 		_ = syscall.Kill(-g.process.Pid, syscall.SIGKILL)
+		_ = g.process.Kill()
 	}
 }
 
-// wait waits for the process, and kills what it leaves.
+// wait waits for the process, and kills those that it left in the group.
 func (g *group) wait() (*os.ProcessState, error) {
 	if awaitExit(g.process.Pid) {
 		g.end()
@@ -63,10 +58,9 @@ func (g *group) wait() (*os.ProcessState, error) {
 
 func (g *group) end() {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.signal()
-	g.over = true
-	g.mu.Unlock()
-	killMarked(g.mark)
+	g.ended = true
 }
 
 func busy(err error) bool { return errors.Is(err, syscall.ETXTBSY) }

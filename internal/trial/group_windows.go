@@ -15,19 +15,19 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// group is a process in a job, which holds all that it starts.
+// group is a process in a job, which also contains all processes that it starts.
 type group struct {
 	process *os.Process
 	mu      sync.Mutex
 	job     windows.Handle // 0 once it is closed
 }
 
-// startGroup starts the process suspended, so that it can neither start another
-// one nor end before it is in the job.
+// startGroup starts the process suspended, so that it cannot start others before it
+// is in the job.
 func startGroup(path string, argv []string, attr *os.ProcAttr) (*group, error) {
 	job, err := newJob()
 	if err != nil {
-		return nil, fmt.Errorf("making a job: %w", err)
+		return nil, fmt.Errorf("creating a job: %w", err)
 	}
 	attr.Sys = &syscall.SysProcAttr{CreationFlags: windows.CREATE_SUSPENDED}
 	p, err := os.StartProcess(path, argv, attr)
@@ -44,7 +44,8 @@ func startGroup(path string, argv []string, attr *os.ProcAttr) (*group, error) {
 	return g, nil
 }
 
-// newJob makes a job that ends with its last handle, and so with this process.
+// newJob creates a job whose processes are killed when its last handle is closed, as
+// when this process dies.
 func newJob() (windows.Handle, error) {
 	job, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
@@ -69,16 +70,16 @@ func (g *group) release() error {
 		err = windows.AssignProcessToJobObject(g.job, windows.Handle(process))
 	})
 	if err := errors.Join(handleErr, err); err != nil {
-		return fmt.Errorf("putting it into a job: %w", err)
+		return fmt.Errorf("assigning it to a job: %w", err)
 	}
 	if err := resume(uint32(g.process.Pid)); err != nil {
-		return fmt.Errorf("letting it run: %w", err)
+		return fmt.Errorf("resuming it: %w", err)
 	}
 	return nil
 }
 
-// resume finds the only thread of a suspended process: os.StartProcess has closed
-// its handle.
+// resume resumes the only thread of a suspended process. It has to find that thread
+// first, because os.StartProcess closed its handle.
 func resume(pid uint32) error {
 	snapshot, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPTHREAD, 0)
 	if err != nil {
@@ -110,7 +111,7 @@ func (g *group) kill() {
 	}
 }
 
-// wait waits for the process, and kills what it leaves in the job.
+// wait waits for the process, and kills those that it left in the job.
 func (g *group) wait() (*os.ProcessState, error) {
 	state, err := g.process.Wait()
 	g.kill()
@@ -121,7 +122,7 @@ func (g *group) wait() (*os.ProcessState, error) {
 	return state, err
 }
 
-// busy is also what a virus scanner does to a new file.
+// busy also reports a virus scanner that reads a new file.
 func busy(err error) bool { return errors.Is(err, windows.ERROR_SHARING_VIOLATION) }
 
 func wrongFormat(err error) bool {

@@ -9,16 +9,15 @@ import (
 	"sync"
 )
 
-// output keeps the beginning of what is written to it, where a crash tells its
-// cause, and the end, where a log does; and whether want was in it. Its size is
-// bounded whatever is written. The lock is for what is left running when
-// Wait gave up waiting.
+// output keeps the start of what is written to it, where a crash prints its cause,
+// and the end, where a log does, and whether want was in it. Its size is bounded.
+// It is safe for concurrent use: a process that is left running may still write.
 type output struct {
 	mu   sync.Mutex
 	want string
 	seen bool
 	head []byte
-	tail []byte // of all, so that it may overlap head
+	tail []byte // of everything written, so it may overlap head
 	size int64
 }
 
@@ -28,7 +27,7 @@ func (o *output) Write(p []byte) (int, error) {
 	n := len(p)
 	o.size += int64(n)
 	o.head = append(o.head, p[:min(n, keptOutput/2-len(o.head))]...)
-	// Whatever straddles two writes begins in the last len(want)-1 bytes.
+	// A match across two writes starts in the last len(want)-1 bytes.
 	edge := append(o.last(len(o.want)-1), p[:min(n, len(o.want))]...)
 	o.seen = o.seen || bytes.Contains(edge, []byte(o.want)) || bytes.Contains(p, []byte(o.want))
 	keep := max(keptOutput, len(o.want))

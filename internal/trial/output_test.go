@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestOutputThatFitsIsWhole(t *testing.T) {
+func TestShortOutputIsKept(t *testing.T) {
 	for _, size := range []int{0, 1, keptOutput / 2, keptOutput/2 + 1, keptOutput - 1, keptOutput} {
 		o, text := &output{}, strings.Repeat("x", size/2)+strings.Repeat("y", size-size/2)
 		for _, b := range []byte(text) {
@@ -22,7 +22,7 @@ func TestOutputThatFitsIsWhole(t *testing.T) {
 	}
 }
 
-func TestOutputFindsWhatStraddlesWrites(t *testing.T) {
+func TestOutputFindsTextAcrossWrites(t *testing.T) {
 	text := strings.Repeat("ab", keptOutput) + "needle" + strings.Repeat("cd", keptOutput)
 	for size := 1; size < len(text); size += 1 + size/3 {
 		o := &output{want: "needle"}

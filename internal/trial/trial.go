@@ -4,24 +4,21 @@
 
 // Package trial runs a binary to see whether it works.
 //
-// What runs is verified, but may be broken in any way: it may never end, print
-// without end, or leave children behind. So it gets a time limit, its output is
-// read to the end and little of it kept, and with it ends what it has started:
-// its process group (on Windows: its job) is killed when it ends, passed or not.
-// On Linux it dies, alone, when this process does.
+// The binary is verified, but it may be broken in any way: it may never finish,
+// print without end, or leave child processes behind. So it gets a time limit, all
+// of its output is read but little of it kept, and its process group (on Windows:
+// its job) is killed when it finishes, whether it passed or not. On Linux the
+// binary itself, but not its children, is killed when this process dies.
 //
-// What leaves the group on purpose (setsid, a daemon) is found on Linux by a
-// variable in its environment, and killed too; so a daemon that is to stay cannot
-// be started by a Trial that is not a Func. What also drops the variable, what
-// leaves the group on another Unix, and what runs as another user is not found;
-// that is a failure if it holds on to the output, and not noticed if it does not.
-// What may not be killed, as a setuid program that became another user, is left
-// behind when the time is over, with an error.
+// A process that leaves the group on purpose (setsid, a daemon) is not killed. If
+// it keeps the output open the trial fails; otherwise it is not noticed. A process
+// that we may not kill, such as a setuid program that became another user, is
+// left behind when the time limit is reached, and the trial fails.
 //
-// The child runs as the user of this process, with its environment and that
-// variable, so that it finds what it will find later; it has no input, no file that this process has
-// opened, and the root of the file system as its directory, so that it finds
-// nothing by chance.
+// The binary runs as the user of this process, with its environment. It has no
+// input, none of the files that this process has opened, and the root of the file
+// system as its working directory, so that it cannot depend on where the updater
+// was started.
 package trial
 
 import (
@@ -33,43 +30,44 @@ import (
 )
 
 const (
-	// DefaultTimeout is the time that a binary has, unless a Trial says otherwise.
+	// DefaultTimeout is the time limit of a Trial that does not set one.
 	DefaultTimeout = 30 * time.Second
 
 	// keptOutput is how much of the output is in an Error, in bytes.
 	keptOutput = 2 << 10
 
-	// grace is how long output is waited for once the process has ended.
-	grace = time.Second
+	// outputTimeout is how long we wait for the end of the output once the process
+	// has finished.
+	outputTimeout = time.Second
 
-	// patience is how long a Func, or a process that was killed, has to come to
-	// its end once the time is over. It is more than grace.
-	patience = 2 * time.Second
+	// stopTimeout is how long we wait for a Func, or a process that was killed, to
+	// stop after the time limit. It is longer than outputTimeout.
+	stopTimeout = 2 * time.Second
 )
 
-// ErrTimeout means that the binary did not come to an end in time. It was killed.
-var ErrTimeout = errors.New("did not end in time")
+// ErrTimeout means that the binary did not finish in time. It was killed.
+var ErrTimeout = errors.New("did not finish in time")
 
-// Trial tells how a binary shows that it works: it is run with Args, has to end
-// without an error within Timeout, and to print Contains. Or Func is called.
+// Trial describes how a binary shows that it works: run with Args, it exits
+// without an error within Timeout and prints Contains. Or Func is called instead.
 type Trial struct {
 	Args     []string
 	Timeout  time.Duration // 0 means DefaultTimeout
 	Contains string        // in standard output and standard error together
 
-	// Func is called with the path of the binary instead of running it. Its
-	// context ends with the time limit; a Func that goes on all the same is left
-	// behind after a moment.
+	// Func is called with the path of the binary, which is not run. Its context
+	// ends at the time limit. A Func that ignores that is abandoned 2 seconds
+	// later.
 	Func func(ctx context.Context, path string) error
 }
 
-// Error is a binary that was run and did not pass.
+// Error is returned for a binary that was run and did not pass.
 type Error struct {
 	Err    error  // how it ended: *exec.ExitError, ErrTimeout, …
-	Output string // what it printed, raw; when that is more than 2 KiB its beginning and its end
+	Output string // what it printed, raw; if that is more than 2 KiB, its start and its end
 }
 
-// The output is quoted: what it does to a terminal is not ours to pass on.
+// Error quotes the output, so that it cannot write to the terminal.
 func (e *Error) Error() string {
 	if e.Output == "" {
 		return e.Err.Error() + ", it printed nothing"
@@ -77,26 +75,28 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%v, it printed %q", e.Err, e.Output)
 }
 
-// Unwrap lets errors.Is find how it ended.
+// Unwrap returns how the binary ended.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Validate refuses a Trial that contradicts itself.
+// Validate returns an error if the fields of t contradict each other.
 func (t *Trial) Validate() error {
 	switch {
 	case t.Timeout < 0:
-		return fmt.Errorf("a trial cannot take %v, 0 means %v", t.Timeout, DefaultTimeout)
+		return fmt.Errorf("timeout of a trial is negative: %v (0 means %v)", t.Timeout, DefaultTimeout)
 	case t.Func != nil && (len(t.Args) > 0 || t.Contains != ""):
 		return errors.New("a trial has a Func, or Args and Contains, not both")
 	}
 	return nil
 }
 
-// Run tries the binary at path out. It returns soon after ctx is done.
+// Run tries the binary at path. It returns an *Error if the binary ran and failed,
+// and what Func returned if there is one. It returns soon after ctx is done.
 func (t *Trial) Run(ctx context.Context, path string) error {
 	if ctx.Err() != nil {
-		return over(ctx)
+		return contextError(ctx)
 	}
-	// The child has another directory, in which a relative path names another file.
+	// The child has another working directory, where a relative path would name
+	// another file.
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return fmt.Errorf("finding %q: %w", path, err)
@@ -119,8 +119,8 @@ func (t *Trial) Run(ctx context.Context, path string) error {
 	return err
 }
 
-// await returns what f does, if it comes to an end before ctx is done. If not,
-// err says why; what f returns within patience is part of it.
+// await calls f and returns its error, if it returns before ctx is done. If not,
+// err says why ctx is done, and includes what f returns within stopTimeout.
 func await(ctx context.Context, f func() error) (inTime bool, err error) {
 	done := make(chan error, 1)
 	go func() {
@@ -138,22 +138,22 @@ func await(ctx context.Context, f func() error) (inTime bool, err error) {
 	case <-ctx.Done():
 		select {
 		case err = <-done:
-		case <-time.After(patience):
-			return false, fmt.Errorf("%w, and could not be stopped", over(ctx))
+		case <-time.After(stopTimeout):
+			return false, fmt.Errorf("%w, and could not be stopped", contextError(ctx))
 		}
 	}
 	switch {
 	case ctx.Err() == nil:
 		return true, err
 	case err == nil || errors.Is(err, ctx.Err()):
-		return false, over(ctx)
+		return false, contextError(ctx)
 	}
-	return false, fmt.Errorf("%w: %w", over(ctx), err)
+	return false, fmt.Errorf("%w: %w", contextError(ctx), err)
 }
 
-// over says why ctx is done: that the time is over, or what the caller's context
-// says, with the cause that he gave.
-func over(ctx context.Context) error {
+// contextError says why ctx is done: the time limit was reached, or the error of
+// the caller's context with its cause.
+func contextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	if errors.Is(cause, ErrTimeout) || errors.Is(cause, err) {
 		return cause

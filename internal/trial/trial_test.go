@@ -21,17 +21,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// enough is a time limit within which the child surely came to hang.
+// enough is a time limit after which the child surely hangs.
 const enough = 2 * time.Second
 
 var child string
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv("TRIAL_OF"); path != "" { // a process that only tries
+	if path := os.Getenv("TRIAL_OF"); path != "" { // a process that runs one trial
 		fmt.Println((&Trial{Args: strings.Fields(os.Getenv("TRIAL_ARGS")), Timeout: enough}).Run(context.Background(), path))
 		os.Exit(0)
 	}
-	// Tests that run side by side here mostly wait.
+	// The parallel tests mostly wait.
 	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)
 	}
@@ -45,7 +45,7 @@ func withChild(run func() int) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	child = filepath.Join(dir, "child") // without ending, on Windows too
+	child = filepath.Join(dir, "child") // without .exe, on Windows too
 	if out, err := exec.Command("go", "build", "-o", child, "./testdata/child").CombinedOutput(); err != nil {
 		fmt.Printf("%v: %s", err, out)
 		return 1
@@ -65,7 +65,7 @@ func TestRun(t *testing.T) {
 		"panics":           {Trial{}, "exit status 2, it printed \"panic: runtime error: index out of range"},
 		"floods":           {Trial{Args: []string{"flood"}, Contains: "the end"}, ""},
 		"floods, and not":  {Trial{Args: []string{"flood"}, Contains: "the ends"}, "did not print"},
-		"floods for ever":  {Trial{Args: []string{"endless"}, Timeout: enough}, "did not end in time: 2s"},
+		"floods for ever":  {Trial{Args: []string{"endless"}, Timeout: enough}, "did not finish in time: 2s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -108,25 +108,26 @@ func TestHungChildIsKilledWithItsChildren(t *testing.T) {
 	begin := time.Now()
 	err := (&Trial{Args: []string{"hang"}, Timeout: enough}).Run(t.Context(), child)
 	require.ErrorIs(t, err, ErrTimeout)
-	require.Less(t, time.Since(begin), enough+patience)
-	gone(t, spawnedBy(t, err))
+	require.Less(t, time.Since(begin), enough+stopTimeout)
+	requireGone(t, spawnedBy(t, err))
 }
 
-// What it leaves in its group neither keeps Run waiting nor stays.
-func TestLeftChildIsKilled(t *testing.T) {
+// A process that the binary leaves in its group is killed, and Run does not wait
+// for it.
+func TestChildLeftBehindIsKilled(t *testing.T) {
 	for _, arg := range []string{"leave", "leave-quiet"} {
 		t.Run(arg, func(t *testing.T) {
 			t.Parallel()
 			require.NoError(t, (&Trial{Args: []string{arg}, Contains: "pid "}).Run(t.Context(), child))
 			err := (&Trial{Args: []string{arg}, Contains: "what it does not print"}).Run(t.Context(), child)
-			gone(t, spawnedBy(t, err))
+			requireGone(t, spawnedBy(t, err))
 		})
 	}
 }
 
 func TestCancelled(t *testing.T) {
 	t.Parallel()
-	reason := errors.New("the user left")
+	reason := errors.New("the user logged out")
 	for name, tc := range map[string]struct {
 		context func(context.Context) context.Context
 		want    []error
@@ -155,8 +156,8 @@ func TestCancelled(t *testing.T) {
 				require.ErrorIs(t, err, want)
 			}
 			require.NotErrorIs(t, err, ErrTimeout)
-			require.Less(t, time.Since(begin), enough+patience)
-			gone(t, spawnedBy(t, err))
+			require.Less(t, time.Since(begin), enough+stopTimeout)
+			requireGone(t, spawnedBy(t, err))
 		})
 	}
 }
@@ -172,21 +173,21 @@ func TestCancelledBefore(t *testing.T) {
 }
 
 func TestFunc(t *testing.T) {
-	sick := errors.New("sick")
+	failure := errors.New("no database")
 	const limit = 50 * time.Millisecond
 	for name, tc := range map[string]struct {
 		f    func(context.Context, string) error
 		want []error
 		text string
 	}{
-		"passes":   {func(context.Context, string) error { return nil }, nil, ""},
-		"fails":    {func(context.Context, string) error { return sick }, []error{sick}, "sick"},
-		"panics":   {func(context.Context, string) error { panic("at the disco") }, nil, "panic: at the disco"},
-		"exits":    {func(context.Context, string) error { runtime.Goexit(); return nil }, nil, "it called runtime.Goexit"},
-		"obeys":    {func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }, []error{ErrTimeout}, "did not end in time: 50ms"},
-		"explains": {func(ctx context.Context, _ string) error { <-ctx.Done(); return sick }, []error{ErrTimeout, sick}, "did not end in time: 50ms: sick"},
-		"is late":  {func(context.Context, string) error { time.Sleep(2 * limit); return nil }, []error{ErrTimeout}, "did not end in time: 50ms"},
-		"goes on":  {func(context.Context, string) error { select {} }, []error{ErrTimeout}, "did not end in time: 50ms, and could not be stopped"},
+		"passes":        {func(context.Context, string) error { return nil }, nil, ""},
+		"fails":         {func(context.Context, string) error { return failure }, []error{failure}, "no database"},
+		"panics":        {func(context.Context, string) error { panic("index out of range") }, nil, "panic: index out of range"},
+		"exits":         {func(context.Context, string) error { runtime.Goexit(); return nil }, nil, "it called runtime.Goexit"},
+		"stops":         {func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }, []error{ErrTimeout}, "did not finish in time: 50ms"},
+		"reports why":   {func(ctx context.Context, _ string) error { <-ctx.Done(); return failure }, []error{ErrTimeout, failure}, "did not finish in time: 50ms: no database"},
+		"is late":       {func(context.Context, string) error { time.Sleep(2 * limit); return nil }, []error{ErrTimeout}, "did not finish in time: 50ms"},
+		"never returns": {func(context.Context, string) error { select {} }, []error{ErrTimeout}, "did not finish in time: 50ms, and could not be stopped"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -223,8 +224,8 @@ func TestValidate(t *testing.T) {
 	require.NoError(t, (&Trial{}).Validate())
 }
 
-// The child must not come upon anything by the place where the updater stands.
-func TestWorldOfTheChild(t *testing.T) {
+// The child's directory and input do not depend on where the updater was started.
+func TestChildEnvironment(t *testing.T) {
 	t.Setenv("TRIAL_VARIABLE", "as it is")
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
@@ -240,7 +241,7 @@ func TestWorldOfTheChild(t *testing.T) {
 	require.Equal(t, fmt.Sprintf("dir %q <nil>\ninput \"\" <nil>\nvariable \"as it is\"\n", root), failed.Output)
 }
 
-// A path names a file from here, never one in the child's directory or in PATH.
+// A path is relative to our working directory. The child's and PATH do not matter.
 func TestRelativePath(t *testing.T) {
 	t.Chdir(filepath.Dir(child))
 	name := filepath.Base(child)
@@ -266,28 +267,28 @@ func copied(t *testing.T) string {
 	return program(t, content, 0o755)
 }
 
-func TestThatIsNoProgram(t *testing.T) {
+func TestNotAProgram(t *testing.T) {
 	for name, path := range map[string]string{
 		"text": program(t, []byte("hello"), 0o755),
 		"cut":  program(t, []byte("\x7fELF\x02\x01\x01"), 0o755),
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := (&Trial{}).Run(t.Context(), path)
-			require.ErrorContains(t, err, "no program for this system and architecture")
+			require.ErrorContains(t, err, "not a program for this system and architecture")
 			require.True(t, wrongFormat(err))
 		})
 	}
 }
 
-func TestThatIsNotThere(t *testing.T) {
+func TestMissingBinary(t *testing.T) {
 	err := (&Trial{}).Run(t.Context(), filepath.Join(t.TempDir(), "x"))
-	require.ErrorContains(t, err, "cannot be started")
+	require.ErrorContains(t, err, "could not be started")
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// A file that is open for writing cannot be executed; the one who writes may be
-// a child that another goroutine is forking, and gone in a moment.
-func TestBusyFileIsTriedAgain(t *testing.T) {
+// A file that is open for writing cannot be executed. The writer may be a child that
+// another goroutine is forking, and close it in a moment.
+func TestBusyFileIsRetried(t *testing.T) {
 	t.Parallel()
 	path := copied(t)
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
@@ -296,7 +297,7 @@ func TestBusyFileIsTriedAgain(t *testing.T) {
 	require.NoError(t, (&Trial{Args: []string{"version"}}).Run(t.Context(), path))
 }
 
-func TestFileThatStaysBusy(t *testing.T) {
+func TestFileStaysBusy(t *testing.T) {
 	t.Parallel()
 	path := copied(t)
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)

@@ -22,9 +22,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// gone waits until no process has that id: it is killed, and then reaped by
-// whoever inherited it.
-func gone(t *testing.T, pid int) {
+// requireGone waits until the process was killed. Its new parent reaps it.
+func requireGone(t *testing.T, pid int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -37,8 +36,8 @@ func TestCrash(t *testing.T) {
 	require.ErrorContains(t, err, "signal: killed, it printed nothing")
 }
 
-// The header is all that a kernel reads before it refuses. Building a program for
-// another architecture would compile the standard library for it first.
+// The kernel reads no more than the header before it refuses. Building a program for
+// another architecture would compile the standard library first.
 func TestAnotherArchitecture(t *testing.T) {
 	machine := elf.EM_RISCV
 	if runtime.GOARCH == "riscv64" {
@@ -56,18 +55,18 @@ func TestAnotherArchitecture(t *testing.T) {
 		Type: uint32(elf.PT_LOAD), Flags: uint32(elf.PF_R | elf.PF_X), Vaddr: 0x10000, Filesz: 120, Memsz: 120, Align: 4096,
 	}))
 	err := (&Trial{}).Run(t.Context(), program(t, header.Bytes(), 0o755))
-	require.ErrorContains(t, err, "no program for this system and architecture")
+	require.ErrorContains(t, err, "not a program for this system and architecture")
 	require.ErrorIs(t, err, syscall.ENOEXEC)
 }
 
 func TestMissingInterpreter(t *testing.T) {
 	err := (&Trial{}).Run(t.Context(), program(t, []byte("#!/nonexistent/sh\n"), 0o755))
-	require.ErrorContains(t, err, "interpreter that it names is missing")
+	require.ErrorContains(t, err, "its loader or interpreter is missing")
 	require.ErrorIs(t, err, syscall.ENOENT)
 }
 
 func TestNoExecuteBit(t *testing.T) {
 	err := (&Trial{}).Run(t.Context(), program(t, []byte("#!/bin/sh\n"), 0o644))
-	require.ErrorContains(t, err, "has no permission to be executed")
+	require.ErrorContains(t, err, "it has no execute permission")
 	require.ErrorIs(t, err, syscall.EACCES)
 }

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// gone waits until no process that runs has that id.
-func gone(t *testing.T, pid int) {
+// requireGone waits until the process was killed.
+func requireGone(t *testing.T, pid int) {
 	t.Helper()
 	process, err := windows.OpenProcess(windows.SYNCHRONIZE, false, uint32(pid))
 	if err != nil {

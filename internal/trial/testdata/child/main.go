@@ -22,13 +22,13 @@ func main() {
 	case "fail":
 		fmt.Println("\x1b[31mno database\x1b[0m")
 		os.Exit(3)
-	case "hang": // with a child that hangs too; neither cares for signals
+	case "hang": // with a child that hangs too; both ignore signals
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
 		if len(os.Args) == 2 {
 			spawn(os.Stdout)
 		}
 		time.Sleep(time.Minute)
-	case "leave": // a child that holds on to the output
+	case "leave": // a child that keeps the output open
 		spawn(os.Stdout)
 	case "leave-quiet":
 		spawn(nil)
@@ -54,7 +54,7 @@ func main() {
 	case "touch":
 		_ = os.WriteFile(os.Args[2], []byte(fmt.Sprintln(os.Getpid())), 0o600)
 		time.Sleep(time.Minute)
-	case "elsewhere": // in a process group that is not its own
+	case "elsewhere": // in the process group of its parent
 		fmt.Println("left:", leaveGroup())
 		fmt.Println("pid", os.Getpid())
 		time.Sleep(time.Minute)
@@ -65,7 +65,7 @@ func main() {
 	}
 }
 
-// spawn does without os/exec, which wants names that end in .exe on Windows.
+// spawn does not use os/exec, which needs names that end in .exe on Windows.
 func spawn(stdout *os.File) {
 	p, err := os.StartProcess(os.Args[0], []string{os.Args[0], "hang", "deeper"},
 		&os.ProcAttr{Files: []*os.File{nil, stdout, nil}})

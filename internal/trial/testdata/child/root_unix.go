@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// becomeRoot also changes the real user of a setuid program.
+// becomeRoot sets the real user of a setuid program too.
 func becomeRoot() error { return syscall.Setuid(0) }
 
 // leaveGroup joins the group of the parent.
