@@ -62,7 +62,7 @@ func TestRefusedByTheMachine(t *testing.T) {
 	}{
 		"a disk with 1 MiB left": {prepare: func(t *testing.T, dir string) {
 			mount(t, "tmpfs", dir, "tmpfs", 0, fmt.Sprintf("mode=755,size=%d", info.Size()+1<<20))
-		}, says: "no room"},
+		}, says: "not enough space"},
 		"a read-only bind mount": {spoil: func(t *testing.T, target string) {
 			dir := filepath.Dir(target)
 			mount(t, dir, dir, "", unix.MS_BIND, "")

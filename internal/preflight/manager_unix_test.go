@@ -7,6 +7,7 @@
 package preflight
 
 import (
+	"bufio"
 	"context"
 	"os"
 	"os/exec"
@@ -18,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tree makes files, and symlinks for contents that begin with an arrow.
+// tree creates files, and symlinks for contents that start with an arrow.
 func tree(t *testing.T, files map[string]string) system {
 	t.Helper()
 	root := t.TempDir()
@@ -31,10 +32,10 @@ func tree(t *testing.T, files map[string]string) system {
 		}
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o755))
 	}
-	return system{root: root, goos: "linux"}
+	return system{root: root, goos: "linux", askTimeout: time.Minute, maxDatabase: 1 << 20}
 }
 
-// requireOwner asks who owns the file with these names; nobody is "".
+// requireOwner requires the owner of the file with these names; "" means none.
 func requireOwner(t *testing.T, s system, want string, names ...string) {
 	t.Helper()
 	e, err := s.managed(t.Context(), names...)
@@ -74,10 +75,10 @@ func TestDpkg(t *testing.T) {
 		"/usr/bin/sums":          "",
 		"/usr/bin/old":           "old",
 		"/usr/lib/old/helper":    "old",
-		"/usr/sbin/admin":        "old", // the last line, without its end
+		"/usr/sbin/admin":        "old", // the last line, without a newline
 		"/usr/bin/perf":          "wrapper",
 		"/usr/bin/perf.real":     "divert",
-		"/usr/bin/local":         "", // the administrator's own
+		"/usr/bin/local":         "", // the administrator's
 		"/usr/bin/local.distrib": "local",
 		"/usr/bin/both":          "",
 		"/usr/bin/both.real":     "divert",
@@ -87,14 +88,14 @@ func TestDpkg(t *testing.T) {
 		}
 		requireOwner(t, s, want, name)
 	}
-	// /opt leads to another disk.
+	// /opt is a symlink to another disk.
 	requireOwner(t, s, "", "/data/opt/tool/bin/tool")
 	requireOwner(t, s, `owned by package "tool" of dpkg`, "/data/opt/tool/bin/tool", "/opt/tool/bin/tool")
 }
 
-// The names that Check asks for: behind a symlinked directory the one that was
-// asked for too, behind a symlinked file not.
-func TestNames(t *testing.T) {
+// Check also looks up the path that it was given if it leads through a symlinked
+// directory, but not if it is a symlink itself.
+func TestNamesThatAreLookedUp(t *testing.T) {
 	target := newTarget(t)
 	dir := filepath.Dir(target)
 	require.NoError(t, os.Symlink(dir, filepath.Join(dir, "dir")))
@@ -111,11 +112,11 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// The real database, and what it takes to ask it.
-func TestDpkgReal(t *testing.T) {
+// The real database of this machine.
+func TestRealDpkgDatabase(t *testing.T) {
 	out, err := exec.Command("dpkg", "-S", "/usr/bin/openssl").Output()
 	if err != nil {
-		t.Skip("NOT CHECKED, needs Debian's openssl package")
+		t.Skip("NOT PROVEN: needs Debian's openssl package")
 	}
 	require.Equal(t, "openssl: /usr/bin/openssl\n", string(out))
 	for _, name := range []string{"/usr/bin/openssl", "/bin/openssl"} {
@@ -180,14 +181,13 @@ func TestFreeBSD(t *testing.T) {
 	requireOwner(t, s, `owned by package "tool-1.2" of pkg`, "/usr/local/bin/tool")
 	requireOwner(t, s, "", "/usr/local/bin/other")
 
-	// Without its database it offers to install itself.
+	// Without a database pkg is not run: it would offer to install itself.
 	require.NoError(t, os.Remove(filepath.Join(s.root, "var/db/pkg/local.sqlite")))
 	requireOwner(t, s, "", "/usr/local/bin/tool")
 }
 
-// A manager that is there and does not answer is told, as a policy may want to
-// refuse then.
-func TestManagerSilent(t *testing.T) {
+// A package manager that does not answer is reported: a policy may want to refuse.
+func TestManagerThatDoesNotAnswer(t *testing.T) {
 	for name, files := range map[string]map[string]string{
 		"fails":           {"var/lib/rpm/Packages": "", "usr/bin/rpm": "#!/bin/sh\nexit 3\n"},
 		"unreadable":      {"lib/apk/db/installed/directory": ""},
@@ -204,25 +204,110 @@ func TestManagerSilent(t *testing.T) {
 	}
 }
 
-// The answer is bounded, and waiting for it ends with the context.
-func TestManagerBounded(t *testing.T) {
-	s := tree(t, map[string]string{
-		"var/lib/rpm/Packages": "", "usr/bin/rpm": "#!/bin/sh\nhead -c 10000000 /dev/zero | tr '\\0' x\n",
-	})
+func rpmThat(t *testing.T, script string) system {
+	t.Helper()
+	return tree(t, map[string]string{"var/lib/rpm/Packages": "", "usr/bin/rpm": "#!/bin/sh\n" + script + "\n"})
+}
+
+func TestAnswerOfManagerIsBounded(t *testing.T) {
+	s := rpmThat(t, `head -c 10000000 /dev/zero | tr '\0' x`)
 	o, err := s.rpm(t.Context(), []string{"/usr/bin/tool"})
 	require.NoError(t, err)
 	require.Len(t, o.pkg, 256)
+}
 
-	s = tree(t, map[string]string{"var/lib/rpm/Packages": "", "usr/bin/rpm": "#!/bin/sh\nexec sleep 60\n"})
+func TestManagerThatHangs(t *testing.T) {
+	for name, tc := range map[string]struct {
+		script     string
+		askTimeout time.Duration
+		want       error
+	}{
+		"itself":    {"exec sleep 60", 100 * time.Millisecond, context.DeadlineExceeded},
+		"its child": {"sleep 60 & echo tool", time.Minute, exec.ErrWaitDelay},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := rpmThat(t, tc.script)
+			s.askTimeout = tc.askTimeout
+			start := time.Now()
+			e, err := s.managed(t.Context(), "/usr/bin/tool")
+			require.NoError(t, err)
+			require.Less(t, time.Since(start), 20*time.Second)
+			require.NotNil(t, e)
+			require.Equal(t, ReasonPackageManager, e.Reason)
+			require.ErrorIs(t, e, tc.want)
+		})
+	}
+}
+
+func TestWaitingForManagerEndsWithContext(t *testing.T) {
+	s := rpmThat(t, "exec sleep 60")
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	_, err = s.managed(ctx, "/usr/bin/tool")
+	_, err := s.managed(ctx, "/usr/bin/tool")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.Less(t, time.Since(start), 10*time.Second)
+	require.Less(t, time.Since(start), 20*time.Second)
 }
 
-func TestHomes(t *testing.T) {
+// Every database is read up to a limit. One that is as large as that is searched; in
+// a larger one a name may be missed, so it is reported.
+func TestDatabaseIsBounded(t *testing.T) {
+	const line = "F:usr/share/doc\n"
+	for name, path := range map[string]string{
+		"dpkg":       "var/lib/dpkg/info/tool.list",
+		"diversions": "var/lib/dpkg/diversions",
+		"pacman":     "var/lib/pacman/local/tool-1.2-3/files",
+		"apk":        "lib/apk/db/installed",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := tree(t, map[string]string{path: strings.Repeat(line, 100)})
+			s.maxDatabase = int64(100 * len(line))
+			requireOwner(t, s, "", "/usr/bin/tool")
+
+			s.maxDatabase--
+			e, err := s.managed(t.Context(), "/usr/bin/tool")
+			require.NoError(t, err)
+			require.NotNil(t, e)
+			require.Equal(t, ReasonPackageManager, e.Reason)
+			require.ErrorContains(t, e, "larger than 1599 bytes")
+		})
+	}
+}
+
+// A database without line breaks does not fill the memory.
+func TestLineOfDatabaseIsBounded(t *testing.T) {
+	s := tree(t, map[string]string{"lib/apk/db/installed": strings.Repeat("x", 1<<17)})
+	e, err := s.managed(t.Context(), "/usr/bin/tool")
+	require.NoError(t, err)
+	require.ErrorIs(t, e, bufio.ErrTooLong)
+}
+
+func TestLimitsOfPackageManagers(t *testing.T) {
+	require.Equal(t, 5*time.Second, here().askTimeout)
+	require.Equal(t, int64(256<<20), here().maxDatabase)
+}
+
+// A line is found wherever it is in the file, and no part of a line is.
+func TestLinesAreFoundWhole(t *testing.T) {
+	filler := strings.Repeat("/usr/share/doc\n", 10000)
+	for name, tc := range map[string]struct{ text, want string }{
+		"only line":         {"/bin/tool\n", "tool"},
+		"without a newline": {"/bin/tool", "tool"},
+		"far into the file": {filler + "/bin/tool\n" + filler, "tool"},
+		"part of a line":    {"/x/bin/tool\n/bin/tool2\n /bin/tool\n", ""},
+		"nothing":           {"", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tc.want != "" {
+				tc.want = `owned by package "` + tc.want + `" of dpkg`
+			}
+			requireOwner(t, tree(t, map[string]string{"var/lib/dpkg/info/tool.list": tc.text}), tc.want, "/bin/tool")
+		})
+	}
+}
+
+func TestKnownLocations(t *testing.T) {
 	linux := tree(t, map[string]string{
 		"opt/homebrew/Cellar/tool/1.2/INSTALL_RECEIPT.json": "",
 		"opt/homebrew/Caskroom/app/.metadata/x":             "",
@@ -271,8 +356,8 @@ func TestBundle(t *testing.T) {
 	require.Equal(t, []Reason{ReasonBundle}, reasons(r.Notices))
 }
 
-// The whole of it on this machine, database and all. A file that no package owns
-// takes the longest: every list is read to its end.
+// A whole check on this machine, with its database. A file that no package owns
+// takes longest: every list is read to its end.
 func BenchmarkCheck(b *testing.B) {
 	own := filepath.Join(b.TempDir(), "tool")
 	require.NoError(b, os.WriteFile(own, nil, 0o755))

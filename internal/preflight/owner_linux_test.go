@@ -20,20 +20,20 @@ import (
 
 const (
 	nobody = 65534
-	second = 4444 // a group that nobody is in here, besides its own
+	second = 4444 // a second group of user nobody in these tests
 	dirEnv = "PREFLIGHT_TEST_DIR"
 )
 
 // asNobody runs the calling test again as user and group nobody with these
 // capabilities, and returns false. In that run it returns true, and dir is the
-// directory that prepare made ready.
+// directory that prepare was called for.
 func asNobody(t *testing.T, prepare func(dir string), caps ...uintptr) (dir string, child bool) {
 	t.Helper()
 	if dir := os.Getenv(dirEnv); dir != "" {
 		return dir, true
 	}
 	needRoot(t)
-	// Not t.TempDir, which only its owner can enter.
+	// Not t.TempDir, which other users cannot enter.
 	top, err := os.MkdirTemp("", "preflight-test-")
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(top) })
@@ -93,14 +93,14 @@ func TestNotWritable(t *testing.T) {
 	requireOne(t, r, ReasonNotWritable, filepath.Join(path, "tool"), fs.ErrPermission)
 }
 
-// What a setuid program may do is what its effective user may.
-func TestNotWritableEffective(t *testing.T) {
+// The rights of a setuid program are those of its effective user.
+func TestNotWritableByEffectiveUser(t *testing.T) {
 	needRoot(t)
 	dir := filepath.Dir(newTarget(t))
 	require.NoError(t, os.Chmod(dir, 0o700))
 	result := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends here
+		runtime.LockOSThread() // never unlocked, so that the thread ends with the goroutine
 		_, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, nobody, 0, 0)
 		result <- errors.Join(errnoError(errno), mayChange(dir))
 	}()
@@ -149,8 +149,8 @@ func TestForeignOwner(t *testing.T) {
 	}
 }
 
-// Root's rights come one by one: a group needs the first only.
-func TestForeignOwnerCapabilities(t *testing.T) {
+// CAP_CHOWN is enough to set a group, but not to set the owner and then the mode.
+func TestForeignOwnerNeedsTwoCapabilities(t *testing.T) {
 	dir, child := asNobody(t, func(dir string) {
 		give(t, dir, nobody, nobody)
 		give(t, program(t, dir, "user"), 1234, nobody)

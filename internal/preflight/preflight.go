@@ -2,17 +2,17 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package preflight tells beforehand why the update of a file would fail.
+// Package preflight finds out why the update of a file would fail, before it is
+// tried.
 //
-// # What it promises
+// # Guarantees
 //
-// [Check] only looks: it makes, opens for writing and changes nothing. What it
-// cannot find out, because a system does not say or refuses the question, is no
-// problem: the update itself is the judge, and may fail on what is not seen
-// here, such as a quota, a mandatory access policy, or another process that
-// takes the room first.
+// [Check] changes nothing, and opens nothing for writing. If the system does not
+// answer a question, Check reports no problem. So the update may still fail for a
+// reason that is not found here, such as a quota, a mandatory access policy, or
+// another process that fills the disk first.
 //
-// # Which system has which check
+// # Which check runs on which system
 //
 //	                     linux        darwin, freebsd  other unix  windows
 //	missing, directory,
@@ -22,7 +22,7 @@
 //	unsafe directory     yes          yes              yes         -
 //	foreign owner,
 //	sticky directory     yes          2                2           -
-//	read-only, no room   yes          yes              -           yes
+//	read-only, no space  yes          yes              -           yes
 //	no inodes            yes          yes              -           -
 //	noexec               yes          yes              -           -
 //	immutable            yes (statx)  yes (flags)      -           -
@@ -30,16 +30,17 @@
 //	container image      yes          -                -           -
 //	package manager      yes          yes              yes         by path
 //
-// 1: not for setuid programs, as access(2) asks for the real user. 2: only the
-// user 0 counts as privileged; Linux has capabilities.
+// 1: not for setuid programs, as access(2) checks the rights of the real user. 2: only
+// user 0 counts as privileged; on Linux capabilities count.
 //
 // # Package managers
 //
-// dpkg (with diversions and merged /usr), pacman and apk are read from their own
-// plain files; rpm and FreeBSD's pkg are run from their fixed place, as their
-// databases are not plain; Homebrew, Snap, Flatpak, Nix, Guix, and on Windows
-// Scoop, Chocolatey, WinGet and the Store are known by where they put files. A
-// manager that owns the path is a notice, no problem: refusing is a policy.
+// The databases of dpkg (with diversions and merged /usr), pacman and apk are text
+// files, which are read, each up to 256 MiB. rpm and FreeBSD's pkg are run, from their
+// fixed path, for at most 5 seconds. Homebrew, Snap, Flatpak, Nix, Guix, and on Windows
+// Scoop, Chocolatey, WinGet and the Store are known by where they put files. A file
+// that a package manager owns is a notice, not a problem: whether to update it is the
+// caller's decision.
 package preflight
 
 import (
@@ -47,9 +48,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"time"
 )
 
-// Reason says what is in the way. The text is for people and logs, and stable.
+// Reason is a short text that says why an update would fail. It is stable.
 type Reason string
 
 const (
@@ -59,46 +61,47 @@ const (
 	ReasonDirectory Reason = "is a directory"
 	// ReasonNotRegular is a device, a pipe or a socket.
 	ReasonNotRegular Reason = "not a regular file"
-	// ReasonNameTooLong is a name that leaves no room for those beside it.
+	// ReasonNameTooLong is a path, or that of a file beside the target, that is too
+	// long for the system.
 	ReasonNameTooLong Reason = "name too long"
-	// ReasonNotWritable is a directory in which we may not make or list files.
+	// ReasonNotWritable is a directory in which we may not create or list files.
 	ReasonNotWritable Reason = "directory not writable"
 	// ReasonReadOnly is a file system that is mounted read-only.
 	ReasonReadOnly Reason = "read-only file system"
-	// ReasonNoRoom is a file system with too little room, or too few inodes.
-	ReasonNoRoom Reason = "no room"
-	// ReasonNoExec is a file system from which nothing is executed.
+	// ReasonNoRoom is a file system with too little free space, or too few free inodes.
+	ReasonNoRoom Reason = "not enough space"
+	// ReasonNoExec is a file system on which no program may be executed.
 	ReasonNoExec Reason = "mounted noexec"
 	// ReasonImmutable is a file or directory with the immutable or append-only
-	// attribute, which binds root too.
+	// attribute, which root cannot ignore either.
 	ReasonImmutable Reason = "immutable"
-	// ReasonSticky is somebody else's file in a sticky directory.
+	// ReasonSticky is another user's file in a sticky directory.
 	ReasonSticky Reason = "sticky directory"
-	// ReasonForeignOwner is an owner or group that we cannot give to a file.
+	// ReasonForeignOwner is an owner or group that we have no right to set.
 	ReasonForeignOwner Reason = "foreign owner"
-	// ReasonMountPoint is a file that is itself a mount, as in containers.
+	// ReasonMountPoint is a file that is a mount point, as in containers.
 	ReasonMountPoint Reason = "mount point"
-	// ReasonUnsafeDirectory is a directory in which everyone may rename files.
+	// ReasonUnsafeDirectory is a directory in which every user may rename files.
 	ReasonUnsafeDirectory Reason = "unsafe directory"
 
 	// ReasonPackageManager is a file that a package manager owns; only a notice.
-	// With Err set a manager is there and did not answer.
+	// If Err is set, a package manager is there and did not answer.
 	ReasonPackageManager Reason = "package manager"
-	// ReasonBundle is a file inside a macOS application, whose signature breaks
-	// when the file changes; only a notice.
+	// ReasonBundle is a file inside a macOS application, whose signature becomes
+	// invalid when the file changes; only a notice.
 	ReasonBundle Reason = "application bundle"
-	// ReasonContainerImage is a file in the image of a container, where an
-	// update lasts as long as the container; only a notice.
+	// ReasonContainerImage is a file in the image of a container. An update of it
+	// is lost when the container is removed; only a notice.
 	ReasonContainerImage Reason = "container image"
 )
 
-// Error is one reason why an update would fail, or one thing to know before it.
+// Error is one reason why an update would fail, or one notice.
 type Error struct {
 	Reason Reason
-	Path   string // the file or directory that is in the way
-	Detail string // what was found, may be empty
-	Advice string // what a person can do, in one sentence
-	Err    error  // the system's word for it, may be nil
+	Path   string // the file or directory that it is about
+	Detail string // what was found; may be empty
+	Advice string // what a person can do about it
+	Err    error  // the system's error; may be nil
 }
 
 func (e *Error) Error() string {
@@ -112,42 +115,42 @@ func (e *Error) Error() string {
 	return text + " (" + e.Advice + ")"
 }
 
-// Unwrap lets errors.Is find the cause: fs.ErrPermission, syscall.EROFS,
-// syscall.ENOSPC and so on.
+// Unwrap returns the system's error: fs.ErrPermission, syscall.EROFS, syscall.ENOSPC
+// and so on.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Question is an update that somebody thinks of.
+// Question describes the update to check.
 type Question struct {
 	// Target is the file that would be replaced. Symlinks are followed.
 	Target string
-	// Beside are the paths of what else the update makes, replaces or works in,
-	// beside the target: its backup, its work directory. Any may be absent.
+	// Beside are the other paths that the update creates or replaces, beside the
+	// target: its backup, its work directory. They need not exist.
 	Beside []string
-	// Room is how many bytes will be written beside the target: the file, what
-	// it is unpacked from, the backup if that has to be a copy. 0 means unknown,
-	// and is not checked.
+	// Room is how many bytes will be written beside the target: the file, its
+	// download, the backup if that has to be a copy. 0 means unknown: the free
+	// space is not checked.
 	Room int64
-	// Execute says that the new file will be run before it is in place. A target
+	// Execute means that the new file will be run before it is installed. A target
 	// with an execute bit implies it.
 	Execute bool
 }
 
 // Report is what Check found.
 type Report struct {
-	Target   string   // the file itself, without symlinks; as far as it was found
+	Target   string   // without symlinks, if it was found
 	Problems []*Error // each would make the update fail
-	Notices  []*Error // for a person, or a policy, to know
+	Notices  []*Error // what a person, or a policy, should know
 }
 
-// Check looks for what would make an update fail, and for what a person should
-// know before it. The error is the context's: everything else is in the report.
+// Check reports what would make an update fail, and what a person should know before
+// it. The only error it returns is that of ctx. It is safe for concurrent use.
 func Check(ctx context.Context, q Question) (*Report, error) { return here().check(ctx, q) }
 
-// Problems is the half of Check that looks for what would make an update fail. It
-// is quick.
+// Problems is the part of Check that reports what would make an update fail. It takes
+// less than a millisecond.
 func Problems(q Question) *Report {
 	p, problem := find(q.Target)
-	r := &Report{Target: p.target}
+	r := &Report{Target: p.path}
 	if problem != nil {
 		r.Problems = append(r.Problems, problem)
 	} else {
@@ -156,21 +159,28 @@ func Problems(q Question) *Report {
 	return r
 }
 
-// Notices is the other half. It searches the databases of package managers, which
-// takes some milliseconds where they are large. There are none of a target in
-// which nothing can be installed.
+// Notices is the rest of Check. It searches the databases of package managers, which
+// takes up to some hundred milliseconds if they are large. There are no notices for a
+// target that does not exist or is not a regular file.
 func Notices(ctx context.Context, target string) ([]*Error, error) {
 	return here().notices(ctx, target)
 }
 
-// system is where the databases of package managers and the marks of containers
-// are looked for.
+// system is the machine in which package managers and containers are looked for.
 type system struct {
 	root string
 	goos string
+
+	askTimeout  time.Duration // for one run of a package manager
+	maxDatabase int64         // bytes of one file of a package manager's database
 }
 
-func here() system { return system{root: string(filepath.Separator), goos: runtime.GOOS} }
+func here() system {
+	return system{
+		root: string(filepath.Separator), goos: runtime.GOOS,
+		askTimeout: 5 * time.Second, maxDatabase: 256 << 20,
+	}
+}
 
 func (s system) check(ctx context.Context, q Question) (*Report, error) {
 	r := Problems(q)
@@ -187,18 +197,18 @@ func (s system) notices(ctx context.Context, target string) (all []*Error, err e
 	if problem != nil {
 		return nil, nil
 	}
-	if s.layered(p.dir) {
+	if s.inContainerImage(p.dir) {
 		all = append(all, &Error{
-			Reason: ReasonContainerImage, Path: p.target,
-			Detail: "what is written here is gone with the container",
-			Advice: "update the image instead, or keep the program on a volume",
+			Reason: ReasonContainerImage, Path: p.path,
+			Detail: "what is written here is lost when the container is removed",
+			Advice: "update the image instead, or install the program on a volume",
 		})
 	}
 	owner, err := s.managed(ctx, p.names...)
 	if err != nil {
 		return nil, err
 	}
-	for _, notice := range []*Error{s.bundle(p.target), owner} {
+	for _, notice := range []*Error{s.bundle(p.path), owner} {
 		if notice != nil {
 			all = append(all, notice)
 		}
@@ -206,20 +216,20 @@ func (s system) notices(ctx context.Context, target string) (all []*Error, err e
 	return all, nil
 }
 
-// containerMarks are what docker, podman, cri-o and kubelet put into containers.
-var containerMarks = [...]string{
+// containerFiles are what docker, podman, cri-o and kubelet put into containers.
+var containerFiles = [...]string{
 	".dockerenv", "run/.containerenv", "run/secrets/kubernetes.io", "var/run/secrets/kubernetes.io",
 }
 
-// layered tells whether dir is in the image of a container. The mark alone does
-// not say so: images are unpacked to disks too. Nor does the overlay: live and
-// embedded systems boot from one.
-func (s system) layered(dir string) bool {
-	if !onLayers(s.root, dir) {
+// inContainerImage reports whether dir is in the image of a container. A container
+// file alone does not prove it, since images are unpacked to disks too. Nor does an
+// overlay, from which live and embedded systems boot.
+func (s system) inContainerImage(dir string) bool {
+	if !onOverlay(s.root, dir) {
 		return false
 	}
-	for _, mark := range containerMarks {
-		if exists(s.root, mark) {
+	for _, name := range containerFiles {
+		if exists(s.root, name) {
 			return true
 		}
 	}

@@ -20,16 +20,16 @@ import (
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("NOT CHECKED, needs root: makes files of other users, or mounts")
+		t.Skip("NOT PROVEN: needs root to mount or to create files of other users")
 	}
 }
 
-// mount mounts and returns where; the test's end unmounts.
+// mount mounts until the end of the test, and returns where.
 func mount(t *testing.T, source, where, kind string, flags uintptr, data string) string {
 	t.Helper()
 	needRoot(t)
 	if err := unix.Mount(source, where, kind, flags, data); err != nil {
-		t.Skipf("NOT CHECKED, needs root that may mount: %v", err)
+		t.Skipf("NOT PROVEN: cannot mount: %v", err)
 	}
 	t.Cleanup(func() { require.NoError(t, unix.Unmount(where, 0)) })
 	return where
@@ -53,7 +53,7 @@ func TestFullDisk(t *testing.T) {
 	err := os.WriteFile(filepath.Join(dir, "filler"), bytes.Repeat([]byte{1}, 2<<20), 0o600)
 	require.ErrorIs(t, err, syscall.ENOSPC)
 	requireOne(t, look(t, quiet(t), Question{Target: target, Room: 1}), ReasonNoRoom, dir, syscall.ENOSPC)
-	require.Empty(t, look(t, quiet(t), Question{Target: target}).Problems, "not known, not checked")
+	require.Empty(t, look(t, quiet(t), Question{Target: target}).Problems, "an unknown size is not checked")
 }
 
 // The root of the file system and the target take one inode each.
@@ -64,7 +64,7 @@ func TestNoInodes(t *testing.T) {
 	require.Contains(t, e.Detail, "inodes")
 }
 
-// A bind mount that is read-only over a file system that is not.
+// A read-only bind mount of a writable file system.
 func TestReadOnlyMount(t *testing.T) {
 	target := newTarget(t)
 	dir := filepath.Dir(target)
@@ -101,8 +101,8 @@ func TestImmutable(t *testing.T) {
 	}
 }
 
-// A symlink beside the target is replaced itself; what it leads to is not ours.
-func TestImmutableElsewhere(t *testing.T) {
+// A symlink beside the target is replaced, and its destination is not touched.
+func TestImmutableBehindSymlink(t *testing.T) {
 	needRoot(t)
 	target, other := newTarget(t), newTarget(t)
 	backup := target + ".backup"
@@ -111,7 +111,7 @@ func TestImmutableElsewhere(t *testing.T) {
 	require.Empty(t, look(t, quiet(t), Question{Target: target, Beside: []string{backup}}).Problems)
 }
 
-// setFlag sets an inode flag until unset, or the end of the test.
+// setFlag sets an inode flag until unset is called, or the test ends.
 func setFlag(t *testing.T, path string, flag int) (unset func()) {
 	t.Helper()
 	f, err := os.Open(path)
@@ -122,15 +122,15 @@ func setFlag(t *testing.T, path string, flag int) (unset func()) {
 		err = unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, was|flag)
 	}
 	if err != nil {
-		t.Skipf("NOT CHECKED, needs a file system with inode flags: %v", err)
+		t.Skipf("NOT PROVEN: needs a file system with inode flags: %v", err)
 	}
 	unset = func() { require.NoError(t, unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, was)) }
 	t.Cleanup(unset)
 	return unset
 }
 
-// The target, or what lies beside it, bound over itself: same file system, same
-// inode, and yet it cannot be renamed.
+// The target, or its backup, bind-mounted over itself: the same inode on the same file
+// system, but it cannot be renamed.
 func TestMountPoint(t *testing.T) {
 	for _, which := range []string{"tool", "tool.backup"} {
 		target := newTarget(t)
@@ -154,16 +154,16 @@ func TestContainerImage(t *testing.T) {
 	root := mount(t, "overlay", filepath.Join(top, "root"), "overlay", 0, data)
 	s := system{root: root, goos: "linux"}
 	image := Question{Target: filepath.Join(root, "tool")}
-	require.Empty(t, look(t, s, image).Notices, "no container")
+	require.Empty(t, look(t, s, image).Notices, "not in a container")
 
 	volume := mount(t, "tmpfs", filepath.Join(root, "volume"), "tmpfs", 0, "mode=755")
-	for _, mark := range containerMarks {
+	for _, mark := range containerFiles {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, mark)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(root, mark), nil, 0o644))
 		r := look(t, s, image)
 		require.Empty(t, r.Problems)
 		require.Equal(t, []Reason{ReasonContainerImage}, reasons(r.Notices), mark)
-		require.Empty(t, look(t, s, Question{Target: program(t, volume, "tool")}).Notices, "a volume outlives the container")
+		require.Empty(t, look(t, s, Question{Target: program(t, volume, "tool")}).Notices, "a volume is not part of the image")
 		require.NoError(t, os.Remove(filepath.Join(root, mark)))
 	}
 
@@ -171,9 +171,9 @@ func TestContainerImage(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(disk), ".dockerenv"), nil, 0o644))
 	r := look(t, system{root: filepath.Dir(disk), goos: "linux"}, Question{Target: disk})
 	if !errors.Is(overlaid(t, disk), errors.ErrUnsupported) {
-		t.Skip("NOT CHECKED: the file system of temporary files is an overlay itself")
+		t.Skip("NOT PROVEN: temporary files are on an overlay")
 	}
-	require.Empty(t, r.Notices, "an image that was unpacked to a disk")
+	require.Empty(t, r.Notices, "an image unpacked to a disk")
 }
 
 func overlaid(t *testing.T, path string) error {

@@ -20,7 +20,7 @@ import (
 // quiet is a system without package managers and containers.
 func quiet(t *testing.T) system { return system{root: t.TempDir(), goos: runtime.GOOS} }
 
-// program makes an executable file at dir/name.
+// program creates an executable file at dir/name.
 func program(t *testing.T, dir, name string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
@@ -42,8 +42,8 @@ type entry struct {
 	time time.Time
 }
 
-// snapshot has the directory's own time too: it moves when a file is made in it,
-// even if that is removed again.
+// snapshot includes the time of the directory, which changes when a file is created
+// in it, even if the file is removed again.
 func snapshot(t *testing.T, dir string) map[string]entry {
 	t.Helper()
 	all := map[string]entry{}
@@ -57,7 +57,7 @@ func snapshot(t *testing.T, dir string) map[string]entry {
 	return all
 }
 
-// look checks and holds Check to its promise that it only looks.
+// look runs a check, and requires that it changed nothing.
 func look(t *testing.T, s system, q Question) *Report {
 	t.Helper()
 	dir := filepath.Dir(q.Target)
@@ -91,7 +91,7 @@ func requireOne(t *testing.T, r *Report, reason Reason, path string, is error) *
 	return e
 }
 
-func TestNothingInTheWay(t *testing.T) {
+func TestNoProblem(t *testing.T) {
 	target := newTarget(t)
 	for _, name := range []string{"tool", "two words", "näme-工具", "-rf", `quote"d`} {
 		if runtime.GOOS == "windows" && name == `quote"d` {
@@ -155,8 +155,8 @@ func TestCancelled(t *testing.T) {
 }
 
 func TestRoom(t *testing.T) {
-	p := place{target: "/bin/tool", dir: "/bin"}
-	v := volume{blockSize: 4096, blocks: 100, free: 10, files: 100, freeFiles: smallFiles}
+	p := targetFile{path: "/bin/tool", dir: "/bin"}
+	v := volume{blockSize: 4096, blocks: 100, free: 10, files: 100, freeFiles: neededInodes}
 	for _, bytes := range []int64{0, 1, 10 * 4096} {
 		require.Nil(t, p.room(v, bytes))
 	}
@@ -167,10 +167,10 @@ func TestRoom(t *testing.T) {
 	e := p.room(v, 0)
 	require.ErrorIs(t, e, errFull)
 	require.ErrorContains(t, e, "inodes")
-	require.Nil(t, p.room(volume{blockSize: 4096}, 1<<40), "a size that is not known")
+	require.Nil(t, p.room(volume{blockSize: 4096}, 1<<40), "an unknown size")
 }
 
-// What a person reads, and that a file's name cannot write to the terminal.
+// The name of a file cannot write to the terminal.
 func TestErrorText(t *testing.T) {
 	e := &Error{Reason: ReasonReadOnly, Path: "/a\x1b[31m", Detail: "seen", Advice: "mount it", Err: syscall.EIO}
 	require.EqualError(t, e, `"/a\x1b[31m": read-only file system: seen: `+syscall.EIO.Error()+` (mount it)`)

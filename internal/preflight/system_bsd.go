@@ -23,7 +23,7 @@ func volumeOf(dir string) (volume, bool) {
 		noExec:    uint64(st.Flags)&unix.MNT_NOEXEC != 0,
 		blockSize: uint64(st.Bsize),
 		blocks:    st.Blocks,
-		free:      uint64(max(0, int64(st.Bavail))), // negative when the reserve is in use
+		free:      uint64(max(0, int64(st.Bavail))), // negative if the reserve is in use
 		files:     st.Files,
 		freeFiles: uint64(max(0, int64(st.Ffree))),
 	}, true

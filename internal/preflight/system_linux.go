@@ -10,13 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mayChange asks as the effective user, as a setuid program writes.
+// mayChange checks the rights of the effective user, with which a setuid program
+// writes.
 func mayChange(dir string) error {
 	return unix.Faccessat(unix.AT_FDCWD, dir, unix.R_OK|unix.W_OK|unix.X_OK, unix.AT_EACCESS)
 }
 
-// volumeOf asks for the mount, not only the file system: a bind mount has flags
-// of its own.
+// volumeOf describes the mount, not only the file system: a bind mount has its own
+// flags.
 func volumeOf(dir string) (volume, bool) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
@@ -38,7 +39,7 @@ func volumeOf(dir string) (volume, bool) {
 	}, true
 }
 
-// attributes asks without opening the file, which could be forbidden.
+// attributes does not open the file, which may be forbidden.
 func attributes(path string) uint64 {
 	var st unix.Statx_t
 	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, 0, &st); err != nil {
@@ -59,9 +60,9 @@ func unchangeable(path string) (detail string, ok bool) {
 
 func isMount(path string) bool { return attributes(path)&unix.STATX_ATTR_MOUNT_ROOT != 0 }
 
-// onLayers tells whether dir is on the root file system, and that is an overlay
-// or FUSE, as container engines use without root.
-func onLayers(root, dir string) bool {
+// onOverlay reports whether dir is on the root file system, and that is an overlay, or
+// FUSE, which container engines use without root.
+func onOverlay(root, dir string) bool {
 	var st unix.Statfs_t
 	if err := unix.Statfs(root, &st); err != nil {
 		return false
@@ -69,12 +70,12 @@ func onLayers(root, dir string) bool {
 	if kind := uint32(st.Type); kind != unix.OVERLAYFS_SUPER_MAGIC && kind != unix.FUSE_SUPER_MAGIC {
 		return false
 	}
-	// Not of the file: overlays may give files the device of their layer.
+	// Not of the file: overlays may report the device of its layer.
 	var a, b unix.Stat_t
 	return unix.Stat(root, &a) == nil && unix.Stat(dir, &b) == nil && a.Dev == b.Dev
 }
 
-// mayChown needs CAP_FOWNER too for the mode, once the file is somebody else's.
+// mayChown needs CAP_FOWNER to set the mode after the file was given away.
 func mayChown(away bool) bool {
 	return capable(unix.CAP_CHOWN) && (!away || capable(unix.CAP_FOWNER))
 }

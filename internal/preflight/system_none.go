@@ -8,7 +8,7 @@ package preflight
 
 import "errors"
 
-// Nothing here finds these out; Plan 9 has no words for them.
+// Plan 9 has no such errors, and nothing here returns them.
 var (
 	errReadOnly = errors.ErrUnsupported
 	errFull     = errors.ErrUnsupported

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mayChange cannot ask for a setuid program: access(2) is about the real user.
+// mayChange cannot check a setuid program: access(2) is about the real user.
 func mayChange(dir string) error {
 	if os.Getuid() != os.Geteuid() {
 		return nil
@@ -20,7 +20,7 @@ func mayChange(dir string) error {
 	return unix.Access(dir, unix.R_OK|unix.W_OK|unix.X_OK)
 }
 
-func onLayers(root, dir string) bool { return false }
+func onOverlay(root, dir string) bool { return false }
 
 func mayChown(bool) bool { return os.Geteuid() == 0 }
 

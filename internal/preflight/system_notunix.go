@@ -8,7 +8,7 @@ package preflight
 
 import "io/fs"
 
-// Rights are inherited access lists here, if there are any.
+// If there are access rights on these systems, they are inherited access lists.
 
 func openToAll(fs.FileInfo) bool { return false }
 
@@ -16,4 +16,4 @@ func foreign(path string, info, parent fs.FileInfo) *Error { return nil }
 
 func sticky(path string, info, parent fs.FileInfo) *Error { return nil }
 
-func onLayers(root, dir string) bool { return false }
+func onOverlay(root, dir string) bool { return false }

@@ -28,11 +28,11 @@ func openToAll(info fs.FileInfo) bool {
 	return info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0
 }
 
-// mayReplace has nothing to add: here the rights are those of the directory.
+// mayReplace always allows: on Unix the rights of the directory decide.
 func mayReplace(string) error { return nil }
 
-// foreign finds an owner that the new file cannot be given. A group can be given
-// by its members, and comes by itself from a setgid directory.
+// foreign finds an owner or group that the new file cannot have. A member of a group
+// can set it, and files in a setgid directory inherit it.
 func foreign(path string, info, parent fs.FileInfo) *Error {
 	uid, gid := owner(info)
 	_, inherited := owner(parent)
@@ -45,12 +45,12 @@ func foreign(path string, info, parent fs.FileInfo) *Error {
 	}
 	return &Error{
 		Reason: ReasonForeignOwner, Path: path,
-		Detail: fmt.Sprintf("belongs to user %d, group %d, and we are user %d", uid, gid, os.Geteuid()),
+		Detail: fmt.Sprintf("belongs to user %d and group %d, this is user %d", uid, gid, os.Geteuid()),
 		Advice: "update as its owner, or as root", Err: syscall.EPERM,
 	}
 }
 
-// sticky finds what only its owner, or that of the directory, may replace.
+// sticky finds a file that only its owner, or that of the directory, may replace.
 func sticky(path string, info, parent fs.FileInfo) *Error {
 	uid, _ := owner(info)
 	above, _ := owner(parent)
@@ -59,7 +59,7 @@ func sticky(path string, info, parent fs.FileInfo) *Error {
 	}
 	return &Error{
 		Reason: ReasonSticky, Path: path,
-		Detail: fmt.Sprintf("only user %d or %d may replace it, and we are user %d", uid, above, os.Geteuid()),
+		Detail: fmt.Sprintf("only user %d or %d may replace it, this is user %d", uid, above, os.Geteuid()),
 		Advice: "update as its owner, or as root", Err: syscall.EPERM,
 	}
 }

@@ -15,13 +15,13 @@ var (
 	errFull     error = syscall.ENOSPC
 )
 
-// mayChange opens the directory for making files and directories, and makes
-// none: the access list is asked at the opening.
+// mayChange opens the directory with the right to create files, and creates none: the
+// access list is checked when it is opened.
 func mayChange(dir string) error {
 	return open(dir, windows.FILE_WRITE_DATA|windows.FILE_APPEND_DATA|windows.FILE_READ_ATTRIBUTES)
 }
 
-// mayReplace asks for the right to rename, which a running program's file has.
+// mayReplace checks the right to rename the file, which may be a running program.
 func mayReplace(target string) error { return open(target, windows.DELETE) }
 
 func open(path string, access uint32) error {
@@ -43,7 +43,7 @@ func volumeOf(dir string) (volume, bool) {
 		return volume{}, false
 	}
 	v := volume{blockSize: 1}
-	// What the caller may use: quotas count.
+	// The free bytes are those of the caller, with quotas.
 	if windows.GetDiskFreeSpaceEx(name, &v.free, &v.blocks, nil) != nil {
 		return volume{}, false
 	}

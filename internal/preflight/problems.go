@@ -1,0 +1,222 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package preflight
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// ErrUnsafeDirectory means that other users could replace files during the update. A
+// person has to correct the permissions.
+var ErrUnsafeDirectory = errors.New("directory is not safe to update in")
+
+// neededInodes is how many files and directories of an update exist at the same time
+// at most: work directory, lock, journal and its successor, download, staged file,
+// backup.
+const neededInodes = 7
+
+// targetFile is the target, with the directory that contains it.
+type targetFile struct {
+	path   string // without symlinks
+	dir    string
+	names  []string // path, and the path that was asked for if it leads to the same file through another directory
+	info   fs.FileInfo
+	parent fs.FileInfo
+}
+
+// volume describes a file system. A size of 0 means unknown.
+type volume struct {
+	readOnly, noExec bool
+	blockSize        uint64
+	blocks, free     uint64
+	files, freeFiles uint64
+}
+
+// find resolves target, and returns a problem if it is not a regular file.
+func find(target string) (targetFile, *Error) {
+	asked, err := filepath.Abs(target)
+	if err != nil {
+		return targetFile{path: target}, notFound(target, err)
+	}
+	path, err := filepath.EvalSymlinks(asked)
+	if err != nil {
+		return targetFile{path: asked}, notFound(asked, err)
+	}
+	p := targetFile{path: path, dir: filepath.Dir(path), names: []string{path}}
+	if p.info, err = os.Lstat(path); err != nil {
+		return p, notFound(path, err)
+	}
+	if p.parent, err = os.Lstat(p.dir); err != nil {
+		return p, notFound(path, err)
+	}
+	if info, err := os.Lstat(asked); asked != path && err == nil && os.SameFile(info, p.info) {
+		p.names = append(p.names, asked)
+	}
+	switch {
+	case p.info.IsDir():
+		return p, &Error{
+			Reason: ReasonDirectory, Path: path, Err: syscall.EISDIR,
+			Advice: "give the path of the program, not of its directory",
+		}
+	case !p.info.Mode().IsRegular():
+		return p, &Error{
+			Reason: ReasonNotRegular, Path: path, Detail: p.info.Mode().Type().String(),
+			Advice: "give the path of the program",
+		}
+	}
+	return p, nil
+}
+
+// notFound is the problem of a path that could not be followed.
+func notFound(path string, err error) *Error {
+	if cause, ok := errors.AsType[*fs.PathError](err); ok {
+		err = cause.Err
+	}
+	e := &Error{Path: path, Err: err}
+	switch {
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		e.Reason, e.Advice = ReasonNameTooLong, "install the program under a shorter path"
+	case errors.Is(err, fs.ErrPermission):
+		e.Reason, e.Advice = ReasonNotWritable, "give the user who updates access to the directories above, or update as their owner"
+	default:
+		e.Reason, e.Advice = ReasonMissing, "install the program there first, or give the path of the file to update"
+	}
+	return e
+}
+
+func (p targetFile) problems(q Question) []*Error {
+	var found []*Error
+	add := func(e *Error) {
+		if e != nil {
+			found = append(found, e)
+		}
+	}
+	add(p.unsafe())
+	add(p.writable())
+	if v, ok := volumeOf(p.dir); ok {
+		add(p.readOnly(v))
+		add(p.room(v, q.Room))
+		add(p.noExec(v, q.Execute))
+	}
+	add(immutable(p.dir))
+	add(foreign(p.path, p.info, p.parent))
+	for _, path := range append([]string{p.path}, q.Beside...) {
+		info, err := os.Lstat(path)
+		if err != nil {
+			if errors.Is(err, syscall.ENAMETOOLONG) {
+				add(notFound(path, err))
+			}
+			continue
+		}
+		add(immutable(path))
+		add(mounted(path))
+		add(sticky(path, info, p.parent))
+	}
+	return found
+}
+
+// unsafe finds the nearest directory in which every user may rename the files of
+// others.
+func (p targetFile) unsafe() *Error {
+	for dir := p.dir; ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err == nil && openToAll(info) {
+			return &Error{
+				Reason: ReasonUnsafeDirectory, Path: dir, Detail: "every user may replace files in it",
+				Advice: "remove the write permission of others (chmod o-w), or install the program elsewhere",
+				Err:    ErrUnsafeDirectory,
+			}
+		}
+		if dir == filepath.Dir(dir) {
+			return nil
+		}
+	}
+}
+
+func (p targetFile) writable() *Error {
+	path, err := p.dir, mayChange(p.dir)
+	if err == nil {
+		path, err = p.path, mayReplace(p.path)
+	}
+	// A read-only file system has a check of its own. Any other error means that
+	// the system did not answer.
+	if !errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return &Error{
+		Reason: ReasonNotWritable, Path: path, Err: err,
+		Advice: "give the user who updates write access to the directory, or update as its owner or as an administrator",
+	}
+}
+
+func (p targetFile) readOnly(v volume) *Error {
+	if !v.readOnly {
+		return nil
+	}
+	return &Error{
+		Reason: ReasonReadOnly, Path: p.dir, Err: errReadOnly,
+		Advice: "mount it read-write, or update the image that it comes from",
+	}
+}
+
+// room compares blocks, as a file takes whole ones. A file system may report no size,
+// as tmpfs without a limit, or no number of inodes, as btrfs.
+func (p targetFile) room(v volume, bytes int64) *Error {
+	e := &Error{
+		Reason: ReasonNoRoom, Path: p.dir, Err: errFull,
+		Advice: "free some space on this file system and try again",
+	}
+	if bytes > 0 && v.blocks > 0 && v.blockSize > 0 {
+		need := (uint64(bytes)-1)/v.blockSize + 1
+		if need > v.free {
+			e.Detail = fmt.Sprintf("%d bytes are needed and %d are free", bytes, v.free*v.blockSize)
+			return e
+		}
+	}
+	if v.files > 0 && v.freeFiles < neededInodes {
+		e.Detail = fmt.Sprintf("%d inodes are needed and %d are free", neededInodes, v.freeFiles)
+		return e
+	}
+	return nil
+}
+
+// noExec reports nothing for a target without an execute bit, which is not run.
+func (p targetFile) noExec(v volume, execute bool) *Error {
+	if !v.noExec || (!execute && p.info.Mode().Perm()&0o111 == 0) {
+		return nil
+	}
+	return &Error{
+		Reason: ReasonNoExec, Path: p.dir, Detail: "no program can be run from this file system", Err: syscall.EACCES,
+		Advice: "install the program on another file system, or mount this one with exec",
+	}
+}
+
+// immutable finds the attributes that keep all users, even root, from replacing path
+// or, if it is a directory, the files in it.
+func immutable(path string) *Error {
+	detail, ok := unchangeable(path)
+	if !ok {
+		return nil
+	}
+	return &Error{
+		Reason: ReasonImmutable, Path: path, Detail: detail, Err: syscall.EPERM,
+		Advice: "it was protected on purpose: if you agree, remove the attribute (chattr -i -a, chflags)",
+	}
+}
+
+func mounted(path string) *Error {
+	if !isMount(path) {
+		return nil
+	}
+	return &Error{
+		Reason: ReasonMountPoint, Path: path, Detail: "the file itself is a mount point", Err: syscall.EBUSY,
+		Advice: "update the file that is mounted here, or mount its directory instead",
+	}
+}
