@@ -2,23 +2,25 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package attrs carries what a file has besides content, owner and mode over to
-// another file: extended attributes, and what Linux keeps in them, which is POSIX
-// ACLs, file capabilities and SELinux labels; and the flags of chattr. A seal on
-// the old content (fs-verity, IMA) is not the new one's, and lost.
+// Package attrs copies the attributes of a file, besides owner and mode, to another
+// file.
 //
-// On Windows it is the owner, the access list, and the attributes hidden, system
-// and not content indexed. Alternate streams are lost, and with them
-// Zone.Identifier, which a verified file is not to have.
+// On Linux these are the extended attributes, including POSIX ACLs, file capabilities
+// and SELinux labels, and the flags of chattr. Signatures of the old content
+// (fs-verity, IMA) are not copied.
 //
-// On macOS and FreeBSD it is the access list, extended attributes and flags, but
-// for what tells where the old content came from (com.apple.quarantine) and who
-// signed it. That was never run, only built. On other systems nothing is carried
-// over.
+// On Windows they are the owner, the access list, and the attributes hidden, system
+// and not content indexed. Alternate streams are not copied. A verified file needs no
+// Zone.Identifier.
+//
+// On macOS and FreeBSD they are the access list, extended attributes and flags, but
+// not those that record where the old content came from (com.apple.quarantine) and
+// who signed it. The code for these two systems was built, and never run. On other
+// systems nothing is copied.
 package attrs
 
 import "errors"
 
-// ErrLost means that the new file cannot have what the old one has, and that this
-// decides who may run it and with which rights.
+// ErrLost means that the new file cannot have an attribute of the old one that
+// decides who may run it, or with which rights.
 var ErrLost = errors.New("access rights or capabilities cannot be kept")

@@ -17,28 +17,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Copy makes dst, which nobody else can open yet, carry the access list, the
-// extended attributes and the flags of src. An access list that is there and
-// cannot be had is an ErrLost; what else cannot be had, or read, is lost.
+// Copy gives dst, which no other user can open yet, the access list, the extended
+// attributes and the flags of src. It returns ErrLost for an access list that it could
+// read but not set, and in lost what else could not be copied.
 //
-// It was built and vetted, and never run, on these systems. So it refuses
-// nothing for a question that the system does not answer.
+// This code was built and vetted, and never run. So it does not fail if the system
+// does not answer a question.
 func Copy(dst, src *os.File) (lost []string, err error) {
 	lost, err = copyAccess(dst, src)
 	if err != nil {
 		return nil, err
 	}
-	notes, err := copyNotes(dst, src)
+	attributes, err := copyAttributes(dst, src)
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(lost, notes, copyFlags(dst, src)), nil
+	return slices.Concat(lost, attributes, copyFlags(dst, src)), nil
 }
 
-var errDiffers = errors.New("it is not the one of the old file")
+var errDiffers = errors.New("differs from that of the old file")
 
-// copyNotes copies extended attributes.
-func copyNotes(dst, src *os.File) (lost []string, err error) {
+// copyAttributes copies extended attributes.
+func copyAttributes(dst, src *os.File) (lost []string, err error) {
 	want, err := read(src)
 	if err != nil {
 		return []string{fmt.Sprintf("extended attributes (%v)", err)}, nil
@@ -46,7 +46,7 @@ func copyNotes(dst, src *os.File) (lost []string, err error) {
 	has, _ := read(dst)
 	for name := range has {
 		if _, keep := want[name]; !keep {
-			// Some are the system's own and stay.
+			// An error is ignored: some attributes belong to the system.
 			_ = unix.Fremovexattr(int(dst.Fd()), name)
 		}
 	}
@@ -55,7 +55,7 @@ func copyNotes(dst, src *os.File) (lost []string, err error) {
 			continue
 		}
 		if err := unix.Fsetxattr(int(dst.Fd()), name, value, 0); err != nil {
-			if decides(name) {
+			if affectsRights(name) {
 				return nil, fmt.Errorf("%w: %s: %w", ErrLost, name, err)
 			}
 			lost = append(lost, name)
@@ -65,7 +65,7 @@ func copyNotes(dst, src *os.File) (lost []string, err error) {
 	return lost, nil
 }
 
-// get reads one attribute; some must not be read, or are gone since the list.
+// get reads one attribute. It may be unreadable, or removed since it was listed.
 func get(f *os.File, name string) ([]byte, bool) {
 	size, err := unix.Fgetxattr(int(f.Fd()), name, nil)
 	if err != nil {
@@ -79,7 +79,8 @@ func get(f *os.File, name string) ([]byte, bool) {
 	return value[:size], true
 }
 
-// copyFlags copies what chflags(1) sets. Immutable files are never replaced.
+// copyFlags copies the flags of chflags(1), but not those of immutable files, which
+// are never replaced.
 func copyFlags(dst, src *os.File) (lost []string) {
 	want, err := flagsOf(src)
 	if err != nil {

@@ -18,16 +18,15 @@ import (
 
 const (
 	keptFlags    = unix.UF_NODUMP | unix.UF_HIDDEN
-	storageFlags = 0x20 | 0x40 | 0x10000 // UF_COMPRESSED, UF_TRACKED, SF_ARCHIVED: how, not what
+	storageFlags = 0x20 | 0x40 | 0x10000 // UF_COMPRESSED, UF_TRACKED, SF_ARCHIVED: how it is stored
 )
 
-// decides says that an attribute is about rights: here only access lists are.
-func decides(string) bool { return false }
+// affectsRights is false: on this system only access lists decide about rights.
+func affectsRights(string) bool { return false }
 
-// passed tells what is not to be carried over: where the old content came from
-// (com.apple.quarantine), who signed it (com.apple.cs.*), and what the system
-// writes down itself.
-func passed(name string) bool {
+// skipped reports the attributes that are not copied: where the old content came from
+// (com.apple.quarantine), who signed it (com.apple.cs.*), and those of the system.
+func skipped(name string) bool {
 	switch name {
 	case "", "com.apple.quarantine", "com.apple.provenance", "com.apple.macl", "com.apple.lastuseddate#PS":
 		return true
@@ -49,7 +48,7 @@ func read(f *os.File) (map[string][]byte, error) {
 	}
 	set := map[string][]byte{}
 	for name := range strings.SplitSeq(string(list[:size]), "\x00") {
-		if passed(name) {
+		if skipped(name) {
 			continue
 		}
 		if value, ok := get(f, name); ok {
@@ -59,14 +58,14 @@ func read(f *os.File) (map[string][]byte, error) {
 	return set, nil
 }
 
-// What getattrlist(2) calls ATTR_CMN_EXTENDED_SECURITY is a struct kauth_filesec:
-// a magic number, two GUIDs, then the list: how many entries, flags, entries.
+// ATTR_CMN_EXTENDED_SECURITY of getattrlist(2) is a struct kauth_filesec: a magic
+// number, two GUIDs, then the list, which is the number of entries, flags, entries.
 const (
 	listAt    = 4 + 16 + 16
 	entriesAt = listAt + 4 + 4
 	entrySize = 16 + 4 + 4
 	magic     = 0x012cc16d
-	noList    = 1<<32 - 1 // instead of a number of entries
+	noList    = 1<<32 - 1 // as the number of entries
 )
 
 func copyAccess(dst, src *os.File) (lost []string, err error) {
@@ -85,22 +84,22 @@ func copyAccess(dst, src *os.File) (lost []string, err error) {
 	return nil, nil
 }
 
-// accessOf returns the list, nil if there is none.
+// accessOf returns the access list, or nil if there is none.
 func accessOf(f *os.File) ([]byte, error) {
 	request := unix.Attrlist{Bitmapcount: unix.ATTR_BIT_MAP_COUNT, Commonattr: unix.ATTR_CMN_EXTENDED_SECURITY}
-	answer := make([]byte, 16<<10) // more than KAUTH_ACL_MAX_ENTRIES, 128, take
+	answer := make([]byte, 16<<10) // enough for KAUTH_ACL_MAX_ENTRIES, 128
 	_, _, errno := unix.Syscall6(unix.SYS_FGETATTRLIST, f.Fd(), uintptr(unsafe.Pointer(&request)),
 		uintptr(unsafe.Pointer(&answer[0])), uintptr(len(answer)), 0, 0)
 	switch {
 	case errno == unix.ENOTSUP || errno == unix.EINVAL:
-		return nil, nil // not every file system has it
+		return nil, nil // the file system has no access lists
 	case errno != 0:
 		return nil, errno
 	}
 	return parseAccess(answer)
 }
 
-// parseAccess reads a length, then where in the rest the structure lies.
+// parseAccess reads a length, then the offset of the structure in the rest.
 func parseAccess(answer []byte) ([]byte, error) {
 	order := binary.LittleEndian
 	at := 4 + int64(int32(order.Uint32(answer[4:])))
@@ -109,7 +108,7 @@ func parseAccess(answer []byte) ([]byte, error) {
 		return nil, nil
 	}
 	if at < 12 || at+size > int64(len(answer)) || order.Uint32(answer[at:]) != magic {
-		return nil, errors.New("of unknown form")
+		return nil, errors.New("unknown format")
 	}
 	security := answer[at : at+size]
 	entries := int64(order.Uint32(security[listAt:]))
@@ -119,7 +118,7 @@ func parseAccess(answer []byte) ([]byte, error) {
 	if end := entriesAt + entries*entrySize; end <= size {
 		return bytes.Clone(security[listAt:end]), nil
 	}
-	return nil, errors.New("of unknown form")
+	return nil, errors.New("unknown format")
 }
 
 func setAccess(f *os.File, list []byte) error {

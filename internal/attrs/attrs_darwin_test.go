@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAccessListIsKept(t *testing.T) {
+func TestAccessListIsCopied(t *testing.T) {
 	dst, src := create(t, "new"), create(t, "old")
 	list := func(name string) string {
 		out, err := exec.CommandContext(t.Context(), "/bin/ls", "-le", name).CombinedOutput()
@@ -31,7 +31,7 @@ func TestAccessListIsKept(t *testing.T) {
 	require.NotContains(t, list(dst.Name()), "everyone deny write")
 }
 
-func TestUnknownAccessList(t *testing.T) {
+func TestAccessListOfUnknownFormat(t *testing.T) {
 	got, err := parseAccess(make([]byte, 64))
 	require.NoError(t, err)
 	require.Nil(t, got)

@@ -18,15 +18,15 @@ import (
 
 const (
 	keptFlags    = 0x1 | 0x8000            // UF_NODUMP, UF_HIDDEN
-	storageFlags = 0x100 | 0x800 | 0x10000 // UF_SPARSE, UF_ARCHIVE, SF_ARCHIVED: how, not what
+	storageFlags = 0x100 | 0x800 | 0x10000 // UF_SPARSE, UF_ARCHIVE, SF_ARCHIVED: how it is stored
 )
 
-// decides says that an attribute is about rights: labels of mandatory access
-// control are, as all that is in the system's namespace.
-func decides(name string) bool { return strings.HasPrefix(name, "system.") }
+// affectsRights reports whether an attribute may decide about rights: all in the
+// namespace of the system, as labels of mandatory access control.
+func affectsRights(name string) bool { return strings.HasPrefix(name, "system.") }
 
-// read leaves out access lists, which UFS also shows as attributes. What only
-// root may see is not there for others.
+// read omits access lists, which UFS also shows as attributes. Attributes that only
+// root can see are absent for other users.
 func read(f *os.File) (map[string][]byte, error) {
 	set := map[string][]byte{}
 	for prefix, space := range map[string]int{
@@ -53,7 +53,7 @@ func read(f *os.File) (map[string][]byte, error) {
 	return set, nil
 }
 
-// parseNames reads names that are preceded by their length.
+// parseNames reads names with their length in front.
 func parseNames(list []byte) (names []string) {
 	for len(list) > 0 && int(list[0]) < len(list) {
 		size := 1 + int(list[0])
@@ -86,8 +86,8 @@ func slicesOf(entries [][16]byte) (all [][]byte) {
 	return all
 }
 
-// A file system has lists of one of these kinds, or none: ACL_TYPE_ACCESS of
-// POSIX, ACL_TYPE_NFS4. A list that says no more than the mode is one too.
+// A file system has access lists of one of these kinds, or none: ACL_TYPE_ACCESS of
+// POSIX, ACL_TYPE_NFS4. A list that only repeats the mode counts too.
 var kinds = [...]uintptr{2, 4}
 
 func copyAccess(dst, src *os.File) (lost []string, err error) {
@@ -112,7 +112,7 @@ func copyAccess(dst, src *os.File) (lost []string, err error) {
 	return lost, nil
 }
 
-// accessOf returns nil where there are no lists of this kind.
+// accessOf returns nil if the file system has no lists of this kind.
 func accessOf(f *os.File, kind uintptr) (*access, error) {
 	a := &access{room: maxEntries}
 	_, _, errno := unix.Syscall(unix.SYS___ACL_GET_FD, f.Fd(), kind, uintptr(unsafe.Pointer(a)))

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAccessListIsKept(t *testing.T) {
+func TestAccessListIsCopied(t *testing.T) {
 	dst, src := create(t, "new"), create(t, "old")
 	for _, entry := range []string{"u:4242:rx:allow", "u:4242:rx"} { // NFSv4, POSIX
 		if exec.CommandContext(t.Context(), "setfacl", "-m", entry, src.Name()).Run() == nil {
@@ -26,7 +26,7 @@ func TestAccessListIsKept(t *testing.T) {
 	t.Skip("NOT PROVEN: no access lists here")
 }
 
-func TestNames(t *testing.T) {
+func TestParseNames(t *testing.T) {
 	require.Equal(t, []string{"a", "bc"}, parseNames([]byte("\x01a\x02bc")))
 	require.Equal(t, []string{"a"}, parseNames([]byte("\x01a\x09bc")))
 	require.Empty(t, parseNames(nil))

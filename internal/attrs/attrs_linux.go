@@ -15,13 +15,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// capability goes last: whatever else changes a file drops it.
+// capability is set last: other changes of the file drop it.
 const capability = "security.capability"
 
-// Copy makes dst, which nobody else can open yet, carry what src carries, and
-// nothing else. What cannot be had is lost if it is somebody's note (user.*) or an
-// inode flag, and an ErrLost if it decides about rights. Attributes that sign the content
-// (security.ima, security.evm) are those of the old content, and left out.
+// Copy gives dst, which no other user can open yet, the attributes of src, and removes
+// all others. It returns the names of user attributes (user.*) and flags that could
+// not be copied in lost, and ErrLost for any other attribute. Signatures of the old
+// content (security.ima, security.evm) are not copied.
 func Copy(dst, src *os.File) (lost []string, err error) {
 	want, err := read(src)
 	if err != nil {
@@ -35,9 +35,9 @@ func Copy(dst, src *os.File) (lost []string, err error) {
 		if _, keep := want[name]; keep {
 			continue
 		}
-		// A label is what the policy gives to new files here, not ours to take.
+		// The policy labels every new file, and may not let us remove the label.
 		if err := unix.Fremovexattr(int(dst.Fd()), name); err != nil && name != "security.selinux" {
-			return nil, fmt.Errorf("%w: removing %s, which the old file has not: %w", ErrLost, name, err)
+			return nil, fmt.Errorf("%w: %s, which the old file does not have, cannot be removed: %w", ErrLost, name, err)
 		}
 	}
 	for _, name := range sorted(want) {
@@ -53,25 +53,25 @@ func Copy(dst, src *os.File) (lost []string, err error) {
 			return nil, fmt.Errorf("%w: %s: %w", ErrLost, name, err)
 		}
 	}
-	return append(lost, copyFlags(dst, src)...), check(dst, want)
+	return append(lost, copyFlags(dst, src)...), verify(dst, want)
 }
 
-// check looks at what came of it: a file system may take a value and store
+// verify reads the attributes back: a file system may accept a value and store
 // another one.
-func check(dst *os.File, want map[string][]byte) error {
+func verify(dst *os.File, want map[string][]byte) error {
 	got, err := read(dst)
 	if err != nil {
 		return fmt.Errorf("reading extended attributes: %w", err)
 	}
 	for name, value := range want {
 		if !strings.HasPrefix(name, "user.") && !bytes.Equal(got[name], value) {
-			return fmt.Errorf("%w: %s became another", ErrLost, name)
+			return fmt.Errorf("%w: %s was set but has another value now", ErrLost, name)
 		}
 	}
 	return nil
 }
 
-// sorted is the order in which attributes are set.
+// sorted returns the names in the order in which they are set.
 func sorted(set map[string][]byte) (names []string) {
 	for name := range set {
 		names = append(names, name)

@@ -17,7 +17,7 @@ import (
 	"github.com/choria-io/go-updater/internal/testing/faults"
 )
 
-// pair makes two programs in a directory of their own and opens both.
+// pair creates two programs in a new directory and opens both.
 func pair(t *testing.T) (dst, src *os.File, dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -50,7 +50,7 @@ func needRoot(t *testing.T) {
 	}
 }
 
-func TestCapabilitiesAreKept(t *testing.T) {
+func TestCapabilitiesAreCopied(t *testing.T) {
 	needRoot(t)
 	dst, src, _ := pair(t)
 	command(t, "setcap", "cap_net_bind_service=+ep", src.Name())
@@ -60,7 +60,7 @@ func TestCapabilitiesAreKept(t *testing.T) {
 	require.Contains(t, command(t, "getcap", dst.Name()), "cap_net_bind_service=ep")
 }
 
-func TestACLIsKeptAndNoOtherInherited(t *testing.T) {
+func TestACLIsCopiedAndInheritedOneRemoved(t *testing.T) {
 	dst, src, dir := pair(t)
 	command(t, "setfacl", "-m", "u:4242:r-x,m:r-x", src.Name())
 	_, err := Copy(dst, src)
@@ -76,10 +76,10 @@ func TestACLIsKeptAndNoOtherInherited(t *testing.T) {
 	require.NotContains(t, command(t, "getfacl", "-cn", heir.Name()), "user:666")
 }
 
-func TestNotesAreKept(t *testing.T) {
+func TestUserAttributesAreCopied(t *testing.T) {
 	dst, src, _ := pair(t)
 	require.NoError(t, unix.Fsetxattr(int(src.Fd()), "user.note", []byte("from ops"), 0))
-	require.NoError(t, unix.Fsetxattr(int(dst.Fd()), "user.stray", []byte("x"), 0))
+	require.NoError(t, unix.Fsetxattr(int(dst.Fd()), "user.other", []byte("x"), 0))
 	lost, err := Copy(dst, src)
 	require.NoError(t, err)
 	require.Empty(t, lost)
@@ -88,7 +88,7 @@ func TestNotesAreKept(t *testing.T) {
 	require.Equal(t, map[string][]byte{"user.note": []byte("from ops")}, got)
 }
 
-func TestSignaturesOfTheOldContentAreNot(t *testing.T) {
+func TestSignaturesOfOldContentAreNotCopied(t *testing.T) {
 	needRoot(t)
 	dst, src, _ := pair(t)
 	if err := unix.Fsetxattr(int(src.Fd()), "security.ima", []byte{1, 2, 3}, 0); err != nil {
@@ -102,8 +102,8 @@ func TestSignaturesOfTheOldContentAreNot(t *testing.T) {
 
 const copyEnv = "ATTRS_TEST_COPY"
 
-// A file system that takes a capability and does not store it has lost it.
-func TestWhatWasTakenAndNotStoredIsLost(t *testing.T) {
+// A file system may accept a capability and not store it.
+func TestCapabilityThatIsNotStored(t *testing.T) {
 	if dir := os.Getenv(copyEnv); dir != "" {
 		src, err := os.Open(filepath.Join(dir, "old"))
 		require.NoError(t, err)
@@ -138,8 +138,8 @@ func TestWhatWasTakenAndNotStoredIsLost(t *testing.T) {
 
 const asUserEnv = "ATTRS_TEST_AS_USER"
 
-// Without the privilege a capability cannot be given, and that is no success.
-func TestCapabilitiesThatCannotBeKept(t *testing.T) {
+// Setting a capability takes a privilege.
+func TestCapabilityThatCannotBeSet(t *testing.T) {
 	if dir := os.Getenv(asUserEnv); dir != "" {
 		src, err := os.Open(filepath.Join(dir, "old"))
 		require.NoError(t, err)
@@ -161,7 +161,7 @@ func TestCapabilitiesThatCannotBeKept(t *testing.T) {
 	bin := filepath.Join(dir, "test")
 	require.NoError(t, os.WriteFile(bin, self, 0o755))
 	cmd := exec.CommandContext(t.Context(), "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
-		bin, "-test.run=^TestCapabilitiesThatCannotBeKept$", "-test.v")
+		bin, "-test.run=^TestCapabilityThatCannotBeSet$", "-test.v")
 	cmd.Env = append(os.Environ(), asUserEnv+"="+dir)
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
@@ -187,13 +187,13 @@ func TestFileSystemWithoutAttributes(t *testing.T) {
 	require.Equal(t, []string{"user.note"}, lost)
 }
 
-// disk is a file system of that kind.
+// disk returns a directory on a file system of this kind.
 func disk(t *testing.T, kind faults.FileSystem) string {
 	t.Helper()
 	return faults.NewDisk(t, kind).Dir
 }
 
-func TestFlagsAreKept(t *testing.T) {
+func TestFlagsAreCopied(t *testing.T) {
 	dir := disk(t, faults.Ext4)
 	dst, src := create(t, dir, "new"), create(t, dir, "old")
 	const dumpAndTime = 0x40 | 0x80
@@ -217,14 +217,14 @@ func TestFlagsAreKept(t *testing.T) {
 	require.Equal(t, []string{"chattr S"}, lost)
 }
 
-func TestCapabilitiesGoLast(t *testing.T) {
+func TestCapabilitiesAreSetLast(t *testing.T) {
 	set := map[string][]byte{"system.posix_acl_access": nil, capability: nil, "user.z": nil}
 	require.Equal(t, []string{"system.posix_acl_access", "user.z", capability}, sorted(set))
 }
 
-// A note may become another.
-func TestNotesAreNotLookedAt(t *testing.T) {
+// Only attributes that decide about rights are verified.
+func TestUserAttributesAreNotVerified(t *testing.T) {
 	dst, _, _ := pair(t)
-	require.ErrorIs(t, check(dst, map[string][]byte{capability: {1}}), ErrLost)
-	require.NoError(t, check(dst, map[string][]byte{"user.note": {1}}))
+	require.ErrorIs(t, verify(dst, map[string][]byte{capability: {1}}), ErrLost)
+	require.NoError(t, verify(dst, map[string][]byte{"user.note": {1}}))
 }

@@ -15,12 +15,13 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Copy gives dst, which is open for writing, the access list of src, or returns
-// an ErrLost; and its owner and attributes as far as that is permitted and the
-// volume has them. The rest is returned in lost, and so are alternate streams.
+// Copy gives dst, which is open for writing, the access list of src, and returns
+// ErrLost if it cannot. It copies owner and attributes as far as they are permitted
+// and the volume supports them, and returns the others, and alternate streams, in
+// lost.
 func Copy(dst, src *os.File) (lost []string, err error) {
-	// Opened now, because the access list of src may not permit it; and given
-	// last, because another owner may be the only one who can change the list.
+	// Opened first, because the access list of src may not permit it. Set last,
+	// because only the owner may be able to change the access list.
 	h, openErr := reopen(dst, windows.WRITE_OWNER)
 	if openErr == nil {
 		defer windows.CloseHandle(h)
@@ -35,9 +36,9 @@ func Copy(dst, src *os.File) (lost []string, err error) {
 	return slices.Concat(lost, streamsOf(src), attributes), err
 }
 
-// copyOwner tells whether dst has the owner of src, through h if need be. To give a file to somebody
-// else takes a privilege; who has not got it stays its owner, as whoever can
-// replace a file could have made it anyway.
+// copyOwner reports whether dst has the owner of src, which it sets through h. That
+// takes a privilege. Without it the user who updates becomes the owner, which gives
+// them no new right: a user who can replace the file can also create it.
 func copyOwner(h windows.Handle, dst, src *os.File) bool {
 	want, err := ownerOf(src)
 	if err != nil {
@@ -50,7 +51,7 @@ func copyOwner(h windows.Handle, dst, src *os.File) bool {
 	if err != nil {
 		return false
 	}
-	// An invalid h is an error too.
+	// An invalid h gives an error too.
 	if err := windows.SetKernelObjectSecurity(h, windows.OWNER_SECURITY_INFORMATION, descriptor); err != nil {
 		return false
 	}
@@ -58,7 +59,7 @@ func copyOwner(h windows.Handle, dst, src *os.File) bool {
 	return err == nil && have == want
 }
 
-// ownerOf is in SDDL.
+// ownerOf returns the owner in SDDL.
 func ownerOf(f *os.File) (string, error) {
 	d, err := windows.GetSecurityInfo(windows.Handle(f.Fd()), windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
 	if err != nil {
@@ -67,8 +68,8 @@ func ownerOf(f *os.File) (string, error) {
 	return d.String(), nil
 }
 
-// streamsOf names the alternate streams of f. A volume that has none, or does not
-// say, has nothing to lose that is known.
+// streamsOf returns the names of the alternate streams of f, and none if the volume
+// does not support them.
 func streamsOf(f *os.File) []string {
 	buf := make([]byte, 64<<10)
 	err := windows.GetFileInformationByHandleEx(windows.Handle(f.Fd()), windows.FileStreamInfo, &buf[0], uint32(len(buf)))
@@ -78,9 +79,9 @@ func streamsOf(f *os.File) []string {
 	return streams(buf)
 }
 
-// streams reads a chain of FILE_STREAM_INFO. The content's stream has no name.
+// streams reads a chain of FILE_STREAM_INFO. The stream of the content has no name.
 func streams(chain []byte) (names []string) {
-	const header = 24 // next uint32, length of the name uint32, two sizes
+	const header = 24 // offset of the next uint32, length of the name uint32, two sizes
 	for len(chain) >= header {
 		next, size := binary.LittleEndian.Uint32(chain), binary.LittleEndian.Uint32(chain[4:])
 		if int64(size) > int64(len(chain)-header) {
@@ -119,8 +120,8 @@ func copyAccess(dst, src *os.File) error {
 		return err
 	}
 	defer windows.CloseHandle(h)
-	// Not SetSecurityInfo: it would take inherited entries from the directory
-	// dst lies in, instead of those that src has.
+	// Not SetSecurityInfo: it would take inherited entries from the directory of dst
+	// instead of those of src.
 	if err := windows.SetKernelObjectSecurity(h, windows.DACL_SECURITY_INFORMATION, want); err != nil {
 		return err
 	}
@@ -137,7 +138,7 @@ func accessOf(f *os.File) (*windows.SECURITY_DESCRIPTOR, error) {
 	return windows.GetSecurityInfo(windows.Handle(f.Fd()), windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
 }
 
-// entries are the list in SDDL, without the flags that tell how it came about.
+// entries returns the list in SDDL, without the flags that record how it was made.
 func entries(d *windows.SECURITY_DESCRIPTOR) string {
 	flags, list, some := strings.Cut(d.String(), "(")
 	protected := ""
@@ -152,7 +153,7 @@ func entries(d *windows.SECURITY_DESCRIPTOR) string {
 
 var reOpenFile = windows.NewLazySystemDLL("kernel32.dll").NewProc("ReOpenFile")
 
-// reopen opens the same file, whatever its name is by now, for something else.
+// reopen opens the same file, whatever its name is now, with other access rights.
 func reopen(f *os.File, access uint32) (windows.Handle, error) {
 	const share = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
 	h, _, err := reOpenFile.Call(f.Fd(), uintptr(access), share, 0)
@@ -162,10 +163,10 @@ func reopen(f *os.File, access uint32) (windows.Handle, error) {
 	return windows.Handle(h), nil
 }
 
-// kept are the attributes that can be set. Others tell how a file is stored.
+// kept are the attributes that can be set. The others describe how a file is stored.
 const kept = windows.FILE_ATTRIBUTE_HIDDEN | windows.FILE_ATTRIBUTE_SYSTEM | windows.FILE_ATTRIBUTE_NOT_CONTENT_INDEXED
 
-// basicInfo is FILE_BASIC_INFO; a time of 0 stays as it is.
+// basicInfo is FILE_BASIC_INFO. A time of 0 is not changed.
 type basicInfo struct {
 	times      [4]int64
 	attributes uint32
@@ -183,7 +184,7 @@ func copyAttributes(dst, src *os.File) (lost []string, err error) {
 	}
 	if want&kept != have&kept {
 		next := basicInfo{attributes: have&^kept | want&kept}
-		// What cannot be set is found missing below.
+		// An attribute that could not be set is reported below.
 		_ = windows.SetFileInformationByHandle(windows.Handle(dst.Fd()), windows.FileBasicInfo,
 			(*byte)(unsafe.Pointer(&next)), uint32(unsafe.Sizeof(next)))
 		if have, err = attributesOf(dst); err != nil {

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Two access lists are one if they grant the same; whether later changes of the
-// directory reach the file (P) belongs to it.
+// Access lists are equal if they grant the same rights. That the file does not inherit
+// from its directory (P) is part of a list.
 func TestEntries(t *testing.T) {
 	for list, want := range map[string]string{
 		"D:(A;;FA;;;BA)":                    "D:(A;;FA;;;BA)",
@@ -31,7 +31,7 @@ func TestEntries(t *testing.T) {
 	}
 }
 
-// record is one FILE_STREAM_INFO, its successor at its end or nowhere.
+// record returns one FILE_STREAM_INFO, followed by another one unless it is the last.
 func record(t *testing.T, name string, last bool) []byte {
 	t.Helper()
 	text, err := windows.UTF16FromString(name)
@@ -47,8 +47,8 @@ func record(t *testing.T, name string, last bool) []byte {
 	return b
 }
 
-// The content is a stream too, and the mark of the web is not to be kept.
-func TestStreams(t *testing.T) {
+// The content is a stream too, and Zone.Identifier is not reported.
+func TestAlternateStreams(t *testing.T) {
 	content, zone, note := record(t, "::$DATA", false), record(t, ":Zone.Identifier:$DATA", false), record(t, ":note:$DATA", true)
 	require.Equal(t, []string{"stream :note"}, streams(slices.Concat(content, zone, note)))
 	require.Empty(t, streams(record(t, "::$DATA", true)))
@@ -57,8 +57,8 @@ func TestStreams(t *testing.T) {
 	require.Empty(t, streams(note[:len(note)-2]))
 }
 
-// Two files of one owner.
-func TestOwnerIsKept(t *testing.T) {
+// Both files have the same owner.
+func TestOwnerIsCopied(t *testing.T) {
 	dir := t.TempDir()
 	open := func(name string) *os.File {
 		f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR|os.O_CREATE, 0o755)

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// flags are those of FS_IOC_SETFLAGS that say something about a file, by their
-// letter in chattr(1). The rest tell how it is stored, or keep it from being
+// flags are the flags of FS_IOC_SETFLAGS that are copied, with their letter in
+// chattr(1). The others describe how a file is stored, or prevent that it is
 // replaced.
 var flags = [...]struct {
 	bit    int
@@ -22,8 +22,9 @@ var flags = [...]struct {
 	{0x4000, "j"}, {0x8000, "t"}, {0x100000, "V"}, {0x800000, "C"}, {0x2000000, "x"},
 }
 
-// copyFlags sets the flags of src one by one, as some need a privilege, an empty
-// file, or are given by the directory only. What is missing then is lost.
+// copyFlags sets the flags of src one by one, as some need a privilege or an empty
+// file, or are inherited from the directory only. It returns those that dst does not
+// have then.
 func copyFlags(dst, src *os.File) (lost []string) {
 	want, err := flagsOf(src)
 	if err != nil {
@@ -42,7 +43,7 @@ func copyFlags(dst, src *os.File) (lost []string) {
 	return lost
 }
 
-// flagsOf returns none where a file system has none.
+// flagsOf returns 0 on a file system without flags.
 func flagsOf(f *os.File) (int, error) {
 	got, err := unix.IoctlGetInt(int(f.Fd()), unix.FS_IOC_GETFLAGS)
 	for _, none := range []error{unix.ENOTTY, unix.EOPNOTSUPP, unix.ENOSYS, unix.EINVAL} {
