@@ -14,41 +14,42 @@ import (
 	"strings"
 )
 
-// ErrHeld means that another holder, in this process or another one, has the
-// lock. Try again later.
-var ErrHeld = errors.New("lock is held by another")
+// ErrHeld means that another holder, in this process or another one, has the lock. Try
+// again later.
+var ErrHeld = errors.New("lock is held")
 
-// attempts bounds the retries after the file was removed, or exchanged, between
-// two looks at it. Each retry means that another process has made progress.
+// attempts bounds the retries after the lock file was removed or replaced between two
+// calls. Each retry means that another process has made progress.
 const attempts = 64
 
-// HeldError tells who holds the lock. It is an ErrHeld.
+// HeldError is an ErrHeld that names the holder of the lock.
 type HeldError struct {
-	PID int // what the holder wrote down: news for a person, not to be acted on
+	PID int // as the holder wrote it: for people, never to be acted on
 }
 
-func (e *HeldError) Error() string { return fmt.Sprintf("%v, process %d", ErrHeld, e.PID) }
+func (e *HeldError) Error() string { return fmt.Sprintf("%v by process %d", ErrHeld, e.PID) }
 
-// Is makes it an ErrHeld.
+// Is reports whether target is ErrHeld.
 func (e *HeldError) Is(target error) bool { return target == ErrHeld }
 
-// LockDir is the directory of a lock file; *os.Root is one.
+// LockDir is the directory of a lock file. *os.Root implements it.
 type LockDir interface {
 	Lstat(name string) (fs.FileInfo, error)
 	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
 }
 
-// Lock is a lock that is held.
+// Lock is a held lock. It is not safe for concurrent use.
 type Lock struct {
 	file *os.File
 }
 
-// Acquire takes the lock of the file called name, and creates that file when it
-// is absent. It never waits: it returns ErrHeld when the lock is taken.
+// Acquire locks the file called name, and creates it if it does not exist. It does not
+// wait: it returns ErrHeld if another holder has the lock, and ErrNotRegular if name is
+// not a regular file.
 //
-// The holder may remove the file before it calls Release. Who had the removed
-// file open then holds a lock that nobody else will ever see, so after locking
-// Acquire looks whether its file still is the one at the name.
+// The holder may remove the file before it calls Release. A process that has the
+// removed file open would then lock a file that no other process can open. So after
+// locking, Acquire checks that its file is still the one at name.
 func Acquire(dir LockDir, name string) (*Lock, error) {
 	for range attempts {
 		file, err := open(dir, name)
@@ -72,8 +73,8 @@ func Acquire(dir LockDir, name string) (*Lock, error) {
 	return nil, fmt.Errorf("locking %q: %w", name, ErrHeld)
 }
 
-// Probe returns ErrHeld while somebody holds the lock of the file called name. It
-// makes nothing; for a moment it may hold a free lock itself.
+// Probe returns ErrHeld if the file called name is locked. It does not create the
+// file. It holds a free lock itself for a moment.
 func Probe(dir LockDir, name string) error {
 	info, err := dir.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -96,7 +97,7 @@ func Probe(dir LockDir, name string) error {
 	return unlock(file)
 }
 
-// Release gives the lock up. Calling it again does nothing.
+// Release releases the lock. Calling it again does nothing.
 func (l *Lock) Release() error {
 	if l.file == nil {
 		return nil
@@ -106,8 +107,8 @@ func (l *Lock) Release() error {
 	return errors.Join(unlock(file), file.Close())
 }
 
-// sign writes down who holds the lock. Whether that works does not matter. What
-// holds anything else is another file, to which somebody made a hard link.
+// sign writes the process id of the holder to the lock file. Errors are ignored. A
+// file with other content is not written to: it may be a hard link to another file.
 func sign(file *os.File) {
 	info, err := file.Stat()
 	if err != nil || info.Size() > 0 && signedBy(file) == 0 {
@@ -119,7 +120,7 @@ func sign(file *os.File) {
 	}
 }
 
-// holder adds to ErrHeld who it is, if that can be read.
+// holder returns a HeldError instead of ErrHeld if it can read who the holder is.
 func holder(file *os.File, err error) error {
 	if !errors.Is(err, ErrHeld) {
 		return err
@@ -130,7 +131,7 @@ func holder(file *os.File, err error) error {
 	return err
 }
 
-// signedBy returns what sign wrote, or 0.
+// signedBy returns the process id that sign wrote, or 0.
 func signedBy(file *os.File) (pid int) {
 	var line [24]byte
 	n, _ := file.ReadAt(line[:], 0)
@@ -142,11 +143,11 @@ func signedBy(file *os.File) (pid int) {
 	return pid
 }
 
-var errRetry = errors.New("lock file was exchanged")
+var errRetry = errors.New("lock file was replaced")
 
-// open opens or creates the lock file. os.Root follows a symlink that stays inside
-// it, unless the file is to be created exclusively; one that comes after the look
-// leads to a file that is not the one at the name, which Acquire finds.
+// open opens or creates the lock file. os.Root follows a symlink that stays inside it,
+// unless it creates the file exclusively. If a symlink is put there after Lstat, the
+// opened file is not the one at name, which Acquire detects.
 func open(dir LockDir, name string) (*os.File, error) {
 	info, err := dir.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {

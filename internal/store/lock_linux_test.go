@@ -14,8 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// as does something with the rights of another user, in a thread of its own that
-// ends with it.
+// as calls do with the rights of another user, on a thread that ends afterwards.
 func as(uid, gid int, do func()) {
 	done := make(chan struct{})
 	go func() {
@@ -28,9 +27,9 @@ func as(uid, gid int, do func()) {
 	<-done
 }
 
-// Who may write to the directory waits for the lock, and nobody else may keep
-// others from it. Not parallel: the umask is the process's.
-func TestLockIsForThoseWhoWriteToItsDirectory(t *testing.T) {
+// Users who may write to the directory can open the lock, and no others. Not parallel:
+// the umask belongs to the process.
+func TestLockIsSharedWithWritersOfItsDirectory(t *testing.T) {
 	const group = 54321
 	for mode, want := range map[fs.FileMode]fs.FileMode{
 		0o700: 0o600, 0o755: 0o600, 0o750: 0o600, 0o775: 0o660, 0o770: 0o660, 0o777 | fs.ModeSticky: 0o666,
@@ -65,10 +64,10 @@ func TestLockIsForThoseWhoWriteToItsDirectory(t *testing.T) {
 	}
 }
 
-// A file that cannot have the group of its directory would be for others.
-func TestLockOfAForeignGroupIsPrivate(t *testing.T) {
+// A lock that cannot have the group of its directory would be open to another group.
+func TestLockOfAnotherGroupIsPrivate(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("SKIPPED: another user's group needs root")
+		t.Skip("NOT PROVEN: needs root")
 	}
 	dir, err := os.MkdirTemp("", "lock-test-")
 	require.NoError(t, err)

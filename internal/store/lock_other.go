@@ -12,8 +12,8 @@ import (
 	"os"
 )
 
-// tryLock refuses: without a lock that dies with its holder, two updates at once
-// cannot be excluded.
+// tryLock fails: without a lock that the system releases when its holder dies, two
+// updates at once cannot be prevented.
 func tryLock(*os.File) error { return errors.ErrUnsupported }
 
 func unlock(*os.File) error { return nil }

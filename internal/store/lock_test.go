@@ -20,7 +20,7 @@ import (
 
 const holdEnv = "LOCK_TEST_HOLD"
 
-// TestMain lets the test binary be the other process.
+// TestMain runs the test binary as the other process if holdEnv is set.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(holdEnv); dir != "" {
 		hold(dir)
@@ -55,12 +55,12 @@ func TestAcquire(t *testing.T) {
 	require.NoError(t, err)
 
 	_, err = Acquire(root, "lock")
-	require.ErrorIs(t, err, ErrHeld, "the same process is somebody else too")
+	require.ErrorIs(t, err, ErrHeld, "not even by the same process")
 
 	require.NoError(t, l.Release())
-	require.NoError(t, l.Release(), "again does nothing")
+	require.NoError(t, l.Release(), "a second Release does nothing")
 	l, err = Acquire(root, "lock")
-	require.NoError(t, err, "the file that is there is used again")
+	require.NoError(t, err, "the existing file is reused")
 	require.NoError(t, l.Release())
 }
 
@@ -91,10 +91,10 @@ func TestAcquireAfterDeath(t *testing.T) {
 		l, err := Acquire(root, "lock")
 		return err == nil && l.Release() == nil
 	}, 5*time.Second, 10*time.Millisecond)
-	require.FileExists(t, filepath.Join(root.Name(), "lock"), "nobody tidied up after the dead")
+	require.FileExists(t, filepath.Join(root.Name(), "lock"), "a killed holder leaves the file")
 }
 
-// interposed does something between two steps of Acquire.
+// interposed calls opened after each OpenFile of Acquire.
 type interposed struct {
 	*os.Root
 	opened func()
@@ -106,8 +106,8 @@ func (d interposed) OpenFile(name string, flag int, perm fs.FileMode) (*os.File,
 	return f, err
 }
 
-// The holder removes the file and releases it just after we opened it: what we
-// would lock then is a file that nobody else can find.
+// The holder removes the file and releases it after Acquire opened it, but before it
+// locked it.
 func TestAcquireRemovedFile(t *testing.T) {
 	for name, replace := range map[string]bool{"removed": false, "replaced": true} {
 		t.Run(name, func(t *testing.T) {
@@ -126,13 +126,13 @@ func TestAcquireRemovedFile(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, 2, times)
 			_, err = Acquire(root, "lock")
-			require.ErrorIs(t, err, ErrHeld, "the lock that is held is the one at the name")
+			require.ErrorIs(t, err, ErrHeld, "the held lock is the file at the name")
 			require.NoError(t, l.Release())
 		})
 	}
 }
 
-// A symlink that comes when the file was found absent makes no file elsewhere.
+// A symlink put there after Acquire found no file does not create a file elsewhere.
 func TestAcquireCreatesExclusively(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("symlinks need a privilege")
@@ -143,8 +143,8 @@ func TestAcquireCreatesExclusively(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(root.Name(), "elsewhere"))
 }
 
-// The file that was found is removed before it is opened.
-func TestAcquireRemovedAfterLook(t *testing.T) {
+// The file is removed between Lstat and OpenFile.
+func TestAcquireFileRemovedBeforeOpen(t *testing.T) {
 	root := newRoot(t)
 	require.NoError(t, root.WriteFile("lock", nil, 0o600))
 	looks := 0
@@ -174,7 +174,7 @@ func TestAcquireNoDirectory(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
-// A directory that never lets a file stay must not keep us for ever.
+// Acquire does not retry for ever if the file keeps disappearing.
 func TestAcquireGivesUp(t *testing.T) {
 	root := newRoot(t)
 	dir := interposed{root, func() { root.Remove("lock") }}

@@ -28,12 +28,12 @@ func tryLock(f *os.File) error {
 	}
 }
 
-// unlock leaves it to Close: nothing else shares the open file description.
+// unlock does nothing. Close unlocks: the open file description is not shared.
 func unlock(*os.File) error { return nil }
 
-// share lets those open a new lock file who may write to its directory, and could
-// remove it: otherwise they fail where they should wait. Nobody else gets anything,
-// and where that cannot be told apart the file stays private.
+// share lets users who may write to the directory, and so could remove the lock file,
+// open it too: otherwise they would get an error instead of ErrHeld. No other user
+// gets access. If the group cannot be set, the file stays private.
 func share(file *os.File, dir fs.FileInfo) {
 	writers := dir.Mode().Perm() & 0o022
 	if writers == 0 || file.Chown(-1, int(dir.Sys().(*syscall.Stat_t).Gid)) != nil {

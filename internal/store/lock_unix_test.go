@@ -30,15 +30,15 @@ func TestAcquirePlanted(t *testing.T) {
 			_, err := Acquire(root, "lock")
 			require.ErrorIs(t, err, ErrNotRegular)
 			_, err = os.Lstat(path)
-			require.NoError(t, err, "it is left alone")
+			require.NoError(t, err, "it is not removed")
 			require.NoFileExists(t, filepath.Join(root.Name(), "absent"))
 		})
 	}
 }
 
-// A hard link is a regular file. It is locked, and not written to.
+// A hard link to another file is locked, but not written to.
 func TestAcquirePlantedHardLink(t *testing.T) {
-	for _, content := range []string{"what somebody needs\n", "12345", "1\n2\n", "-1\n"} {
+	for _, content := range []string{"other content\n", "12345", "1\n2\n", "-1\n"} {
 		root := newRoot(t)
 		require.NoError(t, root.WriteFile("victim", []byte(content), 0o600))
 		require.NoError(t, root.Link("victim", "lock"))
@@ -53,8 +53,8 @@ func TestAcquirePlantedHardLink(t *testing.T) {
 	}
 }
 
-// A symlink put there between the look and the opening: Root would follow it.
-func TestAcquireSymlinkAfterLook(t *testing.T) {
+// A symlink is put there between Lstat and OpenFile: os.Root follows it.
+func TestAcquireSymlinkBeforeOpen(t *testing.T) {
 	root := newRoot(t)
 	require.NoError(t, root.WriteFile("victim", nil, 0o600))
 	require.NoError(t, root.WriteFile("lock", nil, 0o600))

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// where is the byte that is locked. Locks are mandatory here, and what is at the
-// start of the file is for others to read.
+// where is the byte that is locked. Windows locks are mandatory, so it is not one of
+// those that others read.
 func where() *windows.Overlapped { return &windows.Overlapped{OffsetHigh: 1 << 30} }
 
 func tryLock(f *os.File) error {
@@ -25,11 +25,11 @@ func tryLock(f *os.File) error {
 	return err
 }
 
-// unlock is explicit because Windows frees the locks of a closed handle at a
-// time of its own choosing.
+// unlock is explicit because Windows releases the locks of a closed handle some time
+// later.
 func unlock(f *os.File) error {
 	return windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, where())
 }
 
-// share has nothing to do: access is inherited from the directory.
+// share does nothing: access is inherited from the directory.
 func share(*os.File, fs.FileInfo) {}

@@ -19,16 +19,16 @@ import (
 // sumName is the member that holds the SHA-256 of all others.
 const sumName = "sum"
 
-// ErrDamaged means that a file is no memo, or not the one that was written.
-var ErrDamaged = errors.New("not what was written")
+// ErrDamaged means that a file is not a memo, or was changed after it was written.
+var ErrDamaged = errors.New("file is damaged")
 
-// Fields are what a memo says: string, int, int64, bool, [time.Time], Fields and
-// []Fields. What is empty is left out, and read as empty.
+// Fields is the content of a memo. A value is a string, int, int64, bool, [time.Time],
+// Fields or []Fields. Zero values are omitted, and read as zero values.
 type Fields map[string]any
 
-// Format returns the memo that says f. Text that JSON cannot hold is written
-// with question marks, and a time beyond the year 9999 left out; f must not hold
-// other types, nor the name "sum".
+// Format returns the memo with the content f, which must not contain other types, nor
+// the name "sum". Characters that JSON cannot represent become question marks, and a
+// time after the year 9999 is omitted.
 func Format(f Fields) []byte {
 	doc := f.plain()
 	doc[sumName] = sum(doc)
@@ -54,7 +54,7 @@ func plain(v any) any {
 	switch v := v.(type) {
 	case string:
 		return strings.Map(func(r rune) rune {
-			if r == unicode.ReplacementChar { // also what is not UTF-8
+			if r == unicode.ReplacementChar { // or not UTF-8
 				return '?'
 			}
 			return r
@@ -78,39 +78,39 @@ func plain(v any) any {
 	return v
 }
 
-// Reader reads a memo. A member that is missing is empty; one of another type
-// is too, and makes Err return ErrDamaged.
+// Reader reads a memo. A member that is missing, or of another type than was asked
+// for, is read as the zero value; the latter makes Err return ErrDamaged.
 type Reader struct {
 	doc map[string]any
-	err *error // of the whole memo
+	err *error // shared by all parts of the memo
 }
 
-// Parse returns ErrDamaged for what Format did not write. It does not look at
-// what the memo says.
+// Parse returns ErrDamaged if raw is not the output of Format. It does not check the
+// members.
 func Parse(raw []byte) (Reader, error) {
 	doc, err := jcs.Parse(raw)
 	if err != nil {
-		// A memo is no release document, so it is no malformed one either.
+		// Without %w: the error of jcs means a malformed release document.
 		return Reader{}, fmt.Errorf("%w: %s", ErrDamaged, err.Error())
 	}
 	stated := doc[sumName]
 	delete(doc, sumName)
 	if stated != sum(doc) {
-		return Reader{}, fmt.Errorf("%w: its checksum is wrong", ErrDamaged)
+		return Reader{}, fmt.Errorf("%w: wrong checksum", ErrDamaged)
 	}
 	return Reader{doc, new(error)}, nil
 }
 
-// Err returns the first fault of what was read.
+// Err returns the first error of what was read so far.
 func (r Reader) Err() error { return *r.err }
 
-// Text returns the text called name.
+// Text returns the string called name.
 func (r Reader) Text(name string) string { return get[string](r, name) }
 
 // Int returns the number called name.
 func (r Reader) Int(name string) int64 { return get[int64](r, name) }
 
-// Bool returns the truth value called name.
+// Bool returns the boolean called name.
 func (r Reader) Bool(name string) bool { return get[bool](r, name) }
 
 // Time returns the time called name, in UTC.
@@ -120,20 +120,20 @@ func (r Reader) Time(name string) time.Time {
 		return time.Time{}
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
-	// In UTC it may be of a year that Format does not write.
+	// In UTC it may be in a year that Format does not write.
 	if t = t.UTC(); err != nil || t.Year() < 0 || t.Year() > 9999 {
 		r.damaged(name)
 	}
 	return t
 }
 
-// Part returns the memo within the memo called name, and whether there is one.
+// Part returns the part called name, and whether there is one.
 func (r Reader) Part(name string) (Reader, bool) {
 	doc := get[map[string]any](r, name)
 	return Reader{doc, r.err}, doc != nil
 }
 
-// Parts returns the list of memos called name.
+// Parts returns the list of parts called name.
 func (r Reader) Parts(name string) []Reader {
 	var parts []Reader
 	for _, item := range get[[]any](r, name) {
@@ -156,6 +156,6 @@ func get[T any](r Reader, name string) T {
 
 func (r Reader) damaged(name string) {
 	if *r.err == nil {
-		*r.err = fmt.Errorf("%w: %q is of another type", ErrDamaged, name)
+		*r.err = fmt.Errorf("%w: %q has another type", ErrDamaged, name)
 	}
 }

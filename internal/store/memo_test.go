@@ -45,7 +45,7 @@ func TestParseReadsWhatFormatWrote(t *testing.T) {
 	require.NoError(t, m.Err())
 }
 
-func TestWhatIsMissingIsEmpty(t *testing.T) {
+func TestMissingMembersAreZero(t *testing.T) {
 	m, err := store.Parse(store.Format(store.Fields{"text": "", "int": 0, "bool": false, "time": time.Time{}}))
 	require.NoError(t, err)
 	require.Empty(t, m.Text("text"))
@@ -58,9 +58,9 @@ func TestWhatIsMissingIsEmpty(t *testing.T) {
 	require.NoError(t, m.Err())
 }
 
-// A program's own version and a file's time are not ours to choose: whatever
-// they are, the memo can be read.
-func TestFormatWritesWhatCanBeRead(t *testing.T) {
+// The version of a program and the time of a file may be anything. The memo can be read
+// in any case.
+func TestFormatOfUnusualValues(t *testing.T) {
 	m, err := store.Parse(store.Format(store.Fields{
 		"invalid": "a\xffb", "replaced": "a\ufffdb", "control": "a\x00\n\"b",
 		"far": time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), "early": time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC),
@@ -76,7 +76,7 @@ func TestFormatWritesWhatCanBeRead(t *testing.T) {
 	require.NoError(t, m.Err())
 }
 
-func TestDamage(t *testing.T) {
+func TestEveryChangeIsDetected(t *testing.T) {
 	raw := store.Format(full())
 	for i := range len(raw) * 8 {
 		flipped := bytes.Clone(raw)
@@ -115,9 +115,8 @@ func TestMembersOfAnotherType(t *testing.T) {
 	}
 }
 
-// In UTC, which is how it would be written again, such a time has no year of four
-// digits.
-func TestTimeThatFormatWouldNotWrite(t *testing.T) {
+// In UTC the year of these times does not have four digits.
+func TestTimeThatFormatDoesNotWrite(t *testing.T) {
 	for _, text := range []string{"9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59"} {
 		m, err := store.Parse(store.Format(store.Fields{"time": text}))
 		require.NoError(t, err)
@@ -126,8 +125,8 @@ func TestTimeThatFormatWouldNotWrite(t *testing.T) {
 	}
 }
 
-// Whole, but not of Format's making: its list is of numbers.
-func TestListOfSomethingElse(t *testing.T) {
+// The checksum is right, but Format does not write lists of numbers.
+func TestListOfNumbers(t *testing.T) {
 	sum := sha256.Sum256([]byte(`{"parts":[1]}`))
 	m, err := store.Parse(fmt.Appendf(nil, `{"parts":[1],"sum":"%x"}`, sum))
 	require.NoError(t, err)
@@ -135,7 +134,7 @@ func TestListOfSomethingElse(t *testing.T) {
 	require.ErrorIs(t, m.Err(), store.ErrDamaged)
 }
 
-// Whatever is read, it is a memo or damaged.
+// Parse returns a memo that can be read, or ErrDamaged.
 func FuzzParse(f *testing.F) {
 	f.Add(store.Format(full()))
 	f.Add(store.Format(nil))

@@ -22,16 +22,17 @@ func Owner(info fs.FileInfo) (uid, gid int) {
 	return int(st.Uid), int(st.Gid)
 }
 
-// patiently has nothing to wait for: a file that is open can be renamed and removed.
+// patiently calls do once: on Unix an open file can be renamed and removed.
 func patiently(_ bool, do func() error) error { return do() }
 
-// cannotSync says that a file system has no fsync for directories, as some
-// network and FUSE file systems. EIO is something else.
+// cannotSync reports whether the file system has no fsync for directories, as some
+// network and FUSE file systems. EIO does not mean that.
 func cannotSync(err error) bool {
 	return errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP)
 }
 
-// checkOwned refuses a directory that others than we and root may write to.
+// checkOwned returns an error if users other than this one and root may write to the
+// directory.
 func checkOwned(path string, info fs.FileInfo) error {
 	uid, _ := Owner(info)
 	switch {

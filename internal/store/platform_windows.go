@@ -14,27 +14,27 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// dirFlag opens a directory for writing too, which os.O_RDWR does not; it
-// exists, so that nothing is created.
+// dirFlag opens a directory for writing, which os.O_RDWR does not. Nothing is created,
+// as the directory exists.
 const dirFlag = os.O_RDONLY | os.O_CREATE
 
-// Owner returns zeros: rights are inherited ACLs here.
+// Owner returns zeros: access rights are inherited ACLs on Windows.
 func Owner(fs.FileInfo) (uid, gid int) { return 0, 0 }
 
-// cannotSync says that directories cannot be forced out here: NTFS can, FAT and
+// cannotSync reports whether the file system cannot sync directories. NTFS can; FAT and
 // network file systems differ.
 func cannotSync(err error) bool {
 	return errors.Is(err, windows.ERROR_ACCESS_DENIED) || errors.Is(err, windows.ERROR_INVALID_FUNCTION) ||
 		errors.Is(err, windows.ERROR_INVALID_HANDLE) || errors.Is(err, windows.ERROR_NOT_SUPPORTED)
 }
 
-// patience is how long a file that is in use is waited for. Virus scanners and
-// indexers open what has just been written or renamed, most for less than a second.
+// patience is how long an operation on a file in use is retried. Virus scanners and
+// indexers open files that were just written or renamed, mostly for less than a second.
 const patience = 3 * time.Second
 
-// patiently repeats do while somebody else has the file open. Only where denied is
-// set is ERROR_ACCESS_DENIED taken for that: it is what renaming over an open file
-// gives, but also what a running program and an access list give.
+// patiently retries do while another process has the file open. With denied set,
+// ERROR_ACCESS_DENIED is retried too: it is the error of renaming over an open file, but
+// also that of a running program or of an access list.
 func patiently(denied bool, do func() error) error {
 	end := time.Now().Add(patience)
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
@@ -48,7 +48,7 @@ func patiently(denied bool, do func() error) error {
 	}
 }
 
-// checkOwned has only the kind to check: rights are inherited ACLs here.
+// checkOwned checks the type only: access rights are inherited ACLs on Windows.
 func checkOwned(path string, info fs.FileInfo) error {
 	if !info.IsDir() {
 		return fmt.Errorf("%w: %q is not a directory (remove it)", ErrUnsafeDirectory, path)
