@@ -8,36 +8,30 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/choria-io/go-updater/internal/store"
 )
 
-// spare is another name for a file, or a copy of it.
-type spare struct {
-	name string
-	info fs.FileInfo
-}
-
-// Plan is what Commit is to do beyond the swap.
+// Plan has the options of Commit.
 type Plan struct {
 	Version  string // of the new file
-	Previous string // of the old one, empty if not known
+	Previous string // version of the old file, empty if not known
 
-	// Check looks at the new file in place; its error puts the old one back.
+	// Check tests the new file after it was installed. If it returns an error, the old
+	// file is restored.
 	Check func() error
 
-	// Probation is how many starts without Confirm are granted; 0 for any.
+	// Probation is how many starts without Confirm are allowed; 0 for no limit.
 	Probation int
 }
 
-// Commit puts the staged file in the target's place and returns the path of the
-// backup. After an error the target is the old one, or the error is a
-// *RollbackFailure; Close takes away the rest.
+// Commit replaces the target by the staged file, and returns the path of the backup.
+// After an error the target is the old file, or the error is a *RollbackFailure. Close
+// removes the other files.
 //
-// The backup is the file that was replaced, unless that was on probation: then
-// it stays the last one that was not.
+// The backup is the file that was replaced. If that was on probation, the backup stays
+// as it is: it is the last version that was not.
 func (s *Session) Commit(st *Staged, p Plan) (backup string, err error) {
 	if s.closed {
 		return "", errClosed
@@ -47,192 +41,136 @@ func (s *Session) Commit(st *Staged, p Plan) (backup string, err error) {
 	}
 	defer st.close()
 	sealed := st.info
-	if st.info, err = s.dress(st.file); err != nil {
-		return "", fmt.Errorf("giving the new file owner and mode of the old: %w", err)
+	if st.info, err = s.copyMetadata(st.file); err != nil {
+		return "", fmt.Errorf("copying owner and mode to the new file: %w", err)
 	}
 	if !store.SameContent(st.info, sealed) {
 		return "", fmt.Errorf("staged file: %w", ErrChanged)
 	}
-	if s.aside {
-		// Windows: what is open for writing cannot be run, nor renamed over.
+	if s.renameAside {
+		// Windows: a file that is open for writing can be neither run nor renamed.
 		st.close()
 	}
-	next, made, err := s.prepare(st, p)
+	next, saved, err := s.prepare(st, p)
 	if err != nil {
 		return "", fmt.Errorf("making backup: %w", err)
 	}
-	if err := s.write(next); err != nil {
+	if err := s.writeJournal(next); err != nil {
 		return "", s.undoCommit(next, err)
 	}
-	if err := s.replace(st, next, made, p.Check); err != nil {
+	if err := s.replace(st, next, saved, p.Check); err != nil {
 		return "", s.undoCommit(next, err)
 	}
-	// Without a check Recover would finish what is reported as done; with one,
-	// undo it.
-	if err := s.write(next.done()); err != nil && next.Check {
-		return "", s.undoCommit(next, s.putBack(s.kept(next, made), err))
+	// If this fails, Recover finishes the update, and it is reported as done. If there
+	// is a check Recover would undo it, so it is undone here.
+	if err := s.writeJournal(next.finished()); err != nil && next.Check {
+		return "", s.undoCommit(next, s.restoreTarget(s.oldFile(next, saved), err))
 	}
 	if next.Older != "" {
-		// Close tries again, and what stays is not a reason to call this a failure.
-		_ = s.fsys.Remove(s.in(next.Older))
+		// An error is ignored: Close tries again, and the update is done.
+		_ = s.fsys.Remove(s.workPath(next.Older))
 	}
 	return s.Target() + ".backup", nil
 }
 
-// prepare makes the second name of the old file, and the journal of the swap.
-func (s *Session) prepare(st *Staged, p Plan) (record, spare, error) {
-	kind, next := "backup", s.journal.begun(swapping)
+// prepare links the old file, and returns the journal of the swap and the link.
+func (s *Session) prepare(st *Staged, p Plan) (next record, saved namedFile, err error) {
+	kind, next := "backup", s.journal.next(swapping)
 	if s.onProbation() {
-		if good, err := s.holds(s.backup(), s.journal.Backup); err != nil {
-			return next, spare{}, err
-		} else if good {
+		if intact, err := s.has(s.backup(), s.journal.Backup); err != nil {
+			return next, namedFile{}, err
+		} else if intact {
 			kind, next.Backup = "keep", s.journal.Backup
 		}
 	}
-	made, old, err := s.spareTarget(kind)
+	saved, old, err := s.linkOrCopyTarget(kind)
 	if err != nil {
-		return next, made, err
+		return next, saved, err
 	}
 	old.Version = p.Previous
 	next.Old = old
 	if kind == "keep" {
-		next.Keep = filepath.Base(made.name)
+		next.Keep = filepath.Base(saved.name)
 	} else {
 		next.Backup = old
-		if next.Older, err = s.olderBackup(); err != nil {
-			return next, made, err
+		if next.Older, err = s.nameForOlderBackup(); err != nil {
+			return next, saved, err
 		}
 	}
-	if s.aside {
+	if s.renameAside {
 		next.Aside = store.RandomName("aside")
 	}
 	next.New = content{Version: p.Version, Hash: st.hash, Size: st.info.Size(), ModTime: st.info.ModTime()}
 	next.Check, next.Probation = p.Check != nil, p.Probation
-	return next, made, nil
+	return next, saved, nil
 }
 
-// onProbation says whether the target is a version that may be given up.
+// onProbation reports whether the target is a version on probation.
 func (s *Session) onProbation() bool {
 	j := s.journal
-	return j.State == installed && j.Probation > 0 && j.New.is(s.old)
+	return j.State == installed && j.Probation > 0 && j.New.matches(s.old)
 }
 
-// done is the journal once the target is j.New for good.
-func (j record) done() record {
-	return record{State: installed, New: j.New, Backup: j.Backup, Probation: j.Probation, Failed: j.Failed}
-}
-
-// replace makes the backup and swaps.
-func (s *Session) replace(st *Staged, next record, made spare, check func() error) error {
+// replace installs the backup, then the staged file, and runs check.
+func (s *Session) replace(st *Staged, next record, saved namedFile, check func() error) error {
 	if next.Keep == "" {
-		if err := s.placeBackup(next, made); err != nil {
+		if err := s.installBackup(next, saved); err != nil {
 			return fmt.Errorf("making backup: %w", err)
 		}
 	}
-	kept := s.kept(next, made)
-	if err := s.swap(st.name, st.info, kept); err != nil {
+	oldFile := s.oldFile(next, saved)
+	if err := s.swap(st.name, st.info, oldFile); err != nil {
 		return err
 	}
 	if check == nil {
 		return nil
 	}
 	if err := check(); err != nil {
-		return s.putBack(kept, fmt.Errorf("%w: %w", ErrHealth, err))
+		return s.restoreTarget(oldFile, fmt.Errorf("%w: %w", ErrHealth, err))
 	}
 	return nil
 }
 
-// kept is where the old file is once the new one has its name.
-func (s *Session) kept(next record, made spare) spare {
+// oldFile returns where the old file is after the swap.
+func (s *Session) oldFile(next record, saved namedFile) namedFile {
 	switch {
-	case s.aside:
-		return spare{s.in(next.Aside), s.old}
+	case s.renameAside:
+		return namedFile{s.workPath(next.Aside), s.old}
 	case next.Keep == "" && next.State == swapping:
-		return spare{s.backup(), made.info}
+		return namedFile{s.backup(), saved.info}
 	}
-	return made
+	return saved
 }
 
-func (s *Session) placeBackup(next record, made spare) error {
+func (s *Session) installBackup(next record, saved namedFile) error {
 	if next.Older != "" {
-		// Renaming over it instead would lose it if the swap fails, and would do
-		// nothing at all if both were links to one file.
-		if err := s.fsys.Rename(s.backup(), s.in(next.Older)); err != nil {
+		// Not renamed over: the older backup would be lost if the swap fails, and
+		// nothing would be renamed if both were links to one file.
+		if err := s.fsys.Rename(s.backup(), s.workPath(next.Older)); err != nil {
 			return err
 		}
 	}
-	if err := s.fsys.Rename(made.name, s.backup()); err != nil {
+	if err := s.fsys.Rename(saved.name, s.backup()); err != nil {
 		return err
 	}
 	return store.SyncDir(s.fsys, ".")
 }
 
-// undoCommit leaves backup and journal as they were, after the target is again.
+// undoCommit undoes backup and journal, after the target was restored.
 func (s *Session) undoCommit(next record, cause error) error {
 	if _, ok := errors.AsType[*RollbackFailure](cause); ok {
 		return cause
 	}
-	// If this fails the next Begin, or Recover, does it.
+	// If this fails, the next Begin or Recover does it.
 	if err := s.undoSwap(next); err != nil {
 		return errors.Join(cause, fmt.Errorf("undoing the backup (the next update does it): %w", err))
 	}
 	return cause
 }
 
-// dress gives a verified file the target's owner, mode and attributes. Owner first: a
-// change of owner clears setuid. What was asked for is then looked at, because
-// the kernel drops setgid in silence if we are not in the group.
-func (s *Session) dress(f *os.File) (fs.FileInfo, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	uid, gid := store.Owner(s.old)
-	if u, g := store.Owner(info); u != uid || g != gid {
-		if err := s.fsys.Chown(f, uid, gid); err != nil {
-			return nil, fmt.Errorf("%w: user %d, group %d: %w", ErrOwner, uid, gid, err)
-		}
-	}
-	if err := s.fsys.Chmod(f, s.old.Mode()); err != nil {
-		return nil, fmt.Errorf("%w: mode %v: %w", ErrOwner, s.old.Mode(), err)
-	}
-	if err := s.carry(f); err != nil {
-		return nil, err
-	}
-	if info, err = f.Stat(); err != nil {
-		return nil, err
-	}
-	if u, g := store.Owner(info); u != uid || g != gid || info.Mode() != s.old.Mode() {
-		return nil, fmt.Errorf("%w: user %d, group %d, mode %v became %d, %d, %v", ErrOwner, uid, gid, s.old.Mode(), u, g, info.Mode())
-	}
-	if err := s.fsys.Sync(f); err != nil {
-		return nil, fmt.Errorf("forcing out: %w", err)
-	}
-	return info, nil
-}
-
-// carry gives f the attributes of the target; an ACL among them is part of its
-// mode.
-func (s *Session) carry(f *os.File) error {
-	src, info, err := store.OpenRegular(s.fsys, s.base, os.O_RDONLY)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	if !store.Same(info, s.old) {
-		return fmt.Errorf("target: %w", ErrChanged)
-	}
-	lost, err := s.fsys.Carry(f, src)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrOwner, err)
-	}
-	s.lost = append(s.lost, lost...)
-	return nil
-}
-
-// olderBackup is a name for whatever is at the backup's name, if there is
-// something.
-func (s *Session) olderBackup() (string, error) {
+// nameForOlderBackup returns a name to which the existing backup is moved, or "" if
+// there is none.
+func (s *Session) nameForOlderBackup() (string, error) {
 	info, err := s.fsys.Lstat(s.backup())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

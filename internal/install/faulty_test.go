@@ -73,8 +73,8 @@ func (f *faulty) Sync(file *os.File) error {
 	return f.do("sync", file.Name(), func() error { return f.fsys.Sync(file) })
 }
 
-func (f *faulty) Carry(dst, src *os.File) (lost []string, err error) {
-	err = f.do("carry", dst.Name(), func() error { lost, err = f.fsys.Carry(dst, src); return err })
+func (f *faulty) CopyAttributes(dst, src *os.File) (lost []string, err error) {
+	err = f.do("copyAttributes", dst.Name(), func() error { lost, err = f.fsys.CopyAttributes(dst, src); return err })
 	return lost, err
 }
 
@@ -104,7 +104,7 @@ func (f *faulty) run(target string, aside bool) (err error) {
 	}
 	// A failure to clear up is not one to update; the next run clears up.
 	defer s.Close()
-	s.aside = aside
+	s.renameAside = aside
 	path, err := s.StagePath()
 	if err != nil {
 		return err

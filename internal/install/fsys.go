@@ -13,9 +13,9 @@ import (
 	"github.com/choria-io/go-updater/internal/store"
 )
 
-// fsys is every operation on the file system that changes something or decides
-// something; names are relative to the target's directory. Tests make each of
-// them fail in turn.
+// fsys has all operations on the file system that change something or on whose result
+// something depends. Names are relative to the target's directory. Tests make each
+// operation fail in turn.
 type fsys interface {
 	Lstat(name string) (fs.FileInfo, error)
 	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
@@ -27,13 +27,13 @@ type fsys interface {
 
 	Chown(f *os.File, uid, gid int) error
 	Chmod(f *os.File, mode fs.FileMode) error
-	Carry(dst, src *os.File) (lost []string, err error)
+	CopyAttributes(dst, src *os.File) (lost []string, err error)
 	Sync(f *os.File) error
 	Copy(dst, src *os.File) (int64, error)
 	Names(dir string) ([]string, error)
 }
 
-// rootFS is the real one.
+// rootFS is the real file system.
 type rootFS struct{ store.Root }
 
 func openRoot(dir string) (fsys, error) {
@@ -44,10 +44,10 @@ func openRoot(dir string) (fsys, error) {
 	return rootFS{root}, nil
 }
 
-func (rootFS) Chown(f *os.File, uid, gid int) error      { return f.Chown(uid, gid) }
-func (rootFS) Chmod(f *os.File, mode fs.FileMode) error  { return f.Chmod(mode) }
-func (rootFS) Carry(dst, src *os.File) ([]string, error) { return attrs.Copy(dst, src) }
+func (rootFS) Chown(f *os.File, uid, gid int) error               { return f.Chown(uid, gid) }
+func (rootFS) Chmod(f *os.File, mode fs.FileMode) error           { return f.Chmod(mode) }
+func (rootFS) CopyAttributes(dst, src *os.File) ([]string, error) { return attrs.Copy(dst, src) }
 
-// Copy shares the blocks where the file system can: between two files io.Copy uses
-// copy_file_range on Linux, and that clones first.
+// Copy shares blocks if the file system can: on Linux io.Copy between two files uses
+// copy_file_range, which clones if possible.
 func (rootFS) Copy(dst, src *os.File) (int64, error) { return io.Copy(dst, src) }

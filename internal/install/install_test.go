@@ -258,7 +258,7 @@ func TestSealElsewhere(t *testing.T) {
 		filepath.Join(filepath.Dir(target), filepath.Base(good)),
 		filepath.Join(s.WorkDir(), "sub", filepath.Base(good)),
 		backup,
-		s.in(filepath.Base(good)),
+		s.workPath(filepath.Base(good)),
 	} {
 		_, err := s.Seal(path, sum(oldBytes), AnySize)
 		require.ErrorContains(t, err, "is not at a stage path", path)

@@ -5,8 +5,6 @@
 package install
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -22,53 +20,45 @@ const (
 	journalFile   = "journal.json"
 	journalFormat = 1
 	maxJournal    = 64 << 10
-	maxFailed     = 16 // versions; the oldest is forgotten first
+	maxFailed     = 16 // versions; the oldest are removed first
 )
 
-// state is where an update stands. What is on disk in each, and what recover
-// makes of it, is the table in the package documentation.
+// state is how far an update has come. The table in the package documentation has what
+// is on disk in each state, and what recovery does.
 type state string
 
 const (
-	idle      state = ""          // nothing to recover, nothing to go back to
+	idle      state = ""          // nothing to recover, no known backup
 	swapping  state = "swapping"  // the target is Old or New
-	installed state = "installed" // the target is New, the backup Backup
-	restoring state = "restoring" // the target is Old or New, which is what the backup holds
+	installed state = "installed" // the target is New, the backup is Backup
+	restoring state = "restoring" // the target is Old or New, the content of the backup
 )
 
-// content is a file by what is in it.
-type content struct {
-	Version string
-	Hash    string // SHA-256, hex
-	Size    int64
-	ModTime time.Time // tells cheaply that nobody replaced it since
-}
-
-// Failure is a version that did not survive its probation.
+// Failure is a version that was given up because its probation failed.
 type Failure struct {
 	Version string
 	Hash    string
 	When    time.Time
 }
 
-// record is the journal: one file, written whole, forced out before the step
-// that it announces.
+// record is the content of the journal, which is synced before the step that it
+// announces.
 type record struct {
 	State  state
 	Old    content
 	New    content
 	Backup content
 
-	Older string // where the older backup goes meanwhile
-	Keep  string // a second name of Old, when the backup is something better
-	Aside string // Windows: where Old goes when New takes its name
-	Check bool   // New is not to stay before a health check passed
+	Older string // name of the older backup during the update
+	Keep  string // name of a link to Old, if Backup is another file, which stays
+	Aside string // Windows: name of Old once New has its name
+	Check bool   // New must pass a health check
 
-	Probation int // starts without Confirm until New is given up
+	Probation int // starts without Confirm after which New is given up; 0 for no limit
 	Starts    int
 
 	Failed []Failure
-	Before *record // what the journal says again if this is undone
+	Before *record // the journal if this is undone
 }
 
 func (c content) fields() store.Fields {
@@ -125,25 +115,25 @@ func parseJournal(raw []byte) (record, error) {
 		return record{}, fmt.Errorf("%w: %w", ErrJournal, err)
 	}
 	if format := m.Int("format"); format != journalFormat {
-		return record{}, fmt.Errorf("%w: format %d, this program writes %d", ErrJournal, format, journalFormat)
+		return record{}, fmt.Errorf("%w: format %d instead of %d", ErrJournal, format, journalFormat)
 	}
 	r := readRecord(m)
 	if m.Err() != nil {
 		return record{}, fmt.Errorf("%w: %w", ErrJournal, m.Err())
 	}
-	// A name in it is one of ours in our directory, or nothing is done with it.
+	// Names must be ours, so that recovery touches no other files.
 	for kind, name := range map[string]string{"previous": r.Older, "keep": r.Keep, "aside": r.Aside} {
 		if name != "" && kindOf(name) != kind {
-			return record{}, fmt.Errorf("%w: it names %q", ErrJournal, name)
+			return record{}, fmt.Errorf("%w: unexpected file name %q", ErrJournal, name)
 		}
 	}
 	return r, nil
 }
 
-// readJournal loads the journal. A damaged one is kept in mind as such, and
-// replaced by the next update: on disk the target is whole whatever it said.
+// readJournal reads the journal. If it is damaged s.damaged is set, and the next update
+// replaces it: the target is complete in any state.
 func (s *Session) readJournal() error {
-	f, info, err := store.OpenRegular(s.fsys, s.in(journalFile), os.O_RDONLY)
+	f, info, err := store.OpenRegular(s.fsys, s.workPath(journalFile), os.O_RDONLY)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
@@ -167,19 +157,18 @@ func (s *Session) readJournal() error {
 	return nil
 }
 
-// write makes r the journal. What it says is on disk when write returns, and so
-// is the way to it.
-func (s *Session) write(r record) error {
-	if err := s.save(r); err != nil {
+// writeJournal makes r the journal, and syncs it and the directories above.
+func (s *Session) writeJournal(r record) error {
+	if err := s.saveJournal(r); err != nil {
 		return fmt.Errorf("writing journal: %w", err)
 	}
 	s.journal, s.damaged = r, nil
 	return nil
 }
 
-func (s *Session) save(r record) error {
+func (s *Session) saveJournal(r record) error {
 	if r.State == idle && len(r.Failed) == 0 {
-		if err := s.fsys.Remove(s.in(journalFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := s.fsys.Remove(s.workPath(journalFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		return store.SyncDir(s.fsys, s.work)
@@ -190,21 +179,21 @@ func (s *Session) save(r record) error {
 	return store.SyncDir(s.fsys, ".") // the work directory may be new
 }
 
-// settled is what is left of r to say when nothing is installed or on probation.
-func (r record) settled() record { return record{Failed: r.Failed} }
+// cleared returns the journal without an installed version: only what failed is kept.
+func (r record) cleared() record { return record{Failed: r.Failed} }
 
-// undone is what the journal said before r was begun.
+// undone returns the journal from before r.
 func (r record) undone() record {
 	if r.Before == nil {
-		return r.settled()
+		return r.cleared()
 	}
 	before := *r.Before
 	before.Failed = r.Failed
 	return before
 }
 
-// begun is the record of a step that leads away from r.
-func (r record) begun(to state) record {
+// next returns a journal in state to, which is undone to r.
+func (r record) next(to state) record {
 	next := record{State: to, Failed: r.Failed}
 	if r.State == installed {
 		before := r
@@ -214,9 +203,14 @@ func (r record) begun(to state) record {
 	return next
 }
 
-// fail remembers that the installed version is given up. A start that was
-// interrupted may do it again.
-func (r record) fail(when time.Time) record {
+// finished returns the journal after New was installed.
+func (r record) finished() record {
+	return record{State: installed, New: r.New, Backup: r.Backup, Probation: r.Probation, Failed: r.Failed}
+}
+
+// withFailure adds the installed version to those that failed. It may be in there
+// already, if a start was interrupted.
+func (r record) withFailure(when time.Time) record {
 	r.Failed = slices.DeleteFunc(slices.Clone(r.Failed), func(f Failure) bool { return f.Hash == r.New.Hash })
 	r.Failed = append(r.Failed, Failure{Version: r.New.Version, Hash: r.New.Hash, When: when.UTC().Truncate(time.Second)})
 	if n := len(r.Failed); n > maxFailed {
@@ -225,7 +219,8 @@ func (r record) fail(when time.Time) record {
 	return r
 }
 
-// Failed tells whether the file with this hash was installed here and given up.
+// Failed reports whether the file with this SHA-256, in hex, was installed here and given
+// up, and when.
 func (s *Session) Failed(sha256hex string) (Failure, bool) {
 	for _, f := range s.journal.Failed {
 		if f.Hash == sha256hex {
@@ -233,76 +228,4 @@ func (s *Session) Failed(sha256hex string) (Failure, bool) {
 		}
 	}
 	return Failure{}, false
-}
-
-// measured is a file that was read, and what was in it then.
-type measured struct {
-	info fs.FileInfo
-	content
-}
-
-// known is what is in the target if that need not be read any more: the journal
-// says what is installed, or this session has read it.
-func (s *Session) known(info fs.FileInfo) *content {
-	s.endMeasuring()
-	if s.measured != nil && store.Same(info, s.measured.info) {
-		return &s.measured.content
-	}
-	if n := s.journal.New; s.journal.State == installed && n.is(info) {
-		return &n
-	}
-	return nil
-}
-
-// contentOf hashes f, the target, unless what is in it is known.
-func (s *Session) contentOf(f *os.File, info fs.FileInfo) (content, error) {
-	if known := s.known(info); known != nil {
-		return *known, nil
-	}
-	return s.measure(f, info)
-}
-
-// measure hashes f, the target, whatever the journal says.
-func (s *Session) measure(f *os.File, info fs.FileInfo) (content, error) {
-	hash, err := hashOf(f)
-	if err != nil {
-		return content{}, err
-	}
-	s.measured = &measured{info, content{Hash: hash, Size: info.Size(), ModTime: info.ModTime()}}
-	return s.measured.content, nil
-}
-
-// is says, without reading it, that the file still is c.
-func (c content) is(info fs.FileInfo) bool {
-	return c.Hash != "" && c.Size == info.Size() && c.ModTime.Equal(info.ModTime())
-}
-
-// hashOf reads f from its start, and leaves it there.
-func hashOf(f *os.File) (string, error) {
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return "", err
-	}
-	hash := sha256.New()
-	if _, err := io.Copy(hash, f); err != nil {
-		return "", err
-	}
-	_, err := f.Seek(0, io.SeekStart)
-	return hex.EncodeToString(hash.Sum(nil)), err
-}
-
-// holds says whether the file called name has the content, by reading it.
-func (s *Session) holds(name string, c content) (bool, error) {
-	f, info, err := store.OpenRegular(s.fsys, name, os.O_RDONLY)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, store.ErrNotRegular) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	if c.Hash == "" || info.Size() != c.Size {
-		return false, nil
-	}
-	hash, err := hashOf(f)
-	return hash == c.Hash, err
 }

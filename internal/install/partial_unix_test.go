@@ -22,7 +22,7 @@ import (
 var (
 	someHash  = strings.Repeat("0a", 32)
 	otherHash = strings.Repeat("0b", 32)
-	much      = bytes.Repeat([]byte{'x'}, worthKeeping)
+	much      = bytes.Repeat([]byte{'x'}, minPartial)
 )
 
 func openPartial(t *testing.T, target, hash string) (*Session, *Partial) {

@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	// renamesAside is false: rename replaces a running program's name.
+	// renamesAside is false: on Unix a running program can be replaced by rename.
 	renamesAside = false
-	// sealFlag is enough for fsync and fchmod here. A file open for writing
-	// could not be executed the moment it is in place (ETXTBSY).
+	// sealFlag is enough for fsync and fchmod. A file that is open for writing could
+	// not be executed when it is installed (ETXTBSY).
 	sealFlag = os.O_RDONLY
 )
 
@@ -31,23 +31,23 @@ func links(f *os.File) (uint64, error) {
 	return uint64(info.Sys().(*syscall.Stat_t).Nlink), nil
 }
 
-// removeAtBoot is for what cannot be removed at once.
+// removeAtBoot does nothing: on Unix a running program can be removed.
 func removeAtBoot(string) {}
 
-// checkParent refuses the directory in which anyone may rename anyone's files.
+// checkParent refuses a directory in which every user may replace files of others.
 func checkParent(path string, info fs.FileInfo) error {
 	if info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
-		return fmt.Errorf("%w: everyone may replace files in %q (chmod o-w, or install the program elsewhere)", ErrUnsafeDirectory, path)
+		return fmt.Errorf("%w: every user may replace files in %q (chmod o-w, or install the program elsewhere)", ErrUnsafeDirectory, path)
 	}
 	return nil
 }
 
-// checkPrivate refuses a work directory that another user made or can enter.
+// checkPrivate refuses a work directory that another user owns or can enter.
 func checkPrivate(path string, info fs.FileInfo) error {
 	uid, _ := store.Owner(info)
 	switch {
 	case !info.IsDir():
-		return fmt.Errorf("%w: %q is no directory (remove it)", ErrUnsafeDirectory, path)
+		return fmt.Errorf("%w: %q is not a directory (remove it)", ErrUnsafeDirectory, path)
 	case uid != os.Geteuid():
 		return fmt.Errorf("%w: %q belongs to user %d (remove it, or update as that user)", ErrUnsafeDirectory, path, uid)
 	case info.Mode().Perm() != 0o700:

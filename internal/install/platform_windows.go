@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// renamesAside is true: the file of a running program can be renamed, but
-	// not be replaced.
+	// renamesAside is true: on Windows a running program can be renamed, but not
+	// replaced.
 	renamesAside = true
 	sealFlag     = os.O_RDWR // FlushFileBuffers needs it
 )
@@ -22,25 +22,25 @@ const (
 func links(f *os.File) (uint64, error) {
 	var info windows.ByHandleFileInformation
 	if err := windows.GetFileInformationByHandle(windows.Handle(f.Fd()), &info); err != nil {
-		return 0, fmt.Errorf("counting the names of %q: %w", f.Name(), err)
+		return 0, fmt.Errorf("counting the links to %q: %w", f.Name(), err)
 	}
 	return uint64(info.NumberOfLinks), nil
 }
 
-// removeAtBoot asks Windows to remove a file that is in use when it starts next,
-// which it does for administrators only. To others, the next update removes it.
+// removeAtBoot asks Windows to remove a file in use at the next boot, which only an
+// administrator may. For other users the next update removes it.
 func removeAtBoot(path string) {
 	if name, err := windows.UTF16PtrFromString(path); err == nil {
 		_ = windows.MoveFileEx(name, nil, windows.MOVEFILE_DELAY_UNTIL_REBOOT)
 	}
 }
 
-// checkParent has nothing to look at: rights are inherited ACLs here.
+// checkParent accepts everything: access rights are inherited ACLs on Windows.
 func checkParent(string, fs.FileInfo) error { return nil }
 
 func checkPrivate(path string, info fs.FileInfo) error {
 	if !info.IsDir() {
-		return fmt.Errorf("%w: %q is no directory (remove it)", ErrUnsafeDirectory, path)
+		return fmt.Errorf("%w: %q is not a directory (remove it)", ErrUnsafeDirectory, path)
 	}
 	return nil
 }

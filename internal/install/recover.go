@@ -15,36 +15,36 @@ import (
 	"github.com/choria-io/go-updater/internal/store"
 )
 
-// Recovery is what Recover found and did.
+// Recovery reports what Recover did.
 type Recovery struct {
-	Finished bool   // an update or rollback that was interrupted is complete now
-	Undone   bool   // an update or rollback that was interrupted never happened
-	Restored bool   // the target is an older file than when the process started: start again from it
-	Failed   string // the version that was given up, if one was
+	Finished bool   // an interrupted update or rollback was finished
+	Undone   bool   // an interrupted update or rollback was undone
+	Restored bool   // the old file was restored: the program should restart
+	Failed   string // the version that was given up, or empty
 	Starts   int    // of the version on probation, this one included
-	Limit    int    // starts that are granted, 0 without probation
+	Limit    int    // allowed starts, 0 without probation
 }
 
-// Recover finishes or undoes what was interrupted at target, and counts a start
-// of the version on probation; when more starts than granted went by without
-// Confirm, it puts the backup back. Where nothing is to be done nothing is
-// written.
+// Recover finishes or undoes an interrupted update or rollback of target, and counts a
+// start of the version on probation. After more starts than allowed without Confirm it
+// restores the backup. If there is nothing to do it writes nothing. It returns ErrLocked
+// while an update is running, and ErrJournal if the journal is damaged.
 //
-// A version that has to be given up and whose backup is gone or is not what it
-// was stays: its probation ends, and the error wraps ErrNoBackup.
+// If a version is to be given up but its backup is missing or was changed, the version
+// stays and its probation ends. The error is ErrNoBackup, once.
 func Recover(ctx context.Context, target string) (Recovery, error) {
 	return recoverTarget(ctx, target, openRoot, time.Now)
 }
 
 func recoverTarget(ctx context.Context, target string, open func(string) (fsys, error), now func() time.Time) (r Recovery, err error) {
-	s, err := find(target, open)
+	s, err := newSession(target, open)
 	if err != nil {
 		return r, err
 	}
 	if busy, err := s.hasWork(); err != nil || !busy {
 		return r, errors.Join(err, s.Close())
 	}
-	if err := s.start(ctx, false); err != nil {
+	if err := s.lockAndRecover(ctx, false); err != nil {
 		return s.recovered, errors.Join(err, s.Close())
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
@@ -55,7 +55,7 @@ func recoverTarget(ctx context.Context, target string, open func(string) (fsys, 
 	return s.recovered, err
 }
 
-// hasWork tells whether the work directory holds anything but the caller's file.
+// hasWork reports whether the work directory has files of an update.
 func (s *Session) hasWork() (bool, error) {
 	names, err := s.fsys.Names(s.work)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -65,8 +65,8 @@ func (s *Session) hasWork() (bool, error) {
 		return false, fmt.Errorf("looking for an interrupted update: %w", err)
 	}
 	if len(names) == 0 {
-		// Somebody was stopped before he took the lock.
-		s.removeWork()
+		// An update was stopped before it created the lock.
+		s.removeWorkDir()
 	}
 	for _, name := range names {
 		if name == journalFile || name == lockFile || kindOf(name) != "" || store.IsTemporary(name) {
@@ -76,20 +76,21 @@ func (s *Session) hasWork() (bool, error) {
 	return false, nil
 }
 
-// Confirm ends the probation of what is installed at target. Without one it does
-// nothing, nor before the first start that Recover counted: who asks then is a
-// process of the version before, which cannot speak for one that never ran.
+// Confirm ends the probation of target. It does nothing without a probation, or before
+// Recover has counted a start: then the caller is a process of the version before. It
+// returns ErrLocked while an update is running, and ErrJournal if the journal is
+// damaged.
 func Confirm(ctx context.Context, target string) error { return confirm(ctx, target, openRoot) }
 
 func confirm(ctx context.Context, target string, open func(string) (fsys, error)) (err error) {
-	s, err := find(target, open)
+	s, err := newSession(target, open)
 	if err != nil {
 		return err
 	}
 	if busy, err := s.hasWork(); err != nil || !busy {
 		return errors.Join(err, s.Close())
 	}
-	if err := s.start(ctx, false); err != nil {
+	if err := s.lockAndRecover(ctx, false); err != nil {
 		return errors.Join(err, s.Close())
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
@@ -101,39 +102,40 @@ func confirm(ctx context.Context, target string, open func(string) (fsys, error)
 	}
 	next := s.journal
 	next.Probation, next.Starts = 0, 0
-	return s.write(next)
+	return s.writeJournal(next)
 }
 
-// countStart is one start of the version on probation.
+// countStart counts a start of the version on probation, or gives it up.
 func (s *Session) countStart(now time.Time) error {
 	j := s.journal
 	if j.State != installed || j.Probation == 0 {
 		return nil
 	}
-	if !j.New.is(s.old) || j.Starts >= j.Probation {
-		// Somebody else may have installed something: then it is not on
-		// probation. Or the file system does not keep times. What is given up
-		// has to be the very bytes: an archive can keep times too.
-		if ours, err := s.holds(s.base, j.New); err != nil {
+	if !j.New.matches(s.old) || j.Starts >= j.Probation {
+		// A file that another program installed is not on probation. A different time
+		// does not prove that, as some file systems change times. Nor does an equal
+		// time, as an archive may preserve times. So before the version is given up
+		// its hash is compared.
+		if same, err := s.has(s.base, j.New); err != nil {
 			return err
-		} else if !ours {
-			return s.write(j.settled())
+		} else if !same {
+			return s.writeJournal(j.cleared())
 		}
 	}
 	j.Starts++
 	s.recovered.Starts, s.recovered.Limit = j.Starts, j.Probation
 	if j.Starts <= j.Probation {
-		return s.write(j)
+		return s.writeJournal(j)
 	}
 	s.recovered.Failed = j.New.Version
-	if err := s.write(j.fail(now)); err != nil {
+	if err := s.writeJournal(j.withFailure(now)); err != nil {
 		return err
 	}
 	err := s.rollback()
 	if errors.Is(err, ErrNoBackup) {
 		ended := s.journal
 		ended.Probation, ended.Starts = 0, 0
-		return errors.Join(fmt.Errorf("giving up version %q: %w", j.New.Version, err), s.write(ended))
+		return errors.Join(fmt.Errorf("giving up version %q: %w", j.New.Version, err), s.writeJournal(ended))
 	}
 	if err != nil {
 		return fmt.Errorf("giving up version %q: %w", j.New.Version, err)
@@ -142,27 +144,26 @@ func (s *Session) countStart(now time.Time) error {
 	return nil
 }
 
-// recover ends what the journal says was begun. It asks the disk what has
-// happened, and may be interrupted itself: every step leaves something that the
-// next run understands.
+// recover finishes or undoes the update or rollback in the journal. It reads the target
+// to see how far that came. It may be interrupted itself, after any step.
 func (s *Session) recover() error {
 	j := s.journal
 	if j.State != swapping && j.State != restoring {
 		return nil
 	}
-	if err := s.fillGap(j); err != nil {
+	if err := s.restoreMissingTarget(j); err != nil {
 		return err
 	}
-	isNew, err := s.holds(s.base, j.New)
+	isNew, err := s.has(s.base, j.New)
 	if err != nil {
 		return err
 	}
 	if isNew && j.Check {
-		// Whether it would have passed nobody knows.
-		err := s.reinstate(j)
+		// The result of the health check is not known.
+		err := s.restoreOld(j)
 		if errors.Is(err, ErrNoBackup) {
-			// What cannot be undone is done, and that is said once.
-			return errors.Join(err, s.write(j.done()))
+			// It cannot be undone, so it is finished. The error is returned once.
+			return errors.Join(err, s.writeJournal(j.finished()))
 		}
 		if err != nil {
 			return err
@@ -175,37 +176,37 @@ func (s *Session) recover() error {
 	s.recovered.Finished, s.recovered.Undone = isNew, !isNew
 	switch {
 	case isNew && j.State == swapping:
-		return s.write(j.done())
+		return s.writeJournal(j.finished())
 	case isNew:
 		return s.finishRollback(j)
 	case j.State == swapping:
 		return s.undoSwap(j)
 	}
-	return s.write(j.undone())
+	return s.writeJournal(j.undone())
 }
 
-// fillGap puts a file at the target's name when there is none, as can be where
-// programs are renamed aside.
-func (s *Session) fillGap(j record) error {
+// restoreMissingTarget renames the old file back if there is no target: with renameAside
+// an update may be interrupted between its two renames.
+func (s *Session) restoreMissingTarget(j record) error {
 	if _, err := s.fsys.Lstat(s.base); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if j.Aside == "" {
 		return fmt.Errorf("target %q: %w", s.Target(), fs.ErrNotExist)
 	}
-	return s.fsys.Rename(s.in(j.Aside), s.base)
+	return s.fsys.Rename(s.workPath(j.Aside), s.base)
 }
 
-// reinstate makes the target what it was before the swap.
-func (s *Session) reinstate(j record) error {
+// restoreOld replaces the target by the file that it was before the swap.
+func (s *Session) restoreOld(j record) error {
 	from := s.backup()
 	if j.Keep != "" {
-		from = s.in(j.Keep)
+		from = s.workPath(j.Keep)
 	}
-	if whole, err := s.holds(from, j.Old); err != nil || !whole {
+	if intact, err := s.has(from, j.Old); err != nil || !intact {
 		return errors.Join(fmt.Errorf("%w: %q is not the file that was replaced", ErrNoBackup, from), err)
 	}
-	if err := s.lookAtTarget(); err != nil {
+	if err := s.statTarget(); err != nil {
 		return err
 	}
 	f, _, err := store.OpenRegular(s.fsys, from, os.O_RDONLY)
@@ -213,32 +214,32 @@ func (s *Session) reinstate(j record) error {
 		return err
 	}
 	defer f.Close()
-	stage, err := s.spareOf(f, from, "stage")
+	stage, err := s.linkOrCopy(f, from, "stage")
 	if err != nil {
 		return err
 	}
-	keep, _, err := s.spareTarget("keep")
+	current, _, err := s.linkOrCopyTarget("keep")
 	if err != nil {
 		return err
 	}
-	if s.aside {
-		keep = spare{s.in(store.RandomName("aside")), s.old}
+	if s.renameAside {
+		current = namedFile{s.workPath(store.RandomName("aside")), s.old}
 	}
-	return s.swap(stage.name, stage.info, keep)
+	return s.swap(stage.name, stage.info, current)
 }
 
-// undoSwap takes our backup away. The older one then is put back by clean.
+// undoSwap removes our backup. removeLeftovers then restores the older one.
 func (s *Session) undoSwap(j record) error {
 	if j.Keep != "" {
-		return s.write(j.undone()) // the backup was not touched
+		return s.writeJournal(j.undone()) // the backup was not replaced
 	}
-	ours, err := s.holds(s.backup(), j.Old)
+	ours, err := s.has(s.backup(), j.Old)
 	if err != nil {
 		return err
 	}
 	if ours && j.Older != "" {
-		// If it was not moved away this is the older one, with the same content.
-		_, err := s.fsys.Lstat(s.in(j.Older))
+		// If the older backup was not moved, this is it, with the same content.
+		_, err := s.fsys.Lstat(s.workPath(j.Older))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -252,5 +253,5 @@ func (s *Session) undoSwap(j record) error {
 	if err := store.SyncDir(s.fsys, "."); err != nil {
 		return err
 	}
-	return s.write(j.undone())
+	return s.writeJournal(j.undone())
 }

@@ -85,7 +85,7 @@ func (w stopping) run(t *testing.T, target string, stop int) (stopped bool, err 
 		return stopped, err
 	}
 	defer s.Close()
-	s.aside = w.aside
+	s.renameAside = w.aside
 	if w.rollback {
 		return stopped, s.rollback()
 	}
@@ -188,11 +188,11 @@ func recoverAs(t *testing.T, target string, aside bool, stop int) (done bool, er
 		}
 		return nil
 	}}
-	s := &Session{dir: filepath.Dir(target), base: filepath.Base(target), aside: aside}
+	s := &Session{dir: filepath.Dir(target), base: filepath.Base(target), renameAside: aside}
 	s.work = workName(s.base)
 	s.fsys, err = f.open(s.dir)
 	require.NoError(t, err)
-	if err := s.start(t.Context(), false); err != nil {
+	if err := s.lockAndRecover(t.Context(), false); err != nil {
 		return done, errors.Join(err, s.Close())
 	}
 	err = s.Close()
@@ -430,7 +430,7 @@ func TestHealthCheckPutsTheOldFileBack(t *testing.T) {
 			before := snapshot(t, filepath.Dir(target))
 			s, err := Begin(t.Context(), target)
 			require.NoError(t, err)
-			s.aside = aside
+			s.renameAside = aside
 			sick := errors.New("it does not answer")
 			_, err = s.Commit(stage(t, s, newBytes), Plan{Check: func() error {
 				requireFile(t, target, newBytes)
@@ -468,7 +468,7 @@ func TestFailuresAreBounded(t *testing.T) {
 	var r record
 	for i := range 2 * maxFailed {
 		r.New = content{Version: fmt.Sprint(i), Hash: fmt.Sprint(i)}
-		r = r.fail(time.Now()).fail(time.Now())
+		r = r.withFailure(time.Now()).withFailure(time.Now())
 	}
 	require.Len(t, r.Failed, maxFailed)
 	require.Equal(t, fmt.Sprint(2*maxFailed-1), r.Failed[maxFailed-1].Version)

@@ -13,8 +13,9 @@ import (
 	"github.com/choria-io/go-updater/internal/store"
 )
 
-// Rollback puts the backup back in the target's place; the backup is used up. An
-// error leaves both as they were, or is a *RollbackFailure.
+// Rollback replaces the target by the backup, and removes the backup. It returns
+// ErrNoBackup if there is none. After an error both are what they were, or the error is
+// a *RollbackFailure.
 func (s *Session) Rollback() error {
 	if s.closed {
 		return errClosed
@@ -22,8 +23,8 @@ func (s *Session) Rollback() error {
 	return s.rollback()
 }
 
-// rollback installs a second name, or a copy, of the backup: until that is in
-// place and forced out, the backup itself is not touched.
+// rollback installs a link to the backup, or a copy. The backup itself stays until that
+// is installed and synced.
 func (s *Session) rollback() error {
 	f, _, err := s.openBackup()
 	if err != nil {
@@ -34,57 +35,57 @@ func (s *Session) rollback() error {
 	if err != nil {
 		return fmt.Errorf("reading backup: %w", err)
 	}
-	// Nobody wrote down what a backup of v0.1.0 is.
+	// The hash of a backup of v0.1.0 is not known.
 	was := s.journal.Backup
 	if s.journal.State == installed && was.Hash != hash {
 		return fmt.Errorf("%w: %q is not the file that was replaced", ErrNoBackup, s.backup())
 	}
-	stage, err := s.spareOf(f, s.backup(), "stage")
+	stage, err := s.linkOrCopy(f, s.backup(), "stage")
 	if err != nil {
 		return fmt.Errorf("staging backup: %w", err)
 	}
-	keep, old, err := s.spareTarget("keep")
+	current, old, err := s.linkOrCopyTarget("keep")
 	if err != nil {
-		return fmt.Errorf("keeping the current file: %w", err)
+		return fmt.Errorf("saving the current file: %w", err)
 	}
-	next := s.journal.begun(restoring)
+	next := s.journal.next(restoring)
 	next.Old = old
 	next.New = content{Version: was.Version, Hash: hash, Size: stage.info.Size(), ModTime: stage.info.ModTime()}
-	if s.aside {
+	if s.renameAside {
 		next.Aside = store.RandomName("aside")
 	}
-	if err = s.write(next); err == nil {
-		err = s.swap(stage.name, stage.info, s.kept(next, keep))
+	if err = s.writeJournal(next); err == nil {
+		err = s.swap(stage.name, stage.info, s.oldFile(next, current))
 	}
 	if err == nil {
-		// Recover would do the rest, so nothing of it is a failure.
+		// An error is ignored: the target is restored, and Recover does the rest.
 		_ = s.finishRollback(next)
 		return nil
 	}
 	if _, ok := errors.AsType[*RollbackFailure](err); ok {
 		return err
 	}
-	return errors.Join(err, s.write(next.undone()))
+	return errors.Join(err, s.writeJournal(next.undone()))
 }
 
-// finishRollback removes the backup that is the target now: nobody is to go back
-// to it twice.
+// finishRollback removes the backup that was restored, so that the next rollback does
+// not find it.
 func (s *Session) finishRollback(j record) error {
-	used, err := s.holds(s.backup(), j.New)
-	if err == nil && used {
+	same, err := s.has(s.backup(), j.New)
+	if err == nil && same {
 		err = s.fsys.Remove(s.backup())
 	}
 	if err == nil {
 		err = store.SyncDir(s.fsys, ".")
 	}
 	if err != nil {
-		return fmt.Errorf("removing the backup that was put back: %w", err)
+		return fmt.Errorf("removing the backup after it was restored: %w", err)
 	}
-	return s.write(j.settled())
+	return s.writeJournal(j.cleared())
 }
 
-// openBackup opens the backup if it can be one that Commit made: a regular,
-// non-empty file of the target's owner, with no other name.
+// openBackup opens the backup. It returns an error if Commit cannot have made it: if it
+// is empty, has another owner than the target, or has other names.
 func (s *Session) openBackup() (*os.File, fs.FileInfo, error) {
 	f, info, err := store.OpenRegular(s.fsys, s.backup(), os.O_RDONLY)
 	switch {
@@ -101,12 +102,12 @@ func (s *Session) openBackup() (*os.File, fs.FileInfo, error) {
 	switch {
 	case err != nil:
 	case n != 1:
-		// The current file itself, or a file that others know of.
+		// It may be the target itself, or another file that was linked.
 		err = fmt.Errorf("%w: %q has other names", ErrNoBackup, s.backup())
 	case info.Size() == 0:
 		err = fmt.Errorf("%w: %q is empty", ErrNoBackup, s.backup())
 	case u != uid || g != gid:
-		err = fmt.Errorf("%w: %q belongs to user %d, group %d", ErrOwner, s.backup(), u, g)
+		err = fmt.Errorf("%w: %q belongs to user %d and group %d", ErrOwner, s.backup(), u, g)
 	}
 	if err != nil {
 		_ = f.Close()

@@ -11,131 +11,65 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/choria-io/go-updater/internal/store"
 )
 
-// TrustFile is the name, in the work directory, of what the caller remembers of
-// earlier updates. It outlives the session.
-const TrustFile = "trust.json"
-
-const lockFile = "lock"
-
-// WorkDir returns the private directory beside target, a path that is resolved
-// already. It may be absent.
-func WorkDir(target string) string {
-	return filepath.Join(filepath.Dir(target), workName(filepath.Base(target)))
-}
-
-// Beside returns the other paths that an update of target works with.
-func Beside(target string) []string {
-	path, err := resolve(target)
-	if err != nil {
-		return nil
-	}
-	return []string{WorkDir(path), path + ".backup"}
-}
-
-// Room is how many bytes an update of target takes besides the new file: a
-// journal, and a copy of the old file where a link will not do.
-func Room(target string) int64 {
-	info, err := os.Stat(target)
-	if err != nil || !info.Mode().IsRegular() || !renamesAside && hasOneName(target) {
-		return maxJournal
-	}
-	return maxJournal + info.Size()
-}
-
-func hasOneName(path string) bool {
-	f, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	n, err := links(f)
-	return err == nil && n == 1
-}
-
-// Busy returns a *LockedError while an update of target runs, and changes nothing.
-func Busy(target string) error {
-	path, err := resolve(target)
-	if err != nil {
-		return err
-	}
-	root, err := os.OpenRoot(WorkDir(path))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	err = store.Probe(root, lockFile)
-	if held, ok := errors.AsType[*store.HeldError](err); ok {
-		return &LockedError{Target: path, PID: held.PID}
-	} else if errors.Is(err, store.ErrHeld) {
-		return &LockedError{Target: path}
-	}
-	return nil
-}
-
-func workName(base string) string { return "." + base + ".update" }
-
-// Session is one update of one target, which nobody else can update meanwhile.
-// It is for one goroutine.
+// Session is an update of a target, which no other session can update at the same time.
+// It is not safe for concurrent use.
 type Session struct {
-	fsys   fsys
-	dir    string // of the target; names are relative to it
-	base   string
-	work   string
-	old    fs.FileInfo // the target as it was when the lock was taken
-	lock   *store.Lock
-	staged []*Staged
-	aside  bool // see renamesAside
-	broken bool // what a person needs to mend the target is not removed
-	closed bool
+	fsys        fsys
+	dir         string // of the target; names are relative to it
+	base        string
+	work        string
+	old         fs.FileInfo // the target when the lock was taken
+	lock        *store.Lock
+	staged      []*Staged
+	renameAside bool // renamesAside, but for tests
+	closed      bool
 
 	journal   record
-	damaged   error // why the journal on disk is not believed
+	damaged   error // why the journal on disk cannot be used
 	recovered Recovery
-	lost      []string
-	moved     []string // aside
-	measured  *measured
-	measuring *measuring
-	unwanted  []string // downloads that could not be removed
+	hashed    *hashedFile // the target
+
+	lost           []string // attributes
+	movedAside     []string // names of files that were moved aside
+	rollbackFailed bool     // Close keeps the files that a person needs
+	notRemoved     []string // downloads that Close tries to remove again
 }
 
-// Begin prepares the update of target: it takes the lock, and ends what an
-// earlier update or rollback left half done. Close the session when done.
+// Begin prepares the update of target. It takes the lock, and finishes or undoes an
+// interrupted update or rollback. It returns ErrLocked if another update is running.
+// The caller must close the session.
 func Begin(ctx context.Context, target string) (*Session, error) {
 	return begin(ctx, target, false, openRoot)
 }
 
-// BeginWhenFree is Begin, but waits for another update of target to end, until
-// ctx is done.
+// BeginWhenFree is Begin, but waits until no other update of target is running, or ctx
+// is done.
 func BeginWhenFree(ctx context.Context, target string) (*Session, error) {
 	return begin(ctx, target, true, openRoot)
 }
 
 func begin(ctx context.Context, target string, wait bool, open func(dir string) (fsys, error)) (*Session, error) {
-	s, err := find(target, open)
+	s, err := newSession(target, open)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.start(ctx, wait); err != nil {
+	if err := s.lockAndRecover(ctx, wait); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// find opens the directory that target lies in, symbolic links followed.
-func find(target string, open func(dir string) (fsys, error)) (*Session, error) {
+// newSession opens the directory that contains target, after symlinks are resolved.
+func newSession(target string, open func(dir string) (fsys, error)) (*Session, error) {
 	path, err := resolve(target)
 	if err != nil {
 		return nil, fmt.Errorf("finding target: %w", err)
 	}
-	s := &Session{dir: filepath.Dir(path), base: filepath.Base(path), aside: renamesAside}
+	s := &Session{dir: filepath.Dir(path), base: filepath.Base(path), renameAside: renamesAside}
 	s.work = workName(s.base)
 	if s.fsys, err = open(s.dir); err != nil {
 		return nil, fmt.Errorf("opening directory of target: %w", err)
@@ -143,8 +77,8 @@ func find(target string, open func(dir string) (fsys, error)) (*Session, error) 
 	return s, nil
 }
 
-// resolve follows symbolic links. Where a swap that was interrupted can leave no
-// target, its directory is enough.
+// resolve resolves symlinks. Where an interrupted swap can leave no target, a target
+// with a journal beside it need not exist.
 func resolve(target string) (string, error) {
 	path, err := filepath.Abs(target)
 	if err != nil {
@@ -164,31 +98,31 @@ func resolve(target string) (string, error) {
 	return filepath.Join(dir, filepath.Base(path)), nil
 }
 
-func (s *Session) start(ctx context.Context, wait bool) error {
-	// Before anything is made: there may be nothing to update.
-	if err := s.lookAtTarget(); err != nil && !(s.aside && errors.Is(err, fs.ErrNotExist)) {
+func (s *Session) lockAndRecover(ctx context.Context, wait bool) error {
+	// First, so that nothing is created if there is nothing to update.
+	if err := s.statTarget(); err != nil && !(s.renameAside && errors.Is(err, fs.ErrNotExist)) {
 		return err
 	}
 	if err := s.checkParents(); err != nil {
 		return err
 	}
-	if err := s.lockWork(ctx, wait); err != nil {
+	if err := s.lockWorkDir(ctx, wait); err != nil {
 		return err
 	}
 	if err := s.readJournal(); err != nil {
 		return err
 	}
 	if err := s.recover(); err != nil {
-		return fmt.Errorf("ending an interrupted update: %w", err)
+		return fmt.Errorf("recovering from an interrupted update: %w", err)
 	}
-	if err := s.clean(); err != nil {
+	if err := s.removeLeftovers(); err != nil {
 		return fmt.Errorf("removing leftovers of an earlier update: %w", err)
 	}
-	return s.lookAtTarget()
+	return s.statTarget()
 }
 
-// checkParents looks at all directories above the target: whoever can exchange
-// one leads those astray who go by the path, a downloader, and what is remembered.
+// checkParents checks all directories above the target. A user who can replace one of
+// them can replace the files that a caller opens by path.
 func (s *Session) checkParents() error {
 	parent, err := s.fsys.Lstat(".")
 	if err != nil {
@@ -211,7 +145,7 @@ func (s *Session) checkParents() error {
 	}
 }
 
-func (s *Session) lookAtTarget() (err error) {
+func (s *Session) statTarget() (err error) {
 	if s.old, err = s.fsys.Lstat(s.base); err != nil {
 		return fmt.Errorf("checking target: %w", err)
 	}
@@ -221,189 +155,52 @@ func (s *Session) lookAtTarget() (err error) {
 	return nil
 }
 
-// lockWork makes and locks the work directory, and waits for it when told to.
-func (s *Session) lockWork(ctx context.Context, wait bool) error {
-	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
-		err := s.tryLockWork()
-		if !wait || !errors.Is(err, ErrLocked) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", err, ctx.Err())
-		case <-time.After(pause):
-		}
-	}
-}
-
-// tryLockWork: its last user may be removing the directory just now, hence the
-// loop.
-func (s *Session) tryLockWork() error {
-	for range 16 {
-		err := s.fsys.Mkdir(s.work, 0o700)
-		made := err == nil
-		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("making work directory: %w", err)
-		}
-		if err = s.checkWork(); err == nil {
-			s.lock, err = store.Acquire(s.fsys, s.in(lockFile))
-		}
-		if err == nil {
-			return nil
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if made {
-			// Fails if another update has begun in it, as it should.
-			_ = s.fsys.Remove(s.work)
-		}
-		if held, ok := errors.AsType[*store.HeldError](err); ok {
-			return &LockedError{Target: s.Target(), PID: held.PID}
-		}
-		switch {
-		case errors.Is(err, store.ErrHeld):
-			return &LockedError{Target: s.Target()}
-		case errors.Is(err, store.ErrNotRegular):
-			return fmt.Errorf("%w: %w (remove %q)", ErrUnsafeDirectory, err, s.WorkDir())
-		}
-		return fmt.Errorf("preparing work directory: %w", err)
-	}
-	return &LockedError{Target: s.Target()}
-}
-
-func (s *Session) checkWork() error {
-	info, err := s.fsys.Lstat(s.work)
-	if err != nil {
-		return err
-	}
-	return checkPrivate(s.WorkDir(), info)
-}
-
-// kindOf returns the kind of a random name of ours, and nothing for any other
-// name. Nothing else is ever removed.
-func kindOf(name string) string {
-	switch kind := store.KindOf(name); kind {
-	case "aside", "backup", "keep", "previous", "stage", "write":
-		return kind
-	}
-	return ""
-}
-
-// clean removes what an update left in the work directory. An older backup goes
-// back to its place, if that is empty or taken by a backup of a swap that never
-// happened.
-func (s *Session) clean() error {
-	names, err := s.fsys.Names(s.work)
-	if err != nil {
-		return err
-	}
-	var failed error
-	for _, name := range names {
-		kind := kindOf(name)
-		if kind == "" && !store.IsTemporary(name) {
-			continue
-		}
-		name = s.in(name)
-		info, err := s.fsys.Lstat(name)
-		if err != nil || info.IsDir() {
-			failed = errors.Join(failed, err)
-			continue
-		}
-		if kind == "previous" && s.backupIsOpen() {
-			err = s.fsys.Rename(name, s.backup())
-		} else if err = s.fsys.Remove(name); kind == "aside" {
-			err = nil // Windows: the program still runs from it
-		}
-		failed = errors.Join(failed, err)
-	}
-	return failed
-}
-
-func (s *Session) backupIsOpen() bool {
-	backup, err := s.fsys.Lstat(s.backup())
-	if err != nil {
-		return errors.Is(err, fs.ErrNotExist)
-	}
-	target, err := s.fsys.Lstat(s.base)
-	return err == nil && os.SameFile(backup, target)
-}
-
-func (s *Session) in(name string) string { return filepath.Join(s.work, name) }
+// workPath returns the path of a file in the work directory.
+func (s *Session) workPath(name string) string { return filepath.Join(s.work, name) }
 
 func (s *Session) backup() string { return s.base + ".backup" }
 
-// Recovered is what Begin found to be interrupted, and ended.
+// Recovered reports what Begin finished or undid.
 func (s *Session) Recovered() Recovery { return s.recovered }
 
-// Lost are the attributes, flags and streams of the old file that the new one could
+// Lost returns the attributes, flags and streams of the old file that the new one could
 // not have.
 func (s *Session) Lost() []string { return s.lost }
 
-// Target is the path of the file that is replaced, without symlinks.
+// Target returns the path of the target, without symlinks.
 func (s *Session) Target() string { return filepath.Join(s.dir, s.base) }
 
-// WorkDir is the path of the session's private directory.
+// WorkDir returns the path of the private directory beside the target.
 func (s *Session) WorkDir() string { return filepath.Join(s.dir, s.work) }
 
-// Holds tells whether the target is the file that is about to be installed:
-// installing it again would give the backup up for a copy of the target. Size
-// may be AnySize.
-func (s *Session) Holds(sha256hex string, size int64) bool {
-	f, info, err := store.OpenRegular(s.fsys, s.base, os.O_RDONLY)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	if size != AnySize && size != info.Size() {
-		return false // without reading it
-	}
-	// Read, and not looked up: a file that was damaged in place is replaced.
-	c, err := s.measure(f, info)
-	return err == nil && c.Hash == sha256hex
-}
-
-// StagePath returns a new name in the work directory, at which the caller makes
-// a file for Seal. Meanwhile the target is read, which Commit needs.
+// StagePath returns a new path in the work directory, at which the caller creates a
+// file for Seal.
 func (s *Session) StagePath() (string, error) {
 	if s.closed {
 		return "", errClosed
 	}
-	s.measureOld()
 	return filepath.Join(s.WorkDir(), store.RandomName("stage")), nil
 }
 
 var errClosed = fmt.Errorf("update session: %w", fs.ErrClosed)
 
-// Close ends the session and removes what it left behind; the work directory
-// too, unless it holds something of the caller's. Calling it again does nothing.
+// Close ends the session and removes what it left behind, and the work directory if it
+// is empty then. Calling it again does nothing.
 func (s *Session) Close() error {
 	if s.closed {
 		return nil
 	}
 	s.closed = true
-	s.abandonMeasuring()
-	var failed error
 	for _, st := range s.staged {
 		st.close()
 	}
+	var failed error
 	if s.lock != nil {
-		// What the journal still speaks of is left to Recover.
-		if unfinished := s.journal.State == swapping || s.journal.State == restoring; !s.broken && !unfinished {
-			failed = s.clean()
-			for _, name := range s.moved {
-				if _, err := s.fsys.Lstat(name); err == nil {
-					removeAtBoot(filepath.Join(s.dir, name))
-				}
-			}
-		}
-		for _, name := range s.unwanted {
-			failed = errors.Join(failed, s.fsys.Remove(name))
-		}
-		// Removed while it is held: whoever waits for it notices, and takes
-		// the lock of the next file of that name.
-		failed = errors.Join(failed, s.fsys.Remove(s.in(lockFile)))
-		s.removeWork()
+		failed = s.removeFiles()
+		// Removed before it is released: a process that waits for it notices that, and
+		// locks the next file with this name.
+		failed = errors.Join(failed, s.fsys.Remove(s.workPath(lockFile)))
+		s.removeWorkDir()
 		failed = errors.Join(failed, s.lock.Release())
 	}
 	if err := errors.Join(failed, s.fsys.Close()); err != nil {
@@ -412,6 +209,18 @@ func (s *Session) Close() error {
 	return nil
 }
 
-// removeWork removes the work directory if it is empty. It never is with
-// remembered trust in it, so an error is what often is expected.
-func (s *Session) removeWork() { _ = s.fsys.Remove(s.work) }
+func (s *Session) removeFiles() (failed error) {
+	// Files that an unfinished journal names are left for Recover.
+	if unfinished := s.journal.State == swapping || s.journal.State == restoring; !s.rollbackFailed && !unfinished {
+		failed = s.removeLeftovers()
+		for _, name := range s.movedAside {
+			if _, err := s.fsys.Lstat(name); err == nil {
+				removeAtBoot(filepath.Join(s.dir, name))
+			}
+		}
+	}
+	for _, name := range s.notRemoved {
+		failed = errors.Join(failed, s.fsys.Remove(name))
+	}
+	return failed
+}

@@ -25,7 +25,7 @@ var (
 
 	// ErrHash means that a file is not the one that was promised: its size or its
 	// SHA-256 is another.
-	ErrHash = errors.New("file has another size or hash than expected")
+	ErrHash = errors.New("unexpected size or hash of file")
 
 	// ErrNotRegular means that something other than a regular file has the name
 	// of one. It is left alone.

@@ -1,0 +1,200 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/choria-io/go-updater/internal/store"
+)
+
+// TrustFile is the name, in the work directory, of the file in which the caller
+// remembers earlier updates. It is not removed by Close.
+const TrustFile = "trust.json"
+
+const lockFile = "lock"
+
+// WorkDir returns the private directory beside target, a path without symlinks. It need
+// not exist.
+func WorkDir(target string) string {
+	return filepath.Join(filepath.Dir(target), workName(filepath.Base(target)))
+}
+
+func workName(base string) string { return "." + base + ".update" }
+
+// Beside returns the other paths that an update of target creates or replaces.
+func Beside(target string) []string {
+	path, err := resolve(target)
+	if err != nil {
+		return nil
+	}
+	return []string{WorkDir(path), path + ".backup"}
+}
+
+// Room returns how many bytes an update of target needs besides the new file: for the
+// journal, and for a copy of the old file if it cannot be linked.
+func Room(target string) int64 {
+	info, err := os.Stat(target)
+	if err != nil || !info.Mode().IsRegular() || !renamesAside && hasOneName(target) {
+		return maxJournal
+	}
+	return maxJournal + info.Size()
+}
+
+func hasOneName(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	n, err := links(f)
+	return err == nil && n == 1
+}
+
+// Busy returns a *LockedError if an update of target is running. It changes nothing.
+func Busy(target string) error {
+	path, err := resolve(target)
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(WorkDir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err = store.Probe(root, lockFile); errors.Is(err, store.ErrHeld) {
+		return lockedError(path, err)
+	}
+	return nil
+}
+
+// lockedError returns the error for a lock that is held.
+func lockedError(target string, err error) error {
+	locked := &LockedError{Target: target}
+	if held, ok := errors.AsType[*store.HeldError](err); ok {
+		locked.PID = held.PID
+	}
+	return locked
+}
+
+// lockWorkDir creates and locks the work directory. With wait set it waits for the
+// lock until ctx is done.
+func (s *Session) lockWorkDir(ctx context.Context, wait bool) error {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+		err := s.tryLockWorkDir()
+		if !wait || !errors.Is(err, ErrLocked) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", err, ctx.Err())
+		case <-time.After(pause):
+		}
+	}
+}
+
+// tryLockWorkDir retries, because the last holder of the lock may be removing the
+// directory.
+func (s *Session) tryLockWorkDir() error {
+	for range 16 {
+		err := s.fsys.Mkdir(s.work, 0o700)
+		created := err == nil
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("creating work directory: %w", err)
+		}
+		if err = s.checkWorkDir(); err == nil {
+			s.lock, err = store.Acquire(s.fsys, s.workPath(lockFile))
+		}
+		if err == nil {
+			return nil
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if created {
+			// It fails, as it should, if another update uses the directory.
+			_ = s.fsys.Remove(s.work)
+		}
+		switch {
+		case errors.Is(err, store.ErrHeld):
+			return lockedError(s.Target(), err)
+		case errors.Is(err, store.ErrNotRegular):
+			return fmt.Errorf("%w: %w (remove %q)", ErrUnsafeDirectory, err, s.WorkDir())
+		}
+		return fmt.Errorf("preparing work directory: %w", err)
+	}
+	return &LockedError{Target: s.Target()}
+}
+
+func (s *Session) checkWorkDir() error {
+	info, err := s.fsys.Lstat(s.work)
+	if err != nil {
+		return err
+	}
+	return checkPrivate(s.WorkDir(), info)
+}
+
+// kindOf returns the kind of one of our random names, and "" for any other name. Files
+// with other names are never removed.
+func kindOf(name string) string {
+	switch kind := store.KindOf(name); kind {
+	case "aside", "backup", "keep", "previous", "stage", "write":
+		return kind
+	}
+	return ""
+}
+
+// removeLeftovers removes what an update left in the work directory. An older backup
+// goes back to its name, if that is free, or taken by the backup of a swap that was not
+// made.
+func (s *Session) removeLeftovers() error {
+	names, err := s.fsys.Names(s.work)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, name := range names {
+		kind := kindOf(name)
+		if kind == "" && !store.IsTemporary(name) {
+			continue
+		}
+		name = s.workPath(name)
+		info, err := s.fsys.Lstat(name)
+		if err != nil || info.IsDir() {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		if kind == "previous" && s.needsOlderBackup() {
+			err = s.fsys.Rename(name, s.backup())
+		} else if err = s.fsys.Remove(name); kind == "aside" {
+			err = nil // Windows: the program still runs from it
+		}
+		failed = errors.Join(failed, err)
+	}
+	return failed
+}
+
+// needsOlderBackup reports whether there is no backup, or only a link to the target.
+func (s *Session) needsOlderBackup() bool {
+	backup, err := s.fsys.Lstat(s.backup())
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	target, err := s.fsys.Lstat(s.base)
+	return err == nil && os.SameFile(backup, target)
+}
+
+// removeWorkDir removes the work directory if it is empty. It is not, and Remove fails,
+// if it has a journal or what the caller remembers.
+func (s *Session) removeWorkDir() { _ = s.fsys.Remove(s.work) }
