@@ -20,7 +20,7 @@ import (
 	"github.com/choria-io/go-updater/internal/store"
 )
 
-func TestSymlinkedTarget(t *testing.T) {
+func TestTargetBehindSymlink(t *testing.T) {
 	target := newTarget(t)
 	link := filepath.Join(t.TempDir(), "link")
 	require.NoError(t, os.Symlink(target, link))
@@ -35,7 +35,7 @@ func TestSymlinkedTarget(t *testing.T) {
 	requireFile(t, target, oldBytes)
 }
 
-func TestModeKept(t *testing.T) {
+func TestModeIsKept(t *testing.T) {
 	for _, mode := range []fs.FileMode{
 		0o755, 0o750, 0o700, 0o555, 0o775,
 		0o755 | fs.ModeSetuid, 0o755 | fs.ModeSetgid,
@@ -57,8 +57,8 @@ func TestModeKept(t *testing.T) {
 	}
 }
 
-// Until Commit nobody can execute the staged file, whatever the caller made it.
-func TestStagedIsNotExecutable(t *testing.T) {
+// Until Commit the staged file is not executable, whatever mode the caller gave it.
+func TestStagedFileIsNotExecutable(t *testing.T) {
 	target := newTarget(t)
 	s, err := Begin(context.Background(), target)
 	require.NoError(t, err)
@@ -80,8 +80,8 @@ func TestStagedIsNotExecutable(t *testing.T) {
 	}
 }
 
-// plants are what an attacker leaves at a name.
-var plants = map[string]func(t *testing.T, path, victim string) error{
+// planted is what an attacker may create at a name.
+var planted = map[string]func(t *testing.T, path, victim string) error{
 	"symlink":          func(_ *testing.T, path, victim string) error { return os.Symlink(victim, path) },
 	"dangling symlink": func(_ *testing.T, path, victim string) error { return os.Symlink(victim+".absent", path) },
 	"hard link":        func(_ *testing.T, path, victim string) error { return os.Link(victim, path) },
@@ -97,7 +97,7 @@ func newVictim(t *testing.T) string {
 }
 
 func TestPlantedAtBackup(t *testing.T) {
-	for name, plant := range plants {
+	for name, plant := range planted {
 		t.Run(name, func(t *testing.T) {
 			target, victim := newTarget(t), newVictim(t)
 			require.NoError(t, plant(t, target+".backup", victim))
@@ -121,16 +121,16 @@ func TestPlantedAtBackup(t *testing.T) {
 			requireFile(t, target+".backup", oldBytes)
 			info, err := os.Lstat(target + ".backup")
 			require.NoError(t, err)
-			require.Equal(t, fs.FileMode(0o755), info.Mode(), "replaced, not written through")
+			require.Equal(t, fs.FileMode(0o755), info.Mode(), "replaced, not written to")
 			requireFile(t, victim, []byte("victim"))
 			require.NoFileExists(t, victim+".absent")
 		})
 	}
 }
 
-// What was planted at the backup's name is back when the swap fails.
+// If the swap fails, the file that was planted at the backup's name is restored.
 func TestPlantedAtBackupRestored(t *testing.T) {
-	for name, plant := range plants {
+	for name, plant := range planted {
 		t.Run(name, func(t *testing.T) {
 			target, victim := newTarget(t), newVictim(t)
 			require.NoError(t, plant(t, target+".backup", victim))
@@ -172,9 +172,9 @@ func TestPlantedAtWorkDir(t *testing.T) {
 }
 
 func TestPlantedAtLock(t *testing.T) {
-	for name, plant := range plants {
+	for name, plant := range planted {
 		if name == "hard link" {
-			continue // nothing is ever written to the lock
+			continue // see store.TestAcquirePlantedHardLink
 		}
 		t.Run(name, func(t *testing.T) {
 			target := newTarget(t)
@@ -188,9 +188,10 @@ func TestPlantedAtLock(t *testing.T) {
 	}
 }
 
-// What a Downloader left at the stage path is not a file of its own.
+// A Downloader, or another process, left something else than a new file at the stage
+// path.
 func TestPlantedAtStagePath(t *testing.T) {
-	for name, plant := range plants {
+	for name, plant := range planted {
 		t.Run(name, func(t *testing.T) {
 			target, victim := newTarget(t), newVictim(t)
 			before := snapshot(t, filepath.Dir(target))
@@ -211,7 +212,7 @@ func TestPlantedAtStagePath(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, fs.FileMode(0o644), info.Mode())
 			if name == "directory" {
-				require.NoError(t, os.Remove(path), "not ours to remove")
+				require.NoError(t, os.Remove(path), "a directory is never removed")
 				require.NoError(t, os.Remove(WorkDir(target)))
 			}
 			require.Equal(t, before, snapshot(t, filepath.Dir(target)))
@@ -219,9 +220,9 @@ func TestPlantedAtStagePath(t *testing.T) {
 	}
 }
 
-// A symlink put at the stage path between the look and the opening: Root
-// follows it, and a name in the work directory would be good enough for it.
-func TestSealSymlinkAfterLook(t *testing.T) {
+// A symlink is put at the stage path between Lstat and OpenFile. os.Root follows it if
+// it stays in the work directory.
+func TestSealSymlinkBeforeOpen(t *testing.T) {
 	target := newTarget(t)
 	f := &faulty{}
 	s, err := begin(context.Background(), target, false, f.open)
@@ -262,8 +263,8 @@ func TestUnsafeDirectory(t *testing.T) {
 	}
 }
 
-// The directory is exchanged while we work in it: we stay in the one we opened.
-func TestParentExchanged(t *testing.T) {
+// The directory is replaced during the update, which stays in the one that it opened.
+func TestDirectoryReplacedDuringUpdate(t *testing.T) {
 	target := newTarget(t)
 	dir := filepath.Dir(target)
 	s, err := Begin(context.Background(), target)
@@ -289,9 +290,9 @@ func TestNameTooLong(t *testing.T) {
 	require.Len(t, names(t, filepath.Dir(target)), 1)
 }
 
-// Whoever can exchange a directory above that of the target leads those astray
-// who go by its path.
-func TestUnsafeAncestor(t *testing.T) {
+// A user who can replace a directory above that of the target can replace the files that
+// are opened by path.
+func TestUnsafeDirectoryAbove(t *testing.T) {
 	for mode, want := range map[os.FileMode]error{0o777: ErrUnsafeDirectory, 0o777 | os.ModeSticky: nil} {
 		t.Run(mode.String(), func(t *testing.T) {
 			open := filepath.Join(t.TempDir(), "open")

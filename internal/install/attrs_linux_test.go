@@ -13,14 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What an update, and the way back, must not take from a program; and that a
-// file gets it only once it was verified.
-func TestWhatTheOldFileCarriedIsKept(t *testing.T) {
+// Update and rollback keep the attributes of the target. The staged file gets them only
+// after it was verified.
+func TestAttributesAreKept(t *testing.T) {
 	needRoot(t)
 	if _, err := exec.LookPath("setcap"); err != nil {
 		t.Skip("NOT PROVEN: no setcap")
 	}
-	for name, links := range map[string]bool{"by link": true, "by copy": false} {
+	for name, links := range map[string]bool{"linked": true, "copied": false} {
 		t.Run(name, func(t *testing.T) {
 			target := newTarget(t)
 			if !links {
@@ -33,7 +33,7 @@ func TestWhatTheOldFileCarriedIsKept(t *testing.T) {
 			}
 			run("setfacl", "-m", "u:4242:r-x", target)
 			run("setcap", "cap_net_bind_service=+ep", target)
-			carried := func(path string) {
+			requireAttributes := func(path string) {
 				require.Contains(t, run("getcap", path), "cap_net_bind_service=ep")
 				require.Contains(t, run("getfacl", "-cnp", path), "user:4242:r-x")
 			}
@@ -45,11 +45,11 @@ func TestWhatTheOldFileCarriedIsKept(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, s.Close())
 			requireFile(t, target, newBytes)
-			carried(target)
-			carried(target + ".backup")
+			requireAttributes(target)
+			requireAttributes(target + ".backup")
 			require.NoError(t, Rollback(t.Context(), target))
 			requireFile(t, target, oldBytes)
-			carried(target)
+			requireAttributes(target)
 		})
 	}
 }

@@ -16,9 +16,9 @@ import (
 	"github.com/choria-io/go-updater/internal/testing/faults"
 )
 
-// Where the file system can share blocks, the backup of a target with a second
-// name takes none.
-func TestBackupByCopySharesBlocks(t *testing.T) {
+// On a file system that can share blocks, the copied backup of a target with a second
+// name needs none.
+func TestCopiedBackupSharesBlocks(t *testing.T) {
 	const size = 32 << 20
 	dir := filepath.Join(faults.NewDisk(t, faults.XFS).Dir, "bin")
 	require.NoError(t, os.Mkdir(dir, 0o755))

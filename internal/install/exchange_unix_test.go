@@ -8,6 +8,7 @@ package install
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// exchanges are what may happen to the staged file after it was hashed.
-var exchanges = map[string]func(t *testing.T, path, target string){
+// replacements are what may be done to the staged file after it was hashed.
+var replacements = map[string]func(t *testing.T, path, target string){
 	"another file": func(t *testing.T, path, _ string) {
 		require.NoError(t, os.Remove(path))
 		require.NoError(t, os.WriteFile(path, []byte("evil"), 0o755))
@@ -50,7 +51,7 @@ var exchanges = map[string]func(t *testing.T, path, target string){
 		require.NoError(t, os.Chtimes(path, time.Time{}, info.ModTime()))
 	},
 	"written over": func(t *testing.T, path, _ string) {
-		// Only in time for a test; the clock of the file has ticks.
+		// The time of the file must change, and its resolution may be 10 ms.
 		time.Sleep(20 * time.Millisecond)
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		require.NoError(t, err)
@@ -61,15 +62,15 @@ var exchanges = map[string]func(t *testing.T, path, target string){
 	"mode changed": func(t *testing.T, path, _ string) { require.NoError(t, os.Chmod(path, 0o777)) },
 }
 
-// The staged file is exchanged between the last look and the rename: whatever
-// came to the target's name is replaced by the old file again.
-func TestExchangedBeforeRename(t *testing.T) {
-	for name, exchange := range exchanges {
-		for _, way := range []string{"first update", "with an older backup", "renamed aside"} {
-			t.Run(name+"/"+way, func(t *testing.T) {
-				target, w := newTarget(t), ways[way]
-				if w.prepare != nil {
-					w.prepare(t, target)
+// The staged file is replaced between the last check and the rename. Then the old file
+// is restored.
+func TestStagedFileReplacedBeforeRename(t *testing.T) {
+	for name, replace := range replacements {
+		for _, variant := range []string{"first update", "with an older backup", "renamed aside"} {
+			t.Run(name+"/"+variant, func(t *testing.T) {
+				target, v := newTarget(t), variants[variant]
+				if v.prepare != nil {
+					v.prepare(t, target)
 				}
 				before := snapshot(t, filepath.Dir(target))
 				staged, done := "", false
@@ -79,14 +80,14 @@ func TestExchangedBeforeRename(t *testing.T) {
 						done = true
 						staged = stagedFile(t, target)
 						old := target
-						if w.aside {
+						if v.aside {
 							old = target + ".backup"
 						}
-						exchange(t, staged, old)
+						replace(t, staged, old)
 					}
 					return nil
 				}
-				err := f.run(target, w.aside)
+				err := f.run(target, v.aside)
 				require.ErrorIs(t, err, ErrChanged)
 				require.NotErrorAs(t, err, new(*RollbackFailure))
 				require.True(t, done)
@@ -106,10 +107,9 @@ func stagedFile(t *testing.T, target string) string {
 	return found[0]
 }
 
-// The same between Seal and Commit, where the look before the rename sees it,
-// so that the target is never touched.
-func TestExchangedBeforeCommit(t *testing.T) {
-	for name, exchange := range exchanges {
+// The staged file is replaced between Seal and Commit. Then the target is never renamed.
+func TestStagedFileReplacedBeforeCommit(t *testing.T) {
+	for name, replace := range replacements {
 		if name == "mode changed" {
 			continue // Commit sets the mode
 		}
@@ -125,7 +125,7 @@ func TestExchangedBeforeCommit(t *testing.T) {
 			require.NoError(t, err)
 			st := stage(t, s, newBytes)
 			path := stagedFile(t, target)
-			exchange(t, path, target)
+			replace(t, path, target)
 			_, err = s.Commit(st, Plan{})
 			require.ErrorIs(t, err, ErrChanged)
 			require.False(t, renamed)
@@ -137,8 +137,8 @@ func TestExchangedBeforeCommit(t *testing.T) {
 	}
 }
 
-// A package manager that was faster is not undone by us.
-func TestTargetExchanged(t *testing.T) {
+// A package manager replaces the target during the update. Its file stays.
+func TestTargetReplacedDuringUpdate(t *testing.T) {
 	theirs := []byte("from the package manager")
 	replace := func(t *testing.T, target string) {
 		require.NoError(t, os.WriteFile(target+"-new", theirs, 0o755))
@@ -171,8 +171,8 @@ func TestTargetExchanged(t *testing.T) {
 	}
 }
 
-// The target becomes a link to a secret while its backup is made.
-func TestLinkedFileExchanged(t *testing.T) {
+// The target becomes a link to another file while its backup is made.
+func TestTargetReplacedBeforeLink(t *testing.T) {
 	target, victim := newTarget(t), newVictim(t)
 	f := &faulty{before: func(op, name string) error {
 		if op == "link" {
@@ -183,4 +183,51 @@ func TestLinkedFileExchanged(t *testing.T) {
 	}}
 	require.ErrorIs(t, f.run(target, false), ErrChanged)
 	require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))
+}
+
+// replacedForOneCall replaces the target during one call of Lstat, and restores it
+// before the next.
+type replacedForOneCall struct {
+	fsys
+	dir   string
+	armed bool
+	at    int // the call that finds another file
+	calls int
+}
+
+func (b *replacedForOneCall) Lstat(name string) (fs.FileInfo, error) {
+	if name == "app" && b.armed {
+		b.calls++
+		at, aside := filepath.Join(b.dir, "app"), filepath.Join(b.dir, "A")
+		switch b.calls {
+		case b.at:
+			_ = os.Rename(at, aside)
+			_ = os.WriteFile(at, []byte("other"), 0o755)
+		case b.at + 1:
+			_ = os.Rename(aside, at)
+		}
+	}
+	return b.fsys.Lstat(name)
+}
+
+// The first Lstat of Commit is for the attributes of the new file, the second for the
+// backup.
+func TestBackupIsOfTargetThatBeginFound(t *testing.T) {
+	for at := 1; at <= 2; at++ {
+		dir := t.TempDir()
+		target := filepath.Join(dir, "app")
+		require.NoError(t, os.WriteFile(target, []byte("current"), 0o755))
+		replaced := &replacedForOneCall{dir: dir, at: at}
+		s, err := begin(context.Background(), target, false, func(d string) (_ fsys, err error) {
+			replaced.fsys, err = openRoot(d)
+			return replaced, err
+		})
+		require.NoError(t, err)
+		st := stage(t, s, newBytes)
+		replaced.armed = true
+		_, err = s.Commit(st, Plan{})
+		require.ErrorIs(t, err, ErrChanged)
+		require.NoError(t, s.Close())
+		require.NoFileExists(t, target+".backup")
+	}
 }

@@ -12,8 +12,8 @@ import (
 	"syscall"
 )
 
-// faulty is the file system with a fault in it: before and after may do
-// something, or return the error of the operation called op.
+// faulty is a file system with faults. before and after are called for each operation.
+// An error that they return is the error of the operation.
 type faulty struct {
 	fsys
 	before, after func(op, name string) error
@@ -96,13 +96,13 @@ func (f *faulty) open(dir string) (fsys, error) {
 	return f, err
 }
 
-// run is a whole update: what the caller of this package does.
+// run makes a whole update, as a caller of this package does.
 func (f *faulty) run(target string, aside bool) (err error) {
 	s, err := begin(context.Background(), target, false, f.open)
 	if err != nil {
 		return err
 	}
-	// A failure to clear up is not one to update; the next run clears up.
+	// An error of Close is not a failed update: the next one removes the leftovers.
 	defer s.Close()
 	s.renameAside = aside
 	path, err := s.StagePath()

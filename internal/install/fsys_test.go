@@ -15,8 +15,7 @@ import (
 	"github.com/choria-io/go-updater/internal/store"
 )
 
-// What is written elsewhere is removed there: where its writer was killed, and no
-// file of another, who may be writing.
+// Temporary files of a killed writer are removed, but not those of another writer.
 func TestRemoveLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	ours := []string{"a-01.json." + store.RandomName("write"), "a-01.document." + store.RandomName("write")}
@@ -33,7 +32,7 @@ func TestRemoveLeftovers(t *testing.T) {
 	require.ElementsMatch(t, append(others, folder), names(t, dir))
 	require.ErrorIs(t, store.RemoveLeftovers(filepath.Join(dir, "absent"), ""), os.ErrNotExist)
 
-	// They are named as WriteFile names them.
+	// Write uses these names.
 	seen := ""
 	f := &faulty{before: func(op, name string) error {
 		if op == "sync" {

@@ -31,8 +31,8 @@ const (
 	runEnv  = "INSTALL_TEST_RUN"
 )
 
-// TestMain lets the test binary be the other updater, which is killed, one of
-// a crowd, or a program that runs until its input ends.
+// TestMain runs the test binary as another updater that is killed, as one of many
+// updaters, or as a program that runs until the end of its input.
 func TestMain(m *testing.M) {
 	if target := os.Getenv(holdEnv); target != "" {
 		if _, err := Begin(context.Background(), target); err != nil {
@@ -42,8 +42,8 @@ func TestMain(m *testing.M) {
 		fmt.Println("held")
 		time.Sleep(time.Minute)
 	}
-	if target := os.Getenv(crowdEnv); target != "" {
-		crowdMember(target, os.Stdin)
+	if target := os.Getenv(manyEnv); target != "" {
+		oneOfMany(target, os.Stdin)
 		os.Exit(0)
 	}
 	if os.Getenv(runEnv) != "" {
@@ -64,10 +64,10 @@ func sum(b []byte) string {
 	return hex.EncodeToString(h[:])
 }
 
-// newTarget makes a program of its own mode in a directory of its own.
+// newTarget creates a program in a new directory.
 func newTarget(t *testing.T) string {
 	t.Helper()
-	dir, err := filepath.EvalSymlinks(t.TempDir()) // as macOS needs
+	dir, err := filepath.EvalSymlinks(t.TempDir()) // macOS has its temporary directory behind a symlink
 	require.NoError(t, err)
 	target := filepath.Join(dir, "tool")
 	require.NoError(t, os.WriteFile(target, oldBytes, 0o755))
@@ -112,7 +112,8 @@ func requireFile(t *testing.T, path string, content []byte) {
 	require.Equal(t, sum(content), sum(got), path)
 }
 
-// names is what lies in dir, but for a journal at rest, which is to stay.
+// names returns the names in dir, but not a work directory with only a journal at rest,
+// which stays.
 func names(t *testing.T, dir string) (found []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -174,14 +175,14 @@ func TestWorkDirKeepsTrust(t *testing.T) {
 	require.NoError(t, store.WriteFile(trust, []byte("one")))
 	require.NoError(t, store.WriteFile(trust, []byte("two")))
 	require.NoError(t, s.Close())
-	require.NoError(t, s.Close(), "again does nothing")
+	require.NoError(t, s.Close(), "a second Close does nothing")
 	require.Equal(t, []string{TrustFile}, names(t, s.WorkDir()))
 
 	update(t, target, newBytes)
 	requireFile(t, trust, []byte("two"))
 }
 
-func TestClosedSession(t *testing.T) {
+func TestClosedSessionRefuses(t *testing.T) {
 	s, err := Begin(context.Background(), newTarget(t))
 	require.NoError(t, err)
 	st := stage(t, s, newBytes)
@@ -242,7 +243,7 @@ func TestSeal(t *testing.T) {
 	}
 }
 
-func TestSealElsewhere(t *testing.T) {
+func TestSealRefusesOtherPaths(t *testing.T) {
 	target := newTarget(t)
 	s, err := Begin(context.Background(), target)
 	require.NoError(t, err)
@@ -267,7 +268,7 @@ func TestSealElsewhere(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
-func TestBeginBadTarget(t *testing.T) {
+func TestBeginRefusesTarget(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Begin(context.Background(), filepath.Join(dir, "absent"))
 	require.ErrorIs(t, err, fs.ErrNotExist)
@@ -286,12 +287,12 @@ func TestLocked(t *testing.T) {
 	require.ErrorIs(t, Rollback(context.Background(), target), ErrLocked)
 
 	_, err = s.Commit(stage(t, s, newBytes), Plan{})
-	require.NoError(t, err, "the loser took nothing away from the winner")
+	require.NoError(t, err, "the failed Begin changed nothing")
 	require.NoError(t, s.Close())
 	update(t, target, oldBytes)
 }
 
-func TestKilledHolder(t *testing.T) {
+func TestLockOfKilledUpdateIsFree(t *testing.T) {
 	target := newTarget(t)
 	self, err := os.Executable()
 	require.NoError(t, err)
@@ -317,80 +318,21 @@ func TestKilledHolder(t *testing.T) {
 	require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))
 }
 
-// Leftovers of a dead update go; what we did not make stays.
-func TestLeftovers(t *testing.T) {
-	target := newTarget(t)
-	work := WorkDir(target)
-	require.NoError(t, os.Mkdir(work, 0o700))
-	for _, kind := range []string{"stage", "backup", "keep", "aside", "write"} {
-		require.NoError(t, os.WriteFile(filepath.Join(work, store.RandomName(kind)), newBytes, 0o700))
-	}
-	require.NoError(t, os.WriteFile(filepath.Join(work, "journal.json."+store.RandomName("write")), newBytes, 0o600))
-	kept := []string{"a." + store.RandomName("stage"), "stage-", "stage-notours", "xstage-" + store.RandomName("x")[2:], store.RandomName("stage") + "x", TrustFile, "stage"}
-	for _, name := range kept {
-		require.NoError(t, os.WriteFile(filepath.Join(work, name), nil, 0o600))
-	}
-	folder := store.RandomName("stage")
-	require.NoError(t, os.Mkdir(filepath.Join(work, folder), 0o700))
-
-	s, err := Begin(context.Background(), target)
-	require.NoError(t, err)
-	require.ElementsMatch(t, append(kept, folder, "lock"), names(t, work))
-	require.NoError(t, s.Close())
-	require.ElementsMatch(t, append(kept, folder), names(t, work))
-
-	require.NoError(t, os.Remove(filepath.Join(work, folder)))
-	require.NoError(t, os.WriteFile(filepath.Join(work, "document."+store.RandomName("write")), nil, 0o600))
-	_, err = Recover(context.Background(), target)
-	require.NoError(t, err)
-	require.ElementsMatch(t, kept, names(t, work))
-}
-
-// A process killed after it moved the older backup away.
-func TestLeftoverBackup(t *testing.T) {
-	older := []byte("older")
-	for name, tc := range map[string]struct {
-		prepare func(t *testing.T, target string)
-		want    []byte
-	}{
-		"before the new one came": {func(*testing.T, string) {}, older},
-		"after the new one came": {func(t *testing.T, target string) {
-			require.NoError(t, os.Link(target, target+".backup"))
-		}, older},
-		"after the swap": {func(t *testing.T, target string) {
-			require.NoError(t, os.WriteFile(target+".backup", newBytes, 0o755))
-		}, newBytes},
-	} {
-		t.Run(name, func(t *testing.T) {
-			target := newTarget(t)
-			require.NoError(t, os.Mkdir(WorkDir(target), 0o700))
-			require.NoError(t, os.WriteFile(filepath.Join(WorkDir(target), store.RandomName("previous")), older, 0o755))
-			tc.prepare(t, target)
-			s, err := Begin(context.Background(), target)
-			require.NoError(t, err)
-			require.NoError(t, s.Close())
-			requireFile(t, target+".backup", tc.want)
-			requireFile(t, target, oldBytes)
-			require.Equal(t, []string{"tool", "tool.backup"}, names(t, filepath.Dir(target)))
-		})
-	}
-}
-
-// Whoever opens the target at any moment sees one of the two programs, whole.
-func TestReaderSeesWholeFiles(t *testing.T) {
+// A reader that opens the target at any moment sees one of the two programs, complete.
+func TestReaderSeesCompleteFiles(t *testing.T) {
 	if renamesAside {
-		t.Skip("the target is absent for a moment on this system")
+		t.Skip("NOT APPLICABLE: on this system there is no target for a moment")
 	}
 	target := newTarget(t)
-	whole := map[string]bool{sum(oldBytes): true, sum(newBytes): true}
-	done, looked := make(chan struct{}), make(chan error, 1)
+	complete := map[string]bool{sum(oldBytes): true, sum(newBytes): true}
+	done, seen := make(chan struct{}), make(chan error, 1)
 	go func() {
-		looked <- func() error {
+		seen <- func() error {
 			for n := 0; ; n++ {
 				select {
 				case <-done:
 					if n == 0 {
-						return fmt.Errorf("reader never ran")
+						return fmt.Errorf("the reader did not run")
 					}
 					return nil
 				default:
@@ -399,8 +341,8 @@ func TestReaderSeesWholeFiles(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				if !whole[sum(b)] {
-					return fmt.Errorf("saw %d bytes that are neither", len(b))
+				if !complete[sum(b)] {
+					return fmt.Errorf("saw %d bytes of neither program", len(b))
 				}
 			}
 		}()
@@ -409,5 +351,5 @@ func TestReaderSeesWholeFiles(t *testing.T) {
 		update(t, target, [][]byte{newBytes, oldBytes}[i%2])
 	}
 	close(done)
-	require.NoError(t, <-looked)
+	require.NoError(t, <-seen)
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/choria-io/go-updater/internal/store"
 )
 
-// What parses says the same again, and names nothing that is not of our making.
+// A journal that can be parsed is the same after Format and Parse, and has no names but
+// ours.
 func FuzzJournal(f *testing.F) {
 	when := time.Date(2026, 11, 23, 12, 0, 0, 5, time.UTC)
 	one := content{Version: "1.0.0", Hash: sum(oldBytes), Size: 60000, ModTime: when}
@@ -32,7 +33,7 @@ func FuzzJournal(f *testing.F) {
 		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		// With the checksum put right, which guessing would never get past.
+		// With the right checksum, which fuzzing would not find.
 		if doc, err := jcs.Parse(raw); err == nil {
 			delete(doc, "sum")
 			checkJournal(t, store.Format(doc))
@@ -56,19 +57,19 @@ func checkJournal(t *testing.T, raw []byte) {
 	require.Equal(t, r, same)
 }
 
-func TestJournalNamesOnlyOurFiles(t *testing.T) {
+func TestJournalHasOnlyOurNames(t *testing.T) {
 	good := record{State: swapping, Older: store.RandomName("previous")}
 	for name, change := range map[string]func(store.Fields){
-		"":                      func(store.Fields) {},
-		"a path":                func(f store.Fields) { f["older"] = "../tool" },
-		"another kind":          func(f store.Fields) { f["older"] = store.RandomName("stage") },
-		"keep that is none":     func(f store.Fields) { f["keep"] = "tool" },
-		"aside that is none":    func(f store.Fields) { f["aside"] = "/etc/passwd" },
-		"of another format":     func(f store.Fields) { f["format"] = 2 },
-		"of the format unknown": func(f store.Fields) { delete(f, "format") },
-		"text for a number":     func(f store.Fields) { f["starts"] = "1" },
-		"no list of failures":   func(f store.Fields) { f["failed"] = store.Fields{"version": "1"} },
-		"text for a time":       func(f store.Fields) { f["new"] = store.Fields{"modified": "yesterday"} },
+		"":                    func(store.Fields) {},
+		"a path":              func(f store.Fields) { f["older"] = "../tool" },
+		"another kind":        func(f store.Fields) { f["older"] = store.RandomName("stage") },
+		"bad name of keep":    func(f store.Fields) { f["keep"] = "tool" },
+		"bad name of aside":   func(f store.Fields) { f["aside"] = "/etc/passwd" },
+		"another format":      func(f store.Fields) { f["format"] = 2 },
+		"no format":           func(f store.Fields) { delete(f, "format") },
+		"text for a number":   func(f store.Fields) { f["starts"] = "1" },
+		"no list of failures": func(f store.Fields) { f["failed"] = store.Fields{"version": "1"} },
+		"text for a time":     func(f store.Fields) { f["new"] = store.Fields{"modified": "yesterday"} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := good.fields()

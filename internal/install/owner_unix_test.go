@@ -29,19 +29,19 @@ const (
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: makes files of other users, or mounts")
+		t.Skip("NOT PROVEN: needs root to mount or to create files of other users")
 	}
 }
 
-// asNobody runs the calling test again without privileges and returns true. In
-// that run it returns false, and dir is the directory that prepare made ready.
+// asNobody runs the calling test again without privileges, and returns true. In that run
+// it returns false, and dir is the directory that prepare was called for.
 func asNobody(t *testing.T, prepare func(dir string)) (dir string, parent bool) {
 	t.Helper()
 	if dir := os.Getenv(dirEnv); dir != "" {
 		return dir, false
 	}
 	needRoot(t)
-	// Not t.TempDir, which only its owner can enter.
+	// Not t.TempDir, which other users cannot enter.
 	top, err := os.MkdirTemp("", "install-test-")
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(top) })
@@ -78,13 +78,13 @@ func program(t *testing.T, path string, uid, gid int, mode fs.FileMode) {
 	require.NoError(t, os.Chmod(path, mode))
 }
 
-func TestOwnerKept(t *testing.T) {
+func TestOwnerIsKept(t *testing.T) {
 	needRoot(t)
 	for _, mode := range []fs.FileMode{0o755, 0o750, 0o755 | fs.ModeSetuid, 0o755 | fs.ModeSetuid | fs.ModeSetgid} {
 		for _, second := range []bool{false, true} {
 			target := newTarget(t)
 			program(t, target, 1234, 4321, mode)
-			if second { // then backup and rollback copy
+			if second { // so that update and rollback copy
 				require.NoError(t, os.Link(target, filepath.Join(t.TempDir(), "second")))
 			}
 			check := func(path string) {
@@ -104,8 +104,8 @@ func TestOwnerKept(t *testing.T) {
 	}
 }
 
-// No moment at which the new file is setuid for somebody else's account.
-func TestOwnerBeforeMode(t *testing.T) {
+// The new file is never setuid while it belongs to another user.
+func TestOwnerIsSetBeforeMode(t *testing.T) {
 	needRoot(t)
 	target := newTarget(t)
 	program(t, target, 1234, 4321, 0o755|fs.ModeSetuid)
@@ -125,8 +125,8 @@ func TestOwnerBeforeMode(t *testing.T) {
 	require.Equal(t, []fs.FileMode{0o600, 0o600, 0o755 | fs.ModeSetuid}, modes)
 }
 
-// Kernels drop setuid and setgid in silence; what was asked for is looked at.
-func TestModeLostInSilence(t *testing.T) {
+// Kernels drop setuid and setgid without an error.
+func TestModeThatWasNotSet(t *testing.T) {
 	target := newTarget(t)
 	require.NoError(t, os.Chmod(target, 0o755|fs.ModeSetuid))
 	before := snapshot(t, filepath.Dir(target))
@@ -140,7 +140,7 @@ func TestModeLostInSilence(t *testing.T) {
 	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
 }
 
-func TestOwnerCannotBeKept(t *testing.T) {
+func TestOwnerThatCannotBeKept(t *testing.T) {
 	dir, parent := asNobody(t, func(dir string) {
 		require.NoError(t, os.Chown(dir, nobody, nobody))
 		program(t, filepath.Join(dir, "tool"), 0, 0, 0o755)
@@ -167,8 +167,8 @@ func TestReadOnlyDirectory(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrPermission)
 }
 
-// In a sticky directory somebody else made the work directory first.
-func TestForeignWorkDir(t *testing.T) {
+// In a sticky directory another user created the work directory first.
+func TestWorkDirOfAnotherUser(t *testing.T) {
 	dir, parent := asNobody(t, func(dir string) {
 		require.NoError(t, os.Chmod(dir, 0o777|fs.ModeSticky))
 		program(t, filepath.Join(dir, "tool"), nobody, nobody, 0o755)
@@ -182,9 +182,9 @@ func TestForeignWorkDir(t *testing.T) {
 	require.ErrorContains(t, err, "belongs to user 0")
 }
 
-// In a sticky directory somebody else made the backup: it can be neither
-// replaced nor installed.
-func TestForeignBackup(t *testing.T) {
+// In a sticky directory another user created the backup, which can be neither replaced
+// nor restored.
+func TestBackupOfAnotherUser(t *testing.T) {
 	dir, parent := asNobody(t, func(dir string) {
 		require.NoError(t, os.Chmod(dir, 0o777|fs.ModeSticky))
 		program(t, filepath.Join(dir, "tool"), nobody, nobody, 0o755)
@@ -202,8 +202,8 @@ func TestForeignBackup(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// Root would be permitted to follow into anybody's directory.
-func TestForeignWorkDirAsRoot(t *testing.T) {
+// Root could use it, and does not.
+func TestWorkDirOfAnotherUserAsRoot(t *testing.T) {
 	needRoot(t)
 	target := newTarget(t)
 	require.NoError(t, os.Mkdir(WorkDir(target), 0o700))
@@ -214,11 +214,11 @@ func TestForeignWorkDirAsRoot(t *testing.T) {
 	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
 }
 
-// What is remembered is read only where nobody else could have written it.
-func TestRememberedWhereOthersWrite(t *testing.T) {
+// A file is read only if no other user could have written it.
+func TestFileInDirectoryOpenToOthers(t *testing.T) {
 	for name, tc := range map[string]struct {
-		spoil func(t *testing.T, dir string)
-		want  string
+		damage func(t *testing.T, dir string)
+		want   string
 	}{
 		"group": {func(t *testing.T, dir string) { require.NoError(t, os.Chmod(dir, 0o770)) }, "others may write"},
 		"all":   {func(t *testing.T, dir string) { require.NoError(t, os.Chmod(dir, 0o707)) }, "others may write"},
@@ -236,7 +236,7 @@ func TestRememberedWhereOthersWrite(t *testing.T) {
 			_, err := store.ReadFile(path, 10)
 			require.NoError(t, err)
 
-			tc.spoil(t, dir)
+			tc.damage(t, dir)
 			_, err = store.ReadFile(path, 10)
 			require.ErrorIs(t, err, ErrUnsafeDirectory)
 			require.ErrorContains(t, err, tc.want)

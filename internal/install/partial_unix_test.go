@@ -22,7 +22,7 @@ import (
 var (
 	someHash  = strings.Repeat("0a", 32)
 	otherHash = strings.Repeat("0b", 32)
-	much      = bytes.Repeat([]byte{'x'}, minPartial)
+	large     = bytes.Repeat([]byte{'x'}, minPartial)
 )
 
 func openPartial(t *testing.T, target, hash string) (*Session, *Partial) {
@@ -42,18 +42,18 @@ func rest(t *testing.T, p *Partial) []byte {
 	return raw
 }
 
-func TestPartialOutlivesTheSession(t *testing.T) {
+func TestPartialIsKeptForNextSession(t *testing.T) {
 	for name, tc := range map[string]struct {
 		content []byte
 		keep    bool
 		hash    string // in the next session
 		want    []byte
 	}{
-		"kept":                    {much, true, someHash, much},
-		"not to be kept":          {much, false, someHash, nil},
-		"not worth it":            {much[1:], true, someHash, nil},
-		"written in upper case":   {much, true, strings.ToUpper(someHash), much},
-		"nothing came in between": {nil, true, someHash, nil},
+		"kept":               {large, true, someHash, large},
+		"keep is false":      {large, false, someHash, nil},
+		"too small":          {large[1:], true, someHash, nil},
+		"hash in upper case": {large, true, strings.ToUpper(someHash), large},
+		"empty":              {nil, true, someHash, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := newTarget(t)
@@ -71,7 +71,7 @@ func TestPartialOutlivesTheSession(t *testing.T) {
 			require.Equal(t, string(tc.want), string(rest(t, p)))
 			entries, err := os.ReadDir(s.WorkDir())
 			require.NoError(t, err)
-			require.Len(t, entries, 2, "it and the lock")
+			require.Len(t, entries, 2, "the download and the lock")
 			require.NoError(t, p.End(false))
 			require.NoError(t, s.Close())
 			require.Equal(t, before, snapshot(t, filepath.Dir(target)))
@@ -79,23 +79,23 @@ func TestPartialOutlivesTheSession(t *testing.T) {
 	}
 }
 
-// Recovery and a next update of something else leave it alone.
-func TestPartialIsNoLeftover(t *testing.T) {
+// Recover, and an update to another file, keep it.
+func TestPartialIsNotALeftover(t *testing.T) {
 	target := newTarget(t)
 	s, p := openPartial(t, target, someHash)
-	_, err := p.Write(much)
+	_, err := p.Write(large)
 	require.NoError(t, err)
 	require.NoError(t, p.End(true))
 	require.NoError(t, s.Close())
 	_, err = Recover(context.Background(), target)
 	require.NoError(t, err)
 	s, p = openPartial(t, target, someHash)
-	require.Equal(t, much, rest(t, p))
+	require.Equal(t, large, rest(t, p))
 	require.NoError(t, p.End(false))
 	require.NoError(t, s.Close())
 }
 
-// What was given up goes, and nothing else: there may be a way on with the others.
+// Only the downloads that the caller does not name are removed, and no other files.
 func TestDropPartials(t *testing.T) {
 	for name, tc := range map[string]struct{ but, want []string }{
 		"all":          {nil, nil},
@@ -106,7 +106,7 @@ func TestDropPartials(t *testing.T) {
 			target := newTarget(t)
 			for _, hash := range []string{someHash, otherHash} {
 				s, p := openPartial(t, target, hash)
-				_, err := p.Write(much)
+				_, err := p.Write(large)
 				require.NoError(t, err)
 				require.NoError(t, p.End(true))
 				require.NoError(t, s.Close())
@@ -144,7 +144,7 @@ func TestPlantedAtPartial(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			target := newTarget(t)
 			elsewhere := filepath.Join(t.TempDir(), "elsewhere")
-			require.NoError(t, os.WriteFile(elsewhere, much, 0o600))
+			require.NoError(t, os.WriteFile(elsewhere, large, 0o600))
 			require.NoError(t, os.Mkdir(WorkDir(target), 0o700))
 			plant(t, filepath.Join(WorkDir(target), partialPrefix+someHash), elsewhere)
 
@@ -154,12 +154,12 @@ func TestPlantedAtPartial(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, p.End(false))
 			require.NoError(t, s.Close())
-			requireFile(t, elsewhere, much)
+			requireFile(t, elsewhere, large)
 		})
 	}
 }
 
-func TestPartialRefuses(t *testing.T) {
+func TestPartialRefusesBadHash(t *testing.T) {
 	target := newTarget(t)
 	s, err := Begin(context.Background(), target)
 	require.NoError(t, err)
@@ -172,8 +172,8 @@ func TestPartialRefuses(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrClosed)
 }
 
-// A download that cannot be removed is removed a little later.
-func TestPartialIsRemovedInTheEnd(t *testing.T) {
+// Close tries again to remove a download.
+func TestPartialIsRemovedByClose(t *testing.T) {
 	target := newTarget(t)
 	before := snapshot(t, filepath.Dir(target))
 	failed := false
@@ -188,14 +188,14 @@ func TestPartialIsRemovedInTheEnd(t *testing.T) {
 	require.NoError(t, err)
 	p, err := s.Partial(someHash)
 	require.NoError(t, err)
-	_, err = p.Write(much)
+	_, err = p.Write(large)
 	require.NoError(t, err)
 	require.ErrorIs(t, p.End(false), syscall.EIO)
 	require.NoError(t, s.Close())
 	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
 }
 
-// Whatever fails, it is told, and a session closes as if nothing had been.
+// Every failure is reported, and the session can be closed.
 func TestPartialFails(t *testing.T) {
 	for op, do := range map[string]func(*Session) error{
 		"names":  func(s *Session) error { return s.DropPartials() },
@@ -218,7 +218,7 @@ func TestPartialFails(t *testing.T) {
 			s, err := begin(context.Background(), target, false, f.open)
 			require.NoError(t, err)
 			if op == "remove" {
-				require.NoError(t, os.WriteFile(filepath.Join(s.WorkDir(), partialPrefix+otherHash), much, 0o600))
+				require.NoError(t, os.WriteFile(filepath.Join(s.WorkDir(), partialPrefix+otherHash), large, 0o600))
 			}
 			armed = true
 			require.ErrorIs(t, do(s), syscall.EIO)

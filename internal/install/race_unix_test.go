@@ -18,7 +18,7 @@ import (
 	"github.com/choria-io/go-updater/internal/store"
 )
 
-// once runs something after the first operation of a kind.
+// once returns a hook that calls do at the first operation of a kind.
 func once(op string, do func()) func(string, string) error {
 	done := false
 	return func(o, _ string) error {
@@ -30,8 +30,8 @@ func once(op string, do func()) func(string, string) error {
 	}
 }
 
-// Another update ended between our first look at the target and our lock.
-func TestUpdatedBeforeLock(t *testing.T) {
+// Another update finishes between our first Lstat of the target and our lock.
+func TestAnotherUpdateBeforeLock(t *testing.T) {
 	target := newTarget(t)
 	between := []byte("between")
 	f := &faulty{before: once("mkdir", func() { update(t, target, between) })}
@@ -40,25 +40,24 @@ func TestUpdatedBeforeLock(t *testing.T) {
 	requireFile(t, target+".backup", between)
 }
 
-// Another update ended, and took the work directory with it, while we were about
-// to use it.
-func TestWorkDirRemovedUnderUs(t *testing.T) {
+// Another update finishes and removes the work directory before we lock it.
+func TestWorkDirRemovedBeforeLock(t *testing.T) {
 	target := newTarget(t)
 	f := &faulty{after: once("mkdir", func() { require.NoError(t, os.Remove(WorkDir(target))) })}
 	require.NoError(t, f.run(target, false))
 	requireFile(t, target, newBytes)
 }
 
-// A directory that we made and cannot use is not left behind, unless somebody
-// else uses it meanwhile.
-func TestUnusableWorkDirRemoved(t *testing.T) {
+// A work directory that we created and cannot use is removed.
+func TestUnusableWorkDirIsRemoved(t *testing.T) {
 	target := newTarget(t)
 	f := &faulty{after: once("mkdir", func() { require.NoError(t, os.Chmod(WorkDir(target), 0o755)) })}
 	require.ErrorIs(t, f.run(target, false), ErrUnsafeDirectory)
 	require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))
 }
 
-func TestLockedMeanwhile(t *testing.T) {
+// But not if another update has locked it meanwhile.
+func TestWorkDirLockedByAnotherUpdate(t *testing.T) {
 	target := newTarget(t)
 	var other *Session
 	f := &faulty{after: once("mkdir", func() {
@@ -72,18 +71,18 @@ func TestLockedMeanwhile(t *testing.T) {
 	require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))
 }
 
-// The backup is exchanged, or cut short, while Rollback reads it.
-func TestBackupExchangedInRollback(t *testing.T) {
+// The backup is replaced, or truncated, while Rollback reads it.
+func TestBackupReplacedDuringRollback(t *testing.T) {
 	for name, tc := range map[string]struct {
 		op  string
 		do  func(t *testing.T, backup string)
 		err error // of the link
 	}{
-		"exchanged": {"link", func(t *testing.T, backup string) {
+		"replaced": {"link", func(t *testing.T, backup string) {
 			require.NoError(t, os.Remove(backup))
 			require.NoError(t, os.WriteFile(backup, []byte("evil"), 0o755))
 		}, nil},
-		"cut short": {"copy", func(t *testing.T, backup string) {
+		"truncated": {"copy", func(t *testing.T, backup string) {
 			require.NoError(t, os.Truncate(backup, 10))
 		}, syscall.EPERM},
 	} {
@@ -103,8 +102,8 @@ func TestBackupExchangedInRollback(t *testing.T) {
 	}
 }
 
-// A newer backup that came while Rollback ran is not the one it used up.
-func TestRollbackLeavesAnotherBackup(t *testing.T) {
+// A backup that was replaced during Rollback is not removed.
+func TestRollbackKeepsAnotherBackup(t *testing.T) {
 	target := newTarget(t)
 	update(t, target, newBytes)
 	f := &faulty{}
@@ -120,8 +119,8 @@ func TestRollbackLeavesAnotherBackup(t *testing.T) {
 	requireFile(t, target+".backup", []byte("theirs"))
 }
 
-// What came to the backup's name during the update is not removed with ours.
-func TestUndoLeavesAnotherBackup(t *testing.T) {
+// A backup that was replaced during the update is not removed when that is undone.
+func TestUndoKeepsAnotherBackup(t *testing.T) {
 	target := newTarget(t)
 	f := &faulty{before: func(op, name string) error {
 		if op == "rename" && name == "tool" {
@@ -136,8 +135,8 @@ func TestUndoLeavesAnotherBackup(t *testing.T) {
 	requireFile(t, target+".backup", []byte("theirs"))
 }
 
-// When the target is lost the file that mends it is not cleared away.
-func TestBrokenKeepsTheOldFile(t *testing.T) {
+// If there is no target after a failed rollback, Close does not remove the old file.
+func TestRollbackFailureKeepsOldFile(t *testing.T) {
 	target := newTarget(t)
 	f := &faulty{before: func(op, name string) error {
 		if op == "rename" && name == "tool" {
@@ -155,8 +154,8 @@ func TestBrokenKeepsTheOldFile(t *testing.T) {
 	requireFile(t, target+".backup", oldBytes)
 }
 
-// WriteFile leaves the file as it was, or all of the new one; and forces out the
-// content before the name, the name before it returns.
+// After WriteFile the file is what it was, or all of the new content. The content is
+// synced before the rename, and the name before it returns.
 func TestWriteFile(t *testing.T) {
 	for _, fail := range []string{"", "open", "sync", "rename"} {
 		t.Run("fail "+fail, func(t *testing.T) {
@@ -191,8 +190,8 @@ func TestWriteFile(t *testing.T) {
 	}
 }
 
-// Nor is it removed where it is, if no name can be changed any more.
-func TestBrokenKeepsTheOldFileWhereItIs(t *testing.T) {
+// Not even if the old file cannot be renamed to saved-*.
+func TestRollbackFailureKeepsOldFileAtItsName(t *testing.T) {
 	target := newTarget(t)
 	onProbation(t, target)
 	f := &faulty{}

@@ -20,8 +20,8 @@ import (
 	"golang.org/x/sys/windows/registry"
 )
 
-// program is this test binary, which is a real program; what follows its end
-// tells two of them apart.
+// program returns this test binary with a version appended, which does not keep it from
+// running.
 func program(t *testing.T, version string) []byte {
 	t.Helper()
 	exe, err := os.Executable()
@@ -31,7 +31,7 @@ func program(t *testing.T, version string) []byte {
 	return append(b, version...)
 }
 
-// start runs path, which then cannot be replaced or removed until stop.
+// start runs path, which cannot be replaced or removed until stop is called.
 func start(t *testing.T, path string) (stop func()) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), path)
@@ -57,13 +57,13 @@ func asides(t *testing.T, target string) (found []string) {
 	return found
 }
 
-// Old and new version run while they are replaced, and put back; both go on.
-func TestRunningProgramIsReplacedAndPutBack(t *testing.T) {
+// Old and new version are replaced while they run, and continue to run.
+func TestRunningProgramIsReplacedAndRestored(t *testing.T) {
 	target := filepath.Join(t.TempDir(), "tool.exe")
 	old, next := program(t, "1"), program(t, "2")
 	require.NoError(t, os.WriteFile(target, old, 0o755))
 	stopOld := start(t, target)
-	require.ErrorIs(t, os.Remove(target), windows.ERROR_ACCESS_DENIED, "it does not run")
+	require.ErrorIs(t, os.Remove(target), windows.ERROR_ACCESS_DENIED, "it is running")
 
 	update(t, target, next)
 	requireFile(t, target, next)
@@ -84,11 +84,11 @@ func TestRunningProgramIsReplacedAndPutBack(t *testing.T) {
 
 	_, err := Recover(t.Context(), target)
 	require.NoError(t, err)
-	require.Empty(t, asides(t, target), "the next start removes them")
+	require.Empty(t, asides(t, target), "Recover removes them")
 	require.Equal(t, []string{"tool.exe"}, names(t, filepath.Dir(target)))
 }
 
-// requireRemovedAtBoot looks where MoveFileEx notes what the next start is to do.
+// requireRemovedAtBoot reads where MoveFileEx records what is to be done at boot.
 func requireRemovedAtBoot(t *testing.T, path string) {
 	t.Helper()
 	key, err := registry.OpenKey(registry.LOCAL_MACHINE, `SYSTEM\CurrentControlSet\Control\Session Manager`, registry.QUERY_VALUE)
@@ -103,9 +103,9 @@ func requireRemovedAtBoot(t *testing.T, path string) {
 	require.Contains(t, pending, `\??\`+path)
 }
 
-// The update of a running program stops at every operation. Recover, called
-// while it still runs, makes the target whole.
-func TestStopAtEveryOperationWhileRunning(t *testing.T) {
+// The update of a running program is interrupted at every operation. Recover, called
+// while it still runs, makes the target complete.
+func TestInterruptEveryOperationWhileRunning(t *testing.T) {
 	old, next := program(t, "1"), program(t, "2")
 	for name, checked := range map[string]bool{"plain": false, "health check": true} {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestStopAtEveryOperationWhileRunning(t *testing.T) {
 				target := filepath.Join(t.TempDir(), "tool.exe")
 				require.NoError(t, os.WriteFile(target, old, 0o755))
 				stop := start(t, target)
-				stopped, reported := stopUpdate(t, target, next, checked, n)
+				stopped, reported := interruptUpdate(t, target, next, checked, n)
 				_, err := Recover(t.Context(), target)
 				require.NoError(t, err, n)
 
@@ -146,9 +146,9 @@ func TestStopAtEveryOperationWhileRunning(t *testing.T) {
 	}
 }
 
-// stopUpdate updates target; from operation stop on nothing changes any more.
-// The health check runs the new program.
-func stopUpdate(t *testing.T, target string, next []byte, checked bool, stop int) (stopped bool, err error) {
+// interruptUpdate updates target. From operation stop on all operations fail. The health
+// check runs the new program.
+func interruptUpdate(t *testing.T, target string, next []byte, checked bool, stop int) (stopped bool, err error) {
 	t.Helper()
 	count := 0
 	f := &faulty{before: func(string, string) error {
@@ -178,15 +178,15 @@ func stopUpdate(t *testing.T, target string, next []byte, checked bool, stop int
 	return stopped, err
 }
 
-// A scanner has the target open and lets nobody rename it: for a moment, which is
-// waited for, or for good, which is an error that leaves everything as it was.
+// A scanner has the target open, so that it cannot be renamed. If it closes it soon the
+// update waits; if not it fails and changes nothing.
 func TestSharingViolation(t *testing.T) {
 	for name, test := range map[string]struct {
 		held    time.Duration
 		refused bool
 	}{
 		"for a moment": {held: 300 * time.Millisecond},
-		"for good":     {held: time.Hour, refused: true},
+		"permanently":  {held: time.Hour, refused: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := newTarget(t)
@@ -217,7 +217,7 @@ func TestSharingViolation(t *testing.T) {
 	}
 }
 
-// hold opens path as a scanner does that lets others read only.
+// hold opens path as a scanner does, which lets others only read.
 func hold(t *testing.T, path string) (release func()) {
 	t.Helper()
 	name, err := windows.UTF16PtrFromString(path)
@@ -227,7 +227,7 @@ func hold(t *testing.T, path string) (release func()) {
 	return func() { _ = windows.CloseHandle(h) }
 }
 
-// What others link to could be changed by them after it was checked.
+// A file with a second name could be changed after it was verified.
 func TestStagedFileWithTwoNames(t *testing.T) {
 	target := newTarget(t)
 	s, err := Begin(t.Context(), target)
@@ -242,7 +242,7 @@ func TestStagedFileWithTwoNames(t *testing.T) {
 	requireFile(t, target, oldBytes)
 }
 
-// Hidden stays hidden, and the access list is the old file's.
+// The new file has the attributes and the access list of the old one.
 func TestAttributesAreKept(t *testing.T) {
 	target := newTarget(t)
 	name, err := windows.UTF16PtrFromString(target)
@@ -254,21 +254,21 @@ func TestAttributesAreKept(t *testing.T) {
 	require.NoError(t, windows.SetNamedSecurityInfo(target, windows.SE_FILE_OBJECT,
 		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, dacl, nil))
 	require.NoError(t, windows.SetFileAttributes(name, windows.FILE_ATTRIBUTE_HIDDEN|windows.FILE_ATTRIBUTE_SYSTEM))
-	carried := func() (string, uint32) {
+	attributesOf := func() (string, uint32) {
 		sd, err := windows.GetNamedSecurityInfo(target, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
 		require.NoError(t, err)
 		a, err := windows.GetFileAttributes(name)
 		require.NoError(t, err)
 		return sd.String(), a & (windows.FILE_ATTRIBUTE_HIDDEN | windows.FILE_ATTRIBUTE_SYSTEM)
 	}
-	list, attributes := carried()
+	list, attributes := attributesOf()
 	require.NotZero(t, attributes)
 	if !strings.HasPrefix(list, "D:P") {
 		t.Log("NOT PROVEN: there are no access lists here")
 	}
 	update(t, target, newBytes)
 	requireFile(t, target, newBytes)
-	nowList, nowAttributes := carried()
+	nowList, nowAttributes := attributesOf()
 	require.Equal(t, list, nowList)
 	require.Equal(t, attributes, nowAttributes)
 }

@@ -20,7 +20,7 @@ import (
 const AnySize = -1
 
 // Staged is a verified file in the work directory. It is kept open, so that it can be
-// told from a file that replaced it.
+// distinguished from a file that replaced it.
 type Staged struct {
 	name string
 	file *os.File

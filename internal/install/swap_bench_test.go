@@ -16,11 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkUpdate is an update of a large program, in its parts: write is what
-// nobody can do without, the file written and forced out once; seal is reading
-// and hashing it again; begin and commit are the lock, the journal, the backup
-// and the swap, and hold whatever the machine must force out for them. The backup
-// is a link, or a copy where the target has a second name.
+// BenchmarkUpdate measures the parts of an update of a large program. write writes and
+// syncs the file, seal reads and hashes it, begin and commit have the lock, the journal,
+// the backup and the swap, with all their syncs. The backup is a link, or a copy if the
+// target has a second name.
 func BenchmarkUpdate(b *testing.B) {
 	for _, size := range []int{1 << 20, 100 << 20} {
 		for _, names := range []int{1, 2} {

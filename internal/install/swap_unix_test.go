@@ -21,13 +21,13 @@ import (
 
 func TestRollbackFailure(t *testing.T) {
 	target := newTarget(t)
-	broken := errors.New("no way back")
+	broken := errors.New("cannot rename back")
 	f := &faulty{}
 	f.after = func(op, name string) error {
 		if op != "rename" || name != "tool" {
 			return nil
 		}
-		// The rename was done; only the way back is barred from here on.
+		// The rename was done. The one back fails.
 		f.before = func(op, name string) error {
 			if op == "rename" && name == "tool" {
 				return broken
@@ -43,12 +43,12 @@ func TestRollbackFailure(t *testing.T) {
 	require.ErrorIs(t, failure.Err, broken)
 	require.ErrorIs(t, err, syscall.EIO)
 	require.ErrorIs(t, err, broken)
-	require.ErrorContains(t, err, `"tool.backup"`, "a person can find the old file")
+	require.ErrorContains(t, err, `"tool.backup"`, "with the name of the old file")
 	requireFile(t, target+".backup", oldBytes)
 }
 
-// A file that took the backup's place is not put back as if it were the old one.
-func TestRollbackFailureExchangedBackup(t *testing.T) {
+// A file that replaced the backup is not restored as the old one.
+func TestRollbackFailureOfReplacedBackup(t *testing.T) {
 	target := newTarget(t)
 	f := &faulty{}
 	f.after = func(op, name string) error {
@@ -65,7 +65,7 @@ func TestRollbackFailureExchangedBackup(t *testing.T) {
 	requireFile(t, target, newBytes)
 }
 
-func TestRollbackRefuses(t *testing.T) {
+func TestRollbackRefusesBackup(t *testing.T) {
 	for name, tc := range map[string]struct {
 		prepare func(t *testing.T, target string)
 		err     error
@@ -74,7 +74,7 @@ func TestRollbackRefuses(t *testing.T) {
 		"empty file": {func(t *testing.T, target string) {
 			require.NoError(t, os.WriteFile(target+".backup", nil, 0o755))
 		}, ErrNoBackup},
-		"the current file": {func(t *testing.T, target string) {
+		"link to the target": {func(t *testing.T, target string) {
 			require.NoError(t, os.Link(target, target+".backup"))
 		}, ErrNoBackup},
 		"file with a second name": {func(t *testing.T, target string) {
@@ -98,8 +98,8 @@ func TestRollbackRefuses(t *testing.T) {
 	}
 }
 
-// Who writes to the target by its second name must not reach the backup.
-func TestBackupSharesNothing(t *testing.T) {
+// A write to the target through its second name does not change the backup.
+func TestBackupIsNotLinkedToTargetWithTwoNames(t *testing.T) {
 	target := newTarget(t)
 	second := filepath.Join(t.TempDir(), "second")
 	require.NoError(t, os.Link(target, second))
@@ -108,7 +108,7 @@ func TestBackupSharesNothing(t *testing.T) {
 	requireFile(t, target+".backup", oldBytes)
 }
 
-func TestNoHardLinks(t *testing.T) {
+func TestFileSystemWithoutLinks(t *testing.T) {
 	target := newTarget(t)
 	f := &faulty{before: func(op, _ string) error {
 		if op == "link" {
@@ -123,12 +123,12 @@ func TestNoHardLinks(t *testing.T) {
 	requireFile(t, target, oldBytes)
 }
 
-// Some file systems have no fsync for directories; one that fails is an error.
+// Some file systems have no fsync for directories. One that fails is an error.
 func TestDirectorySync(t *testing.T) {
 	for name, tc := range map[string]struct {
 		err, want error
 	}{
-		"cannot": {syscall.EINVAL, nil}, "not supported": {syscall.ENOTSUP, nil}, "failed": {syscall.EIO, syscall.EIO},
+		"invalid": {syscall.EINVAL, nil}, "not supported": {syscall.ENOTSUP, nil}, "failed": {syscall.EIO, syscall.EIO},
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := newTarget(t)
@@ -152,7 +152,7 @@ func TestDirectorySync(t *testing.T) {
 	}
 }
 
-// An fsync that fails after the rename is no success: the old file is back.
+// If the fsync after the rename fails, the old file is restored.
 func TestLastSyncFails(t *testing.T) {
 	target := newTarget(t)
 	before := snapshot(t, filepath.Dir(target))
@@ -172,12 +172,12 @@ func TestLastSyncFails(t *testing.T) {
 		},
 	}
 	require.ErrorIs(t, f.run(target, false), syscall.EIO)
-	require.Greater(t, syncs, 1, "the way back is forced out too")
+	require.Greater(t, syncs, 1, "the rename back is synced too")
 	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
 }
 
-// ordered records the operations whose order matters.
-func ordered(target string, order *[]string) *faulty {
+// recording appends the operations whose order matters to order.
+func recording(target string, order *[]string) *faulty {
 	return &faulty{after: func(op, name string) error {
 		kind, _, _ := strings.Cut(filepath.Base(name), "-")
 		switch op {
@@ -193,13 +193,12 @@ func ordered(target string, order *[]string) *faulty {
 
 var journalWritten = []string{"sync journal.json.write", "rename journal.json", "sync .tool.update", "sync directory"}
 
-// What must be forced out, and when: content before a name leads to it, names
-// before success is reported.
-func TestOrder(t *testing.T) {
+// Content is synced before a name leads to it, names before success is reported.
+func TestOrderOfSyncs(t *testing.T) {
 	target := newTarget(t)
 	require.NoError(t, os.WriteFile(target+".backup", []byte("older"), 0o755))
 	var order []string
-	require.NoError(t, ordered(target, &order).run(target, false))
+	require.NoError(t, recording(target, &order).run(target, false))
 	want := slices.Concat([]string{
 		"chmod stage", "sync stage", // Seal
 		"chmod stage", "sync stage",
@@ -211,7 +210,7 @@ func TestOrder(t *testing.T) {
 	require.Equal(t, want, order[:len(want)])
 
 	order = nil
-	require.NoError(t, rollback(t.Context(), target, ordered(target, &order).open))
+	require.NoError(t, rollback(t.Context(), target, recording(target, &order).open))
 	want = slices.Concat([]string{"link stage", "sync tool.backup", "link keep", "sync tool"}, journalWritten, []string{
 		"rename tool", "sync directory",
 		"remove tool.backup", "sync directory",
@@ -220,11 +219,11 @@ func TestOrder(t *testing.T) {
 	require.Equal(t, want, order[:len(want)])
 }
 
-// The old file's name is forced out before its backup goes.
-func TestOrderOfTheWayBack(t *testing.T) {
+// The name of the restored file is synced before its backup is removed.
+func TestOrderOfSyncsAfterFailedCheck(t *testing.T) {
 	target := newTarget(t)
 	var order []string
-	f := ordered(target, &order)
+	f := recording(target, &order)
 	s, err := begin(t.Context(), target, false, f.open)
 	require.NoError(t, err)
 	_, err = s.Commit(stage(t, s, newBytes), Plan{Check: func() error { order = nil; return errFault }})
@@ -234,9 +233,8 @@ func TestOrderOfTheWayBack(t *testing.T) {
 	require.Equal(t, want, order[:len(want)])
 }
 
-// However large the programs are, replacing one by another copies neither: the
-// backup is a link. Only a file with several names is copied.
-func TestSwapCopiesNothing(t *testing.T) {
+// The backup is a link. Only a file with several names is copied.
+func TestBackupIsALink(t *testing.T) {
 	for name, tc := range map[string]struct {
 		names, copies int
 	}{"one name": {1, 0}, "two names": {2, 1}} {

@@ -16,12 +16,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mount mounts and returns where; the test's end unmounts.
+// mount mounts until the end of the test, and returns where.
 func mount(t *testing.T, source, where, kind string, flags uintptr, data string) string {
 	t.Helper()
 	needRoot(t)
 	if err := unix.Mount(source, where, kind, flags, data); err != nil {
-		t.Skipf("needs root that may mount: %v", err)
+		t.Skipf("NOT PROVEN: cannot mount: %v", err)
 	}
 	t.Cleanup(func() { require.NoError(t, unix.Unmount(where, 0)) })
 	return where
@@ -36,7 +36,7 @@ func tmpfs(t *testing.T, data string) (target string, before map[string]entry) {
 	return target, snapshot(t, dir)
 }
 
-// fill leaves no room on the file system of target.
+// fill fills the file system of target.
 func fill(t *testing.T, target string) {
 	t.Helper()
 	f, err := os.Create(filepath.Join(filepath.Dir(target), "filler"))
@@ -61,8 +61,8 @@ func TestFullDiskWhenStaging(t *testing.T) {
 	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
 }
 
-// leaveRoom leaves enough for the journal, and not for a copy of the target.
-func leaveRoom(t *testing.T, target string) {
+// leaveSpace leaves enough for the journal, but not for a copy of the target.
+func leaveSpace(t *testing.T, target string) {
 	t.Helper()
 	filler := filepath.Join(filepath.Dir(target), "filler")
 	info, err := os.Stat(filler)
@@ -70,7 +70,7 @@ func leaveRoom(t *testing.T, target string) {
 	require.NoError(t, os.Truncate(filler, info.Size()-16<<10))
 }
 
-// A backup by link needs no room; one by copy does.
+// A linked backup needs no space, a copied one does.
 func TestFullDiskWhenBackingUp(t *testing.T) {
 	target, _ := tmpfs(t, "size=1m")
 	second := filepath.Join(filepath.Dir(target), "second")
@@ -79,7 +79,7 @@ func TestFullDiskWhenBackingUp(t *testing.T) {
 	require.NoError(t, err)
 	st := stage(t, s, newBytes)
 	fill(t, target)
-	leaveRoom(t, target)
+	leaveSpace(t, target)
 	_, err = s.Commit(st, Plan{})
 	require.ErrorIs(t, err, syscall.ENOSPC)
 	require.NoError(t, s.Close())
@@ -92,14 +92,14 @@ func TestFullDiskWhenBackingUp(t *testing.T) {
 	require.NoError(t, err)
 	st = stage(t, s, newBytes)
 	fill(t, target)
-	leaveRoom(t, target)
+	leaveSpace(t, target)
 	_, err = s.Commit(st, Plan{})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 	requireFile(t, target, newBytes)
 }
 
-// Root of the file system, target and so many inodes more.
+// Two inodes are those of the root directory and the target.
 func TestNoInodes(t *testing.T) {
 	for data, want := range map[string]error{"nr_inodes=2": syscall.ENOSPC, "nr_inodes=3": syscall.ENOSPC, "nr_inodes=5": nil} {
 		t.Run(data, func(t *testing.T) {
@@ -123,9 +123,8 @@ func TestReadOnlyMount(t *testing.T) {
 	require.Equal(t, before, snapshot(t, dir))
 }
 
-// A target that is a mount point, as in containers, can be neither linked nor
-// replaced.
-func TestTargetIsMount(t *testing.T) {
+// A target that is a mount point, as in containers, can be neither linked nor replaced.
+func TestTargetIsMountPoint(t *testing.T) {
 	needRoot(t)
 	target, other := newTarget(t), newTarget(t)
 	program(t, other, 0, 0, 0o750)
@@ -135,8 +134,8 @@ func TestTargetIsMount(t *testing.T) {
 	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
 }
 
-// A mount on the work directory puts it on another file system.
-func TestWorkDirIsMount(t *testing.T) {
+// A work directory that is a mount point is on another file system.
+func TestWorkDirIsMountPoint(t *testing.T) {
 	target := newTarget(t)
 	require.NoError(t, os.Mkdir(WorkDir(target), 0o700))
 	mount(t, "tmpfs", WorkDir(target), "tmpfs", 0, "mode=700")
@@ -146,7 +145,7 @@ func TestWorkDirIsMount(t *testing.T) {
 	require.Equal(t, before, after)
 }
 
-// chattr +i and +a. Root may everything else.
+// chattr +i and +a, which root cannot ignore.
 func TestImmutable(t *testing.T) {
 	needRoot(t)
 	for name, tc := range map[string]struct {
@@ -170,8 +169,8 @@ func TestImmutable(t *testing.T) {
 			unset()
 			require.ErrorIs(t, err, fs.ErrPermission)
 			if tc.directory && tc.flag == unix.STATX_ATTR_APPEND {
-				// Names come and do not go, the backup's too. It stays until
-				// that can be undone, and the error says so.
+				// Files can be created but not removed. The backup stays until the
+				// next update, and the error says so.
 				require.ErrorContains(t, err, "undoing the backup")
 				requireFile(t, target+".backup", oldBytes)
 				s, err := Begin(context.Background(), target)
@@ -183,7 +182,7 @@ func TestImmutable(t *testing.T) {
 	}
 }
 
-// setFlag sets an inode flag until unset, or the end of the test.
+// setFlag sets an inode flag until unset is called, or the test ends.
 func setFlag(t *testing.T, path string, flag int) (unset func()) {
 	t.Helper()
 	f, err := os.Open(path)
@@ -194,7 +193,7 @@ func setFlag(t *testing.T, path string, flag int) (unset func()) {
 		err = unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, was|flag)
 	}
 	if err != nil {
-		t.Skipf("needs a file system with inode flags: %v", err)
+		t.Skipf("NOT PROVEN: needs a file system with inode flags: %v", err)
 	}
 	unset = func() { require.NoError(t, unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, was)) }
 	t.Cleanup(unset)

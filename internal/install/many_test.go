@@ -24,31 +24,31 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const crowdEnv = "INSTALL_TEST_CROWD"
+const manyEnv = "INSTALL_TEST_MANY"
 
-// crowdVersion is the program of a round, of a length of its own.
-func crowdVersion(round string) []byte {
+// roundVersion is the program of a round, with a length of its own.
+func roundVersion(round string) []byte {
 	return bytes.Repeat([]byte("version "+round+"\n"), 3000)
 }
 
-// crowdMember updates target to each version that it reads the round of. Whoever
-// loses the race for the lock tries again, until the target is that version.
-func crowdMember(target string, rounds io.Reader) {
+// oneOfMany reads numbers of rounds, and updates target to the version of each. If
+// target is locked it tries again, until target is that version.
+func oneOfMany(target string, rounds io.Reader) {
 	for lines := bufio.NewScanner(rounds); lines.Scan(); {
-		version := crowdVersion(lines.Text())
-		err := crowdUpdate(target, version)
+		version := roundVersion(lines.Text())
+		err := tryUpdate(target, version)
 		for errors.Is(err, ErrLocked) {
-			// All are there at the start of a round. Asking faster than this keeps
-			// two cores busy with refusals, and the one that has the lock waiting.
+			// All start at the same time. Shorter waits would keep the CPU busy, and the
+			// process that has the lock waiting.
 			time.Sleep(time.Duration(20+rand.IntN(100)) * time.Millisecond)
-			err = crowdUpdate(target, version)
+			err = tryUpdate(target, version)
 		}
 		fmt.Println("done", err)
 	}
 }
 
-func crowdUpdate(target string, content []byte) (err error) {
-	if begins(target, content) {
+func tryUpdate(target string, content []byte) (err error) {
+	if startsLike(target, content) {
 		return nil
 	}
 	s, err := Begin(context.Background(), target)
@@ -74,9 +74,9 @@ func crowdUpdate(target string, content []byte) (err error) {
 	return err
 }
 
-// begins looks at as much as tells versions apart. That all of it is there, watch
-// and the end of the round look at.
-func begins(target string, content []byte) bool {
+// startsLike compares the first line only. watch and the end of the round compare the
+// readable file.
+func startsLike(target string, content []byte) bool {
 	f, err := os.Open(target)
 	if err != nil {
 		return false
@@ -87,18 +87,18 @@ func begins(target string, content []byte) bool {
 	return err == nil && bytes.HasPrefix(content, head)
 }
 
-type member struct {
+type updaterProcess struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-func join(t *testing.T, target string) *member {
+func startUpdater(t *testing.T, target string) *updaterProcess {
 	t.Helper()
 	exe, err := os.Executable()
 	require.NoError(t, err)
-	m := &member{cmd: exec.Command(exe)}
-	m.cmd.Env = append(os.Environ(), crowdEnv+"="+target, "GOMAXPROCS=1")
+	m := &updaterProcess{cmd: exec.Command(exe)}
+	m.cmd.Env = append(os.Environ(), manyEnv+"="+target, "GOMAXPROCS=1")
 	m.in, err = m.cmd.StdinPipe()
 	require.NoError(t, err)
 	out, err := m.cmd.StdoutPipe()
@@ -109,50 +109,49 @@ func join(t *testing.T, target string) *member {
 	return m
 }
 
-// 64 processes update one target at once, and some are killed at it, for 200
-// rounds. At every instant the target is the version before or the new one;
-// after each round it is the new one, the backup the one before, and nothing
-// else is there.
-func TestCrowd(t *testing.T) {
+// 64 processes update one target at once, and some are killed, for 200 rounds. At any
+// moment the target is the version before or the new one. After each round it is the
+// new one, the backup is the one before, and there are no other files.
+func TestManyUpdatesAtOnce(t *testing.T) {
 	if renamesAside {
-		t.Skip("there is a moment without a target here")
+		t.Skip("NOT APPLICABLE: on this system there is no target for a moment")
 	}
-	const members = 64
+	const processes = 64
 	rounds := 200
 	if testing.Short() {
 		rounds = 5
 	}
 	target := newTarget(t)
-	require.NoError(t, os.WriteFile(target, crowdVersion("0"), 0o755))
-	crowd := make([]*member, members)
-	for i := range crowd {
-		crowd[i] = join(t, target)
+	require.NoError(t, os.WriteFile(target, roundVersion("0"), 0o755))
+	updaters := make([]*updaterProcess, processes)
+	for i := range updaters {
+		updaters[i] = startUpdater(t, target)
 	}
 	killed := 0
 	for round := 1; round <= rounds; round++ {
-		before, after := crowdVersion(fmt.Sprint(round-1)), crowdVersion(fmt.Sprint(round))
+		before, after := roundVersion(fmt.Sprint(round-1)), roundVersion(fmt.Sprint(round))
 		stop := watch(t, target, before, after)
-		for _, m := range crowd {
+		for _, m := range updaters {
 			_, err := fmt.Fprintln(m.in, round)
 			require.NoError(t, err)
 		}
-		victims := rand.Perm(members)[:rand.IntN(6)]
+		victims := rand.Perm(processes)[:rand.IntN(6)]
 		for _, i := range victims {
 			time.Sleep(time.Duration(rand.IntN(3000)) * time.Microsecond)
-			require.NoError(t, crowd[i].cmd.Process.Kill())
+			require.NoError(t, updaters[i].cmd.Process.Kill())
 		}
-		for i, m := range crowd {
-			said, err := m.out.ReadString('\n')
+		for i, m := range updaters {
+			line, err := m.out.ReadString('\n')
 			if !slices.Contains(victims, i) {
 				require.NoError(t, err)
-				require.Equal(t, "done <nil>\n", said, "round %d", round)
+				require.Equal(t, "done <nil>\n", line, "round %d", round)
 				continue
 			}
 			if err != nil {
 				killed++
 			}
 			_ = m.cmd.Wait()
-			crowd[i] = join(t, target)
+			updaters[i] = startUpdater(t, target)
 		}
 		stop()
 		_, err := Recover(t.Context(), target)
@@ -161,20 +160,20 @@ func TestCrowd(t *testing.T) {
 		requireFile(t, target+".backup", before)
 		require.Equal(t, []string{"tool", "tool.backup"}, names(t, filepath.Dir(target)), "round %d", round)
 	}
-	for _, m := range crowd {
+	for _, m := range updaters {
 		require.NoError(t, m.in.Close())
 		_ = m.cmd.Wait()
 	}
-	t.Logf("%d were killed at their update", killed)
+	t.Logf("%d were killed during their update", killed)
 }
 
-// watch reads the target until stop, which fails unless it always was whole.
+// watch reads the target until stop, which requires that it always was one of versions.
 func watch(t *testing.T, target string, versions ...[]byte) (stop func()) {
 	t.Helper()
 	var bad []string
-	var looking sync.WaitGroup
+	var reader sync.WaitGroup
 	end := make(chan struct{})
-	looking.Go(func() {
+	reader.Go(func() {
 		for {
 			select {
 			case <-end:
@@ -182,13 +181,13 @@ func watch(t *testing.T, target string, versions ...[]byte) (stop func()) {
 			default:
 			}
 			got, err := os.ReadFile(target)
-			whole := err == nil
+			readable := err == nil
 			for _, v := range versions {
-				if whole && bytes.Equal(got, v) {
+				if readable && bytes.Equal(got, v) {
 					got = nil
 				}
 			}
-			if !whole || got != nil {
+			if !readable || got != nil {
 				bad = append(bad, fmt.Sprintf("%d bytes, %v", len(got), err))
 				return
 			}
@@ -197,7 +196,7 @@ func watch(t *testing.T, target string, versions ...[]byte) (stop func()) {
 	})
 	return func() {
 		close(end)
-		looking.Wait()
+		reader.Wait()
 		require.Empty(t, strings.Join(bad, "\n"))
 	}
 }

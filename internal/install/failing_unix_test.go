@@ -21,7 +21,7 @@ import (
 	"github.com/choria-io/go-updater/internal/store"
 )
 
-// entry is all that must not change when an update is refused.
+// entry is what a refused update must not change.
 type entry struct {
 	mode     fs.FileMode
 	uid, gid int
@@ -60,14 +60,14 @@ func snapshot(t *testing.T, dir string) map[string]entry {
 	return found
 }
 
-type way struct {
+type variant struct {
 	aside    bool
 	prepare  func(t *testing.T, target string)
 	rollback bool
 }
 
-// ways are the paths through an update that differ in their operations.
-var ways = map[string]way{
+// variants are updates that differ in their operations.
+var variants = map[string]variant{
 	"first update": {},
 	"with an older backup": {prepare: func(t *testing.T, target string) {
 		require.NoError(t, os.WriteFile(target+".backup", []byte("older"), 0o755))
@@ -83,20 +83,21 @@ var ways = map[string]way{
 	}},
 }
 
-// Every operation fails in turn: once, for good, or after it was done. Whatever
-// the error, the target is whole; and unless it says otherwise, the old one.
+// Every operation fails in turn: once, permanently, or after it was done. The target is
+// always complete, and the old file unless the update succeeded or the error is a
+// RollbackFailure.
 func TestEveryOperationFails(t *testing.T) {
 	type fault struct {
 		after, lasting bool
 	}
-	faults := map[string]fault{"once": {}, "for good": {lasting: true}, "done all the same": {after: true}}
-	for way, w := range ways {
+	faults := map[string]fault{"once": {}, "permanently": {lasting: true}, "after it was done": {after: true}}
+	for name, v := range variants {
 		for kind, k := range faults {
-			t.Run(way+"/"+kind, func(t *testing.T) {
+			t.Run(name+"/"+kind, func(t *testing.T) {
 				for n := 1; ; n++ {
 					target := newTarget(t)
-					if w.prepare != nil {
-						w.prepare(t, target)
+					if v.prepare != nil {
+						v.prepare(t, target)
 					}
 					dir := filepath.Dir(target)
 					before, count, what := snapshot(t, dir), 0, ""
@@ -114,33 +115,33 @@ func TestEveryOperationFails(t *testing.T) {
 						f = &faulty{after: fail}
 					}
 					var err error
-					if w.rollback {
+					if v.rollback {
 						err = rollback(context.Background(), target, f.open)
 					} else {
-						err = f.run(target, w.aside)
+						err = f.run(target, v.aside)
 					}
 					if what == "" {
 						require.NoError(t, err)
 						require.Greater(t, n, 20, "operations were counted")
 						return
 					}
-					checkAfterFault(t, target, before, err, what, w, k.lasting)
+					checkAfterFault(t, target, before, err, what, v, k.lasting)
 				}
 			})
 		}
 	}
 }
 
-func checkAfterFault(t *testing.T, target string, before map[string]entry, err error, what string, w way, lasting bool) {
+func checkAfterFault(t *testing.T, target string, before map[string]entry, err error, what string, v variant, lasting bool) {
 	t.Helper()
 	dir := filepath.Dir(target)
 	var failure *RollbackFailure
-	broken := errors.As(err, &failure)
-	require.False(t, broken && !lasting, "one fault is what the way back is for: %s: %v", what, err)
-	if _, statErr := os.Lstat(target); broken && w.aside && errors.Is(statErr, fs.ErrNotExist) {
-		return // only here can the target be absent
+	failedRollback := errors.As(err, &failure)
+	require.False(t, failedRollback && !lasting, "one fault must not make the rollback fail: %s: %v", what, err)
+	if _, statErr := os.Lstat(target); failedRollback && v.aside && errors.Is(statErr, fs.ErrNotExist) {
+		return // only here there may be no target
 	}
-	// The next session clears up what the fault left.
+	// The next session removes what the fault left.
 	s, beginErr := Begin(context.Background(), target)
 	require.NoError(t, beginErr, what)
 	require.NoError(t, s.Close(), what)
@@ -150,17 +151,17 @@ func checkAfterFault(t *testing.T, target string, before map[string]entry, err e
 	switch {
 	case err == nil:
 		require.Equal(t, sum(newBytes), sum(got), what)
-	case broken:
+	case failedRollback:
 		require.Contains(t, []string{sum(oldBytes), sum(newBytes)}, sum(got), what)
-	case w.rollback && sum(got) == sum(newBytes):
-		// Only closing failed: what was asked for is done.
+	case v.rollback && sum(got) == sum(newBytes):
+		// The rollback was done, and only Close failed.
 		require.ErrorContains(t, err, "ending the update", what)
 	default:
 		require.ErrorIs(t, err, syscall.EIO, what)
 		after := snapshot(t, dir)
 		if lasting {
-			// What a dead disk keeps us from undoing may stay: a backup of
-			// the target, in the place of an older one.
+			// On a failed disk the backup cannot be undone: a link to the target
+			// may have replaced an older one.
 			if b, ok := after[target+".backup"]; ok && b.content == sum(oldBytes) {
 				sameBackup(before, after, target)
 			}
@@ -180,8 +181,8 @@ func sameBackup(before, after map[string]entry, target string) {
 	after[target] = e
 }
 
-// requireAsBefore allows one thing: a target that was put back from a copy,
-// because it had a second name, is another inode.
+// requireAsBefore allows one difference: a target with two names is restored from a
+// copy, which is another inode.
 func requireAsBefore(t *testing.T, before, after map[string]entry, target, what string) {
 	t.Helper()
 	b, a := before[target], after[target]
