@@ -8,7 +8,7 @@ import "golang.org/x/sys/unix"
 
 const nativeArch = unix.AUDIT_ARCH_X86_64
 
-// skipCall makes the kernel find no call of that number.
+// skipCall replaces the number of the call by one that does not exist.
 func skipCall(tid int) error {
 	return setRegs(tid, func(r *unix.PtraceRegs) { r.Orig_rax = ^uint64(0) })
 }
@@ -26,9 +26,9 @@ func setRegs(tid int, change func(*unix.PtraceRegs)) error {
 	return unix.PtraceSetRegs(tid, &regs)
 }
 
-// oldCalls are those that newer machines have only in their -at form.
+// oldCalls are calls that newer architectures have only in their -at form.
 var oldCalls = map[uint64]kind{
-	unix.SYS_OPEN:      told("open", openClass(1), path(0)),
+	unix.SYS_OPEN:      byArguments("open", openClass(1), path(0)),
 	unix.SYS_CREAT:     one("creat", Changes, path(0)),
 	unix.SYS_RENAME:    one("rename", Changes, path(0), path(1)),
 	unix.SYS_LINK:      one("link", Changes, path(0), path(1)),

@@ -12,8 +12,8 @@ import (
 
 const nativeArch = unix.AUDIT_ARCH_AARCH64
 
-// skipCall makes the kernel find no call of that number, which has a register
-// set to itself here.
+// skipCall replaces the number of the call, which has its own register set, by one that
+// does not exist.
 func skipCall(tid int) error {
 	number := int32(-1)
 	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(&number)), Len: uint64(unsafe.Sizeof(number))}

@@ -12,27 +12,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// operand says which arguments name a file. An argument that is not there is -1.
+// operand has the indexes of the arguments that name a file; -1 for none.
 type operand struct{ dir, path int }
 
 func fd(arg int) operand   { return operand{arg, -1} }
 func path(arg int) operand { return operand{-1, arg} }
 func at(arg int) operand   { return operand{arg, arg + 1} }
 
-// classify tells the class of a call by its arguments. 0 does not count.
+// classify returns the class of a call with these arguments, or 0 if it is not counted.
 type classify func(tid int, args [6]uint64) Class
 
 type kind struct {
 	name  string
-	class Class    // the classes that it may be of
-	tell  classify // which of them, when there are several
+	class Class    // all classes that it may have
+	of    classify // its class, if there are several
 	files []operand
 }
 
 func one(name string, class Class, files ...operand) kind { return kind{name, class, nil, files} }
 
-func told(name string, tell classify, files ...operand) kind {
-	return kind{name, Changes | Reads, tell, files}
+func byArguments(name string, of classify, files ...operand) kind {
+	return kind{name, Changes | Reads, of, files}
 }
 
 func openClass(flags int) classify {
@@ -55,7 +55,7 @@ func byFlags(flags uint64) Class {
 	return Reads
 }
 
-// ioctlClass knows the clones of files and the setting of flags.
+// ioctlClass counts clones of files and changes of flags.
 func ioctlClass(_ int, args [6]uint64) Class {
 	switch args[1] {
 	case unix.FICLONE, unix.FICLONERANGE, unix.FIDEDUPERANGE, unix.FS_IOC_SETFLAGS, fsSetXattr:
@@ -69,7 +69,7 @@ func ioctlClass(_ int, args [6]uint64) Class {
 // fsSetXattr is FS_IOC_FSSETXATTR, the newer FS_IOC_SETFLAGS.
 const fsSetXattr = 0x401c5820
 
-// kindOf finds the kind of a call by its number.
+// kindOf returns the kind of a call by its number.
 func kindOf(nr uint64) (kind, bool) {
 	if k, ok := calls[nr]; ok {
 		return k, true
@@ -78,17 +78,17 @@ func kindOf(nr uint64) (kind, bool) {
 	return k, ok
 }
 
-// streams are the calls of which a copy makes many, as many as the weather brings.
+// streams are the calls of which a copy makes many.
 var streams = map[uint64]bool{
 	unix.SYS_READ: true, unix.SYS_PREAD64: true, unix.SYS_WRITE: true, unix.SYS_PWRITE64: true,
 	unix.SYS_SENDFILE: true, unix.SYS_SPLICE: true, unix.SYS_COPY_FILE_RANGE: true,
 }
 
 var calls = map[uint64]kind{
-	unix.SYS_OPENAT:  told("openat", openClass(2), at(0)),
-	unix.SYS_OPENAT2: told("openat2", open2Class, at(0)),
+	unix.SYS_OPENAT:  byArguments("openat", openClass(2), at(0)),
+	unix.SYS_OPENAT2: byArguments("openat2", open2Class, at(0)),
 	unix.SYS_CLOSE:   one("close", Closes, fd(0)),
-	unix.SYS_IOCTL:   told("ioctl", ioctlClass, fd(0)),
+	unix.SYS_IOCTL:   byArguments("ioctl", ioctlClass, fd(0)),
 
 	unix.SYS_WRITE:           one("write", Changes, fd(0)),
 	unix.SYS_WRITEV:          one("writev", Changes, fd(0)),

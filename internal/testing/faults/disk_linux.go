@@ -18,30 +18,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FileSystem is what a Disk is formatted with.
+// FileSystem is the file system of a Disk.
 type FileSystem struct {
 	name, size, options string
 }
 
 var (
-	// Ext4 makes no efforts for programs that do not fsync, which is the
-	// kernel's choice and not a promise.
+	// Ext4 has noauto_da_alloc: otherwise the kernel syncs for some programs that do
+	// not, which it does not guarantee.
 	Ext4 = FileSystem{"ext4", "32M", "noauto_da_alloc"}
 	XFS  = FileSystem{"xfs", "300M", "defaults"}
 )
 
-// String is the name that mount knows.
+// String returns the name for mount.
 func (f FileSystem) String() string { return f.name }
 
-// From linux/ext4.h and xfs_fs.h: the same number, the same flags.
+// From linux/ext4.h and xfs_fs.h, which have the same numbers.
 const (
 	ioctlShutdown = 0x8004587d
 	logFlush      = 1
 	noLogFlush    = 2
 )
 
-// Disk is a file system in a file, mounted at Dir. Nothing may be open in it
-// when Remount, Save or Restore are called, and no working directory.
+// Disk is a file system in a file, mounted at Dir. When Remount, Save or Restore are
+// called, no process may have a file or its working directory in it.
 type Disk struct {
 	Dir string
 
@@ -51,8 +51,8 @@ type Disk struct {
 	mounted      bool
 }
 
-// NewDisk makes a file system and mounts it until the test ends, however it
-// ends. It skips the test where that is not possible.
+// NewDisk creates a file system and mounts it until the test ends in any way. It skips
+// the test if that is not possible.
 func NewDisk(tb testing.TB, fs FileSystem) *Disk {
 	tb.Helper()
 	if os.Geteuid() != 0 {
@@ -79,10 +79,9 @@ func NewDisk(tb testing.TB, fs FileSystem) *Disk {
 	return d
 }
 
-// Cut is the power cut: what is written from now on is lost, and so is what is
-// in memory only. With flushed, the log gets to the disk first, which gives
-// other outcomes: names that are newer than the data they lead to. Programs go
-// on and get EIO.
+// Cut simulates a power cut: what is written from now on is lost, and so is what is only
+// in memory. With flushed the log is written to the disk first, which has another
+// result: names that are newer than their data. Programs continue and get EIO.
 func (d *Disk) Cut(flushed bool) {
 	d.tb.Helper()
 	flag := noLogFlush
@@ -99,14 +98,14 @@ func (d *Disk) Cut(flushed bool) {
 	}
 }
 
-// Remount mounts what is on the disk, as a machine does that starts again.
+// Remount mounts what is on the disk, as after a reboot.
 func (d *Disk) Remount() {
 	d.tb.Helper()
 	d.unmount()
 	d.mount()
 }
 
-// Save keeps what is on the disk, all of it written, for Restore.
+// Save syncs the disk, and saves it for Restore.
 func (d *Disk) Save() {
 	d.tb.Helper()
 	d.unmount()
@@ -114,7 +113,7 @@ func (d *Disk) Save() {
 	d.mount()
 }
 
-// Restore brings back what Save kept.
+// Restore restores what Save saved.
 func (d *Disk) Restore() {
 	d.tb.Helper()
 	d.unmount()
@@ -122,9 +121,8 @@ func (d *Disk) Restore() {
 	d.mount()
 }
 
-// guard sees to it that the disk is unmounted. It starts a process that does it
-// when this one is gone without having run its cleanup, as when a test runs out
-// of time.
+// guard unmounts the disk at the end of the test. It also starts a process that does so
+// if this process dies without running its cleanup, as after a timeout.
 func (d *Disk) guard() {
 	d.tb.Helper()
 	cmd := exec.Command("sh", "-c", `cat; umount -l "$1"`, "sh", d.Dir)
@@ -138,13 +136,13 @@ func (d *Disk) guard() {
 		d.tb.Fatal(err)
 	}
 	d.tb.Cleanup(func() {
-		defer cmd.Wait() //nolint:errcheck // the disk is gone already, it says
+		defer cmd.Wait() //nolint:errcheck // it fails, as the disk is unmounted
 		defer alive.Close()
 		d.unmount()
 	})
 }
 
-// tryMount has the loop device vanish with the mount.
+// tryMount mounts the disk, with a loop device that is removed when it is unmounted.
 func (d *Disk) tryMount() ([]byte, error) {
 	out, err := exec.Command("mount", "-t", d.fs.name, "-o", "loop,"+d.fs.options, d.image, d.Dir).CombinedOutput()
 	d.mounted = err == nil
@@ -165,8 +163,8 @@ func (d *Disk) unmount() {
 	}
 	d.mounted = false
 	var err error
-	// Whatever this process has open, a child that another test is forking has
-	// too, until it becomes another program.
+	// A child that another test is forking has a copy of every descriptor of this
+	// process until it calls exec.
 	for range 500 {
 		if err = unix.Unmount(d.Dir, 0); err == nil {
 			return
@@ -176,7 +174,7 @@ func (d *Disk) unmount() {
 		time.Sleep(10 * time.Millisecond)
 	}
 	_ = unix.Unmount(d.Dir, unix.MNT_DETACH)
-	d.tb.Fatalf("unmounting %s: %v: something is open in it", d.fs, err)
+	d.tb.Fatalf("unmounting %s: %v: a process has a file open in it", d.fs, err)
 }
 
 func (d *Disk) command(name string, args ...string) {

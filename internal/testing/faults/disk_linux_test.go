@@ -25,10 +25,10 @@ var (
 	newContent = bytes.Repeat([]byte("n"), 64<<10)
 )
 
-// losses are what a sweep of power cuts found.
+// losses is the result of a sweep of power cuts.
 type losses struct {
-	torn      []string // the target is neither the old nor the new one
-	forgotten []string // success had been reported, and it is the old one
+	torn      []string // the target was neither the old nor the new one
+	forgotten []string // success was reported, and the target was the old one
 	points    int
 }
 
@@ -75,7 +75,7 @@ func cutEverywhere(t *testing.T, d *Disk, bin, how string) (found losses) {
 	return found
 }
 
-// The program that does not fsync is the proof that the sweep finds anything.
+// The program that does not fsync shows that the sweep finds errors.
 func TestPowerCut(t *testing.T) {
 	bin := victim(t)
 	for _, fs := range []FileSystem{Ext4, XFS} {
@@ -96,9 +96,8 @@ func TestPowerCut(t *testing.T) {
 	}
 }
 
-// TestDiskVanishes runs itself as a test that ends badly while its disk is
-// mounted, and looks for what it left.
-func TestDiskVanishes(t *testing.T) {
+// A test runs itself as a test that fails while its disk is mounted.
+func TestDiskIsUnmountedAfterFailure(t *testing.T) {
 	how := os.Getenv("FAULTS_END")
 	if how != "" {
 		endBadly(t, how)
@@ -111,9 +110,9 @@ func TestDiskVanishes(t *testing.T) {
 			tmp := t.TempDir()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			cmd := exec.CommandContext(ctx, self, "-test.run=^TestDiskVanishes$", "-test.timeout=3s")
+			cmd := exec.CommandContext(ctx, self, "-test.run=^TestDiskIsUnmountedAfterFailure$", "-test.timeout=3s")
 			cmd.Env = append(os.Environ(), "FAULTS_END="+how, "TMPDIR="+tmp)
-			// A panic's cleanup is over when it is; the guard takes a moment more.
+			// The guard may take a moment.
 			out, err := cmd.CombinedOutput()
 			require.Error(t, err)
 			require.Contains(t, string(out), "mounted at "+tmp)
@@ -125,7 +124,7 @@ func TestDiskVanishes(t *testing.T) {
 	}
 }
 
-// listing is what is mounted, or which files are behind loop devices.
+// listing returns what is mounted, or which files have a loop device.
 func listing(t *testing.T, name string) string {
 	t.Helper()
 	if name == "/proc/mounts" {
@@ -137,7 +136,7 @@ func listing(t *testing.T, name string) string {
 	files, err := filepath.Glob(name + "/loop*/loop/backing_file")
 	require.NoError(t, err)
 	for _, file := range files {
-		line, _ := os.ReadFile(file) // gone meanwhile
+		line, _ := os.ReadFile(file) // it may be removed
 		all.Write(line)
 	}
 	return all.String()
@@ -152,7 +151,7 @@ func endBadly(t *testing.T, how string) {
 	case "fail":
 		t.FailNow()
 	case "panic":
-		panic("as asked")
+		panic("test")
 	case "timeout":
 		time.Sleep(time.Hour)
 	case "killed":

@@ -2,33 +2,32 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package faults makes the faults of a real machine happen to a real program,
-// at a place of the test's choosing. Only tests import it.
+// Package faults injects faults into the file-system calls of a real program: an error, a
+// kill or a power cut at any of them. Only tests import it.
 //
-// [Run] runs a command under ptrace and numbers the file-system calls it makes
-// below given directories: 1, 2, 3, … over all its threads and children, in the
-// order in which they enter the kernel. A [Hook] sees every call just before it
-// is made and lets it pass, fails it, or kills the command. A sweep over all
-// places is a loop that ends when there is no call n any more:
+// [Run] runs a command under ptrace and numbers the file-system calls that it makes
+// below given directories: 1, 2, 3, … over all its threads and children, in the order
+// in which they enter the kernel. A [Hook] is called just before each call, and decides
+// that it is made, that it fails, or that the command is killed. A sweep over all calls
+// is a loop that ends when there is no call n:
 //
 //	watch := faults.Watch{Dirs: []string{dir}, Fold: true}
 //	for n := 1; ; n++ {
-//		// put the directory in its first state
+//		// restore the directory
 //		res, err := faults.Run(ctx, exec.Command(program), watch, faults.At(n, faults.Kill))
-//		// look at the directory
+//		// check the directory
 //		if len(res.Calls) < n {
 //			break
 //		}
 //	}
 //
-// [Disk] is a file system of its own, for power cuts: its Cut is called by the
-// hook, and Remount shows what a machine finds when it starts again. Cut drops
-// what the kernel had not given to the device; it does not drop or reorder what
-// lies in a device's own write cache.
+// [Disk] is a file system for power cuts. The hook calls its Cut, and Remount shows what
+// the machine finds after the next boot. Cut drops what the kernel has not sent to the
+// device. It does not drop or reorder what is in the write cache of a device.
 //
-// What is counted is listed in calls_linux.go. Writes through mmap and io_uring
-// are not seen. A killed call has no effect, but one that another thread made
-// before it may be half done, as in life: such a program is not deterministic.
+// The counted calls are listed in calls_linux.go. Writes through mmap and io_uring are
+// not counted. A killed call has no effect, but a call of another thread may be half
+// done, as on a real machine: the result for such a program is not deterministic.
 package faults
 
 import (
@@ -38,32 +37,32 @@ import (
 	"syscall"
 )
 
-// ErrUnsupported says that this system has no tracer: it needs Linux 5.3 on
-// amd64 or arm64. It is an errors.ErrUnsupported.
+// ErrUnsupported means that this system cannot trace: that needs Linux 5.3 on amd64 or
+// arm64. It is an errors.ErrUnsupported.
 var ErrUnsupported = fmt.Errorf("tracing file-system calls: %w", errors.ErrUnsupported)
 
 // Class is a kind of call.
 type Class uint8
 
 const (
-	// Changes alter a file or a directory, make that last, or lock it.
-	// Opening a file for writing is one.
+	// Changes are calls that change, sync or lock a file or directory, or open it for
+	// writing.
 	Changes Class = 1 << iota
-	// Reads look at something.
+	// Reads are calls that read a file, a directory or their metadata.
 	Reads
-	// Closes close a descriptor, whatever it was opened for.
+	// Closes are calls that close a descriptor.
 	Closes
 )
 
-// Watch says which calls count.
+// Watch selects the calls that are counted.
 type Watch struct {
-	// Dirs are the directories below which, and at which, a call must work.
+	// Dirs are the directories. Calls count if they work on one of them or below.
 	Dirs []string
-	// Also are the classes that count besides Changes.
+	// Also are the classes that are counted besides Changes.
 	Also Class
-	// Fold numbers only the first two reads and the first two writes of a file,
-	// until something else is done. The number of a call then does not depend
-	// on how many pieces a download came in.
+	// Fold counts only the first two of consecutive reads, and of consecutive writes,
+	// of a file. The number of a call then does not depend on how many pieces a
+	// download came in.
 	Fold bool
 }
 
@@ -71,14 +70,14 @@ type Watch struct {
 type Call struct {
 	N     int    // from 1
 	Name  string // as in section 2 of the manual
-	Path  string // what it works on
+	Path  string // the file that it works on
 	To    string // the second file of a rename or link
 	Class Class
-	// Errno is how it ended: 0 is success. It is ENOSYS for a call that did not end.
+	// Errno is its result: 0 for success, ENOSYS for a call that did not return.
 	Errno syscall.Errno
 }
 
-// String is one line for a person.
+// String returns a line for the output of a test.
 func (c Call) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %s %s", c.N, c.Name, c.Path)
@@ -91,7 +90,7 @@ func (c Call) String() string {
 	return b.String()
 }
 
-// Action is what becomes of a call.
+// Action is what is done with a call.
 type Action struct {
 	kill  bool
 	lose  bool
@@ -103,20 +102,20 @@ var (
 	Pass = Action{}
 	// Kill ends the command and everything it started, before the call is made.
 	Kill = Action{kill: true}
-	// Lose answers that the call was made, without making it, as a file system
-	// does that takes what it cannot store. A close is made all the same.
+	// Lose returns success without making the call, as a file system does that accepts
+	// what it cannot store. A close is made anyway.
 	Lose = Action{lose: true}
 )
 
-// Fail answers errno without making the call. A close is made all the same,
-// because a descriptor is gone even when closing it fails.
+// Fail returns errno without making the call. A close is made anyway, because a
+// descriptor is closed even if close fails.
 func Fail(errno syscall.Errno) Action { return Action{errno: errno} }
 
-// Hook decides about a call. The thread that makes it stands still meanwhile,
-// the others go on.
+// Hook decides what is done with a call. The thread that makes it is stopped meanwhile,
+// the other threads are not.
 type Hook func(Call) Action
 
-// At is the hook that does something to call n, and nothing to the others.
+// At returns a hook that returns do for call n, and Pass for all others.
 func At(n int, do Action) Hook {
 	return func(c Call) Action {
 		if c.N == n {
@@ -126,12 +125,11 @@ func At(n int, do Action) Hook {
 	}
 }
 
-// Result is how a command ended.
+// Result describes how a command ended.
 type Result struct {
 	Calls  []Call
 	Exit   int            // -1 when a signal ended it
-	Signal syscall.Signal // 0 when it ended by itself
-	// Output is what it wrote to stdout and stderr, unless the command says
-	// where these go.
+	Signal syscall.Signal // 0 if no signal ended it
+	// Output is what it wrote to stdout and stderr, unless the command redirects them.
 	Output []byte
 }

@@ -24,18 +24,18 @@ func TestOnlyTestsImportThis(t *testing.T) {
 	}
 }
 
-func TestUnsupportedIsTyped(t *testing.T) {
+func TestUnsupportedIsErrUnsupported(t *testing.T) {
 	require.ErrorIs(t, ErrUnsupported, errors.ErrUnsupported)
 }
 
-func TestAtChoosesOneCall(t *testing.T) {
+func TestAtSelectsOneCall(t *testing.T) {
 	hook := At(2, Fail(syscall.EIO))
 	require.Equal(t, Pass, hook(Call{N: 1}))
 	require.Equal(t, Fail(syscall.EIO), hook(Call{N: 2}))
 	require.Equal(t, Pass, hook(Call{N: 3}))
 }
 
-func TestCallForAPerson(t *testing.T) {
+func TestCallString(t *testing.T) {
 	require.Equal(t, "1 write /a", Call{N: 1, Name: "write", Path: "/a"}.String())
 	require.Equal(t, "2 rename /a /b: "+syscall.EIO.Error(),
 		Call{N: 2, Name: "rename", Path: "/a", To: "/b", Errno: syscall.EIO}.String())

@@ -12,13 +12,13 @@ import (
 	"slices"
 )
 
-// filterInstaller makes only the calls of these numbers stop. After an error all
-// calls do.
+// filterInstaller installs a filter, so that only calls with these numbers stop. After
+// an error all calls do.
 type filterInstaller func(tid int, numbers []uint64) error
 
 var errNoFilter = errors.New("no filter of system calls")
 
-// numbers are the calls of the classes that count.
+// numbers returns the numbers of the calls that are counted.
 func (t *tracer) numbers() []uint64 {
 	var numbers []uint64
 	for _, kinds := range []map[uint64]kind{calls, oldCalls} {

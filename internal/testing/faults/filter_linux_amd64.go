@@ -13,14 +13,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// installFilter has the program, before its first instruction, call seccomp. It
-// needs root: the other way, no_new_privs, would change what the program may do.
+// installFilter makes the program call seccomp before its first instruction. It needs
+// root: no_new_privs, the alternative, would change the rights of the program.
 func installFilter(tid int, numbers []uint64) error {
 	var saved unix.PtraceRegs
 	if err := unix.PtraceGetRegs(tid, &saved); err != nil {
 		return err
 	}
-	// Below the stack is room that nobody uses yet. struct sock_fprog comes first.
+	// The memory below the stack is not used yet. struct sock_fprog is first.
 	program := filter(numbers)
 	at := (saved.Rsp - 128 - 16 - uint64(len(program))) &^ 15
 	data := binary.NativeEndian.AppendUint64(nil, uint64(len(program)/8))
@@ -37,7 +37,7 @@ func installFilter(tid int, numbers []uint64) error {
 		return err
 	}
 	regs := saved
-	regs.Orig_rax = ^uint64(0) // not in a call that could be restarted
+	regs.Orig_rax = ^uint64(0) // not in a call that the kernel would restart
 	regs.Rax, regs.Rdi, regs.Rsi, regs.Rdx = unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, at
 	result, err := callOnce(tid, &regs)
 
@@ -49,7 +49,7 @@ func installFilter(tid int, numbers []uint64) error {
 	return err
 }
 
-// callOnce runs to the beginning of a call and to its end.
+// callOnce runs to the start of a call and to its end.
 func callOnce(tid int, regs *unix.PtraceRegs) (int64, error) {
 	if err := unix.PtraceSetRegs(tid, regs); err != nil {
 		return 0, err
@@ -71,8 +71,8 @@ func callOnce(tid int, regs *unix.PtraceRegs) (int64, error) {
 	return int64(after.Rax), err
 }
 
-// filter is the program that the kernel asks about each call, as in
-// linux/seccomp.h: the number is at 0, the machine at 4.
+// filter returns the BPF program that the kernel runs for each call, as in
+// linux/seccomp.h: the number of the call is at 0, the architecture at 4.
 func filter(numbers []uint64) []byte {
 	const (
 		load  = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
@@ -92,6 +92,6 @@ func filter(numbers []uint64) []byte {
 	}
 	program = append(program, unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ALLOW})
 	var b bytes.Buffer
-	_ = binary.Write(&b, binary.NativeEndian, program) // a Buffer takes everything
+	_ = binary.Write(&b, binary.NativeEndian, program) // a Buffer never fails
 	return b.Bytes()
 }

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dirs are the names of the directories behind symlinks, as /proc has them.
+// dirs returns the directories without symlinks, as /proc has them.
 func (w Watch) dirs() ([]string, error) {
 	var dirs []string
 	for _, dir := range w.Dirs {
@@ -33,15 +33,15 @@ func (w Watch) dirs() ([]string, error) {
 	return dirs, nil
 }
 
-// describe tells a call that counts.
+// describe returns the call, and whether it is counted.
 func (t *tracer) describe(tid int, nr uint64, args [6]uint64) (Call, bool) {
 	k, ok := kindOf(nr)
 	if !ok {
 		return Call{}, false
 	}
 	class := k.class
-	if k.tell != nil {
-		class = k.tell(tid, args)
+	if k.of != nil {
+		class = k.of(tid, args)
 	}
 	if class&t.classes == 0 {
 		return Call{}, false
@@ -63,8 +63,8 @@ func (t *tracer) below(name string) bool {
 	return false
 }
 
-// resolve finds the name of a file, or "" for what is none and for a pointer
-// that leads nowhere: the kernel will refuse that itself.
+// resolve returns the name of a file, or "" for an invalid descriptor or pointer, which
+// the kernel refuses.
 func (o operand) resolve(tid int, args [6]uint64) string {
 	if o.path < 0 {
 		return descriptor(tid, int32(args[o.dir]))
@@ -89,14 +89,14 @@ func (o operand) resolve(tid int, args [6]uint64) string {
 	if number, ok := procDescriptor(tid, name); ok {
 		return descriptor(tid, number)
 	}
-	// The last element may be a symlink that is to be removed or renamed.
+	// The last element may be a symlink that the call removes or renames.
 	if dir, err := filepath.EvalSymlinks(filepath.Dir(name)); err == nil {
 		return filepath.Join(dir, filepath.Base(name))
 	}
 	return name
 }
 
-// descriptor finds the name of an open file of a thread, or its directory.
+// descriptor returns the name of an open file of a thread, or its working directory.
 func descriptor(tid int, number int32) string {
 	link := fmt.Sprintf("/proc/%d/cwd", tid)
 	if number != unix.AT_FDCWD {
@@ -109,8 +109,7 @@ func descriptor(tid int, number int32) string {
 	return strings.TrimSuffix(name, " (deleted)")
 }
 
-// procDescriptor knows /proc/self/fd/3, by which a program names a file that it
-// has open.
+// procDescriptor returns the descriptor in a name like /proc/self/fd/3.
 func procDescriptor(tid int, name string) (int32, bool) {
 	var number int32
 	for _, self := range []string{"self", "thread-self", fmt.Sprint(tid)} {
@@ -121,8 +120,8 @@ func procDescriptor(tid int, name string) (int32, bool) {
 	return 0, false
 }
 
-// readString reads a string that ends with 0. No page may be asked for that the
-// string does not reach: it need not exist.
+// readString reads a string that ends with 0. It reads no page after that of the end,
+// which may not exist.
 func readString(tid int, addr uint64) (string, error) {
 	if addr == 0 {
 		return "", nil

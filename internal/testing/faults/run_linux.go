@@ -19,24 +19,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// EXITKILL: a test that dies takes what it traces with it.
+// EXITKILL: a test that dies kills what it traces.
 const traceOptions = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_EXITKILL | unix.PTRACE_O_TRACEEXEC |
 	unix.PTRACE_O_TRACESECCOMP | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK
 
-// Run runs cmd, which was not started, and returns when it and everything it
-// started have ended. The end of ctx kills them and is an error. A nil hook only
-// counts; another is called by the goroutine that calls Run, and may end the
-// test. That the command failed is no error: see Result.
+// Run runs cmd, and returns when it and all its children have ended. When ctx is done it
+// kills them and returns an error. With a nil hook it only counts. The hook is called by
+// the goroutine that calls Run, and may end the test. A command that fails is not an
+// error: see Result.
 func Run(ctx context.Context, cmd *exec.Cmd, watch Watch, hook Hook) (*Result, error) {
 	return run(ctx, cmd, watch, hook, installFilter)
 }
 
-// run uses a filter, if it is to be had, so that calls of other kinds do not
-// stop: they are most of what Go's scheduler does.
+// run uses a filter, if that is possible, so that other calls do not stop the thread:
+// Go's scheduler makes many.
 func run(ctx context.Context, cmd *exec.Cmd, watch Watch, hook Hook, filter filterInstaller) (*Result, error) {
 	dirs, err := watch.dirs()
 	if err != nil {
-		return nil, fmt.Errorf("finding what to watch: %w", err)
+		return nil, fmt.Errorf("finding the directories to watch: %w", err)
 	}
 	var out bytes.Buffer
 	if cmd.Stdout == nil && cmd.Stderr == nil {
@@ -67,7 +67,7 @@ func run(ctx context.Context, cmd *exec.Cmd, watch Watch, hook Hook, filter filt
 		break
 	}
 	if ended := ctx.Err(); ended != nil {
-		// What else there is to say comes of killing it.
+		// The other errors are a result of killing it.
 		err = errors.Join(fmt.Errorf("%w after %d calls", ended, len(t.calls)), err)
 	}
 	if err != nil {
@@ -77,17 +77,17 @@ func run(ctx context.Context, cmd *exec.Cmd, watch Watch, hook Hook, filter filt
 	return &t.res, nil
 }
 
-// onOwnThread calls f on a thread that has no children: all requests must come
-// from the thread that started the command, and waiting for any of its children
-// must not find a command of another test, which was started there earlier.
+// onOwnThread calls f on a thread that has no children. All ptrace requests must come
+// from the thread that started the command, and a wait for any child must not find the
+// command of another test.
 func onOwnThread(f func() error) error {
 	runtime.LockOSThread()
-	const look = unix.WEXITED | unix.WNOWAIT | unix.WNOHANG | unix.WALL | unix.WNOTHREAD
-	if errors.Is(unix.Waitid(unix.P_ALL, 0, nil, look, nil), unix.ECHILD) {
+	const flags = unix.WEXITED | unix.WNOWAIT | unix.WNOHANG | unix.WALL | unix.WNOTHREAD
+	if errors.Is(unix.Waitid(unix.P_ALL, 0, nil, flags, nil), unix.ECHILD) {
 		err := f()
 		if err == nil {
-			// Otherwise the thread ends with its goroutine, and EXITKILL
-			// takes what is left.
+			// After an error the thread ends with its goroutine, and EXITKILL kills
+			// the rest.
 			runtime.UnlockOSThread()
 		}
 		return err
@@ -103,7 +103,7 @@ type tracer struct {
 	classes Class
 	fold    bool
 	repeats map[string]int
-	ask     chan Call // nil when nobody is to be asked
+	ask     chan Call // nil without a hook
 	answer  chan Action
 	done    <-chan struct{}
 
@@ -117,13 +117,13 @@ type tracer struct {
 	dying   bool
 }
 
-// thread is what is known about a thread between two of its stops.
+// thread is the state of a thread between two of its stops.
 type thread struct {
 	attached bool
-	at       int // the place in calls of the call it is in, or -1
+	at       int // the index in calls of the call that it is in, or -1
 	fail     syscall.Errno
 	lost     bool
-	// A call that a signal interrupted is made again by the kernel.
+	// After a signal the kernel restarts the call.
 	again      bool
 	nr         uint64
 	args       [6]uint64
@@ -139,7 +139,7 @@ func (t *tracer) run(ctx context.Context, cmd *exec.Cmd, filter filterInstaller)
 		return err
 	}
 	t.root = cmd.Process.Pid
-	// What loop has waited for, Wait cannot: it is called for the output.
+	// loop has waited for the process already: Wait is called for the output.
 	defer cmd.Wait() //nolint:errcheck // always ECHILD
 	t.done = ctx.Done()
 	defer context.AfterFunc(ctx, t.kill)()
@@ -149,7 +149,7 @@ func (t *tracer) run(ctx context.Context, cmd *exec.Cmd, filter filterInstaller)
 		return err
 	}
 	if !ws.Stopped() {
-		return fmt.Errorf("it did not stop when it was executed: %#x", ws)
+		return fmt.Errorf("it did not stop at exec: %#x", ws)
 	}
 	t.thread(t.root).attached = true
 	if err := unix.PtraceSetOptions(t.root, traceOptions); err != nil {
@@ -161,8 +161,8 @@ func (t *tracer) run(ctx context.Context, cmd *exec.Cmd, filter filterInstaller)
 	return t.loop()
 }
 
-// wait waits for a child of this thread, so that the commands that other tests
-// run meanwhile are not taken away from them.
+// wait waits for a child of this thread only, so that it does not reap commands of other
+// tests.
 func wait(pid int, ws *unix.WaitStatus) (int, error) {
 	for {
 		tid, err := unix.Wait4(pid, ws, unix.WALL|unix.WNOTHREAD, nil)
@@ -196,8 +196,8 @@ func (t *tracer) loop() error {
 	}
 }
 
-// resume lets a thread run to its next stop. The end of a call that counts is
-// one. A thread can be killed at any time, which is no error: wait says so.
+// resume continues a thread until its next stop, which is the end of the call if that is
+// counted. Errors are ignored: the thread may be killed at any time, which wait reports.
 func (t *tracer) resume(tid int, sig syscall.Signal) {
 	if t.filtered && t.thread(tid).at < 0 {
 		_ = unix.PtraceCont(tid, int(sig))
@@ -206,7 +206,7 @@ func (t *tracer) resume(tid int, sig syscall.Signal) {
 	_ = unix.PtraceSyscall(tid, int(sig))
 }
 
-// kill kills everything. A child that is not known yet is killed at its first stop.
+// kill kills all threads. A child that is not known yet is killed at its first stop.
 func (t *tracer) kill() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -243,7 +243,7 @@ func (t *tracer) forget(tid int, ws unix.WaitStatus) {
 	}
 }
 
-// stopped handles a stop and returns the signal to go on with.
+// stopped handles a stop and returns the signal to continue with.
 func (t *tracer) stopped(tid int, ws unix.WaitStatus) (syscall.Signal, error) {
 	th := t.thread(tid)
 	sig := ws.StopSignal()
@@ -259,15 +259,15 @@ func (t *tracer) stopped(tid int, ws unix.WaitStatus) (syscall.Signal, error) {
 		}
 		return 0, nil
 	case sig == unix.SIGSTOP && !th.attached:
-		th.attached = true // every new thread starts with one
+		th.attached = true // every new thread starts with a SIGSTOP
 		return 0, nil
 	}
-	// The stop that follows a SIGSTOP ends at once: nobody would send a SIGCONT.
+	// The stop after a SIGSTOP ends at once: no process would send a SIGCONT.
 	return sig, nil
 }
 
-// executed moves what is known of a thread that called execve to the id of its
-// process, which is its own from now on.
+// executed moves the state of a thread that called execve to the id of its process, which
+// is the id of the thread from now on.
 func (t *tracer) executed(tid int) error {
 	former, err := unix.PtraceGetEventMsg(tid)
 	if err != nil || int(former) == tid {

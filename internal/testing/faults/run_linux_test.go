@@ -44,13 +44,13 @@ func trace(t *testing.T, hook Hook, watch Watch, bin string, args ...string) *Re
 
 func in(dir string) Watch { return Watch{Dirs: []string{dir}} }
 
-// plain is a call without what differs from time to time: the directory, and
-// the numbers of files without a name.
-func plain(c Call, dir string) string {
+// withoutVariables returns a call without what differs between runs: the directory, and the
+// numbers of files without a name.
+func withoutVariables(c Call, dir string) string {
 	return regexp.MustCompile(`#\d+`).ReplaceAllString(strings.ReplaceAll(c.String(), dir, ""), "#")
 }
 
-// tree is all that is below a directory.
+// tree describes all files below a directory.
 func tree(t *testing.T, dir string) []string {
 	t.Helper()
 	all := []string{}
@@ -111,7 +111,7 @@ func TestKillLeavesTheCallsBefore(t *testing.T) {
 	}
 }
 
-func TestFailIsSeenAndNotMade(t *testing.T) {
+func TestFailedCallIsNotMade(t *testing.T) {
 	bin := victim(t)
 	for n := 1; n <= stepCount; n++ {
 		for _, errno := range []syscall.Errno{unix.EIO, unix.ENOSPC, unix.EXDEV} {
@@ -129,7 +129,7 @@ func TestFailIsSeenAndNotMade(t *testing.T) {
 	}
 }
 
-func TestLoseIsNotSeenAndNotMade(t *testing.T) {
+func TestLostCallIsNotMade(t *testing.T) {
 	bin := victim(t)
 	dir := t.TempDir()
 	want := tree(t, dir)
@@ -140,20 +140,20 @@ func TestLoseIsNotSeenAndNotMade(t *testing.T) {
 	require.Equal(t, want, tree(t, dir))
 }
 
-func TestOtherDirectoriesDoNotCount(t *testing.T) {
+func TestOtherDirectoriesAreNotCounted(t *testing.T) {
 	dir, other := t.TempDir(), t.TempDir()
 	res := trace(t, At(1, Kill), in(other), victim(t), "steps", dir, "99")
 	require.Empty(t, res.Calls)
 	require.Equal(t, 0, res.Exit)
 
-	// A name that begins with the directory's is not below it.
+	// A name that starts with the name of the directory is not below it.
 	beside := filepath.Join(other, "a")
 	require.NoError(t, os.Mkdir(beside, 0o755))
 	require.NoError(t, os.Mkdir(beside+"b", 0o755))
 	require.Empty(t, trace(t, nil, in(beside), victim(t), "steps", beside+"b", "99").Calls)
 }
 
-func TestSymlinkedAndRelativeNamesCount(t *testing.T) {
+func TestSymlinkedAndRelativeNamesAreCounted(t *testing.T) {
 	bin, base := victim(t), t.TempDir()
 	link := filepath.Join(base, "link")
 	require.NoError(t, os.Mkdir(filepath.Join(base, "dir"), 0o755))
@@ -183,7 +183,7 @@ func TestCountIsTheSameEveryTime(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "target"), nil, 0o755))
 		var lines []string
 		for _, call := range trace(t, nil, Watch{Dirs: []string{dir}, Also: Reads | Closes}, bin, "right", dir).Calls {
-			lines = append(lines, plain(call, dir))
+			lines = append(lines, withoutVariables(call, dir))
 		}
 		if first == nil {
 			first = lines
@@ -194,8 +194,8 @@ func TestCountIsTheSameEveryTime(t *testing.T) {
 	require.Greater(t, len(first), 7)
 }
 
-// The slow way and the fast one see the same.
-func TestFilterChangesNothing(t *testing.T) {
+// With and without a filter the same calls are counted.
+func TestFilterDoesNotChangeCount(t *testing.T) {
 	bin := victim(t)
 	var lists [2][]string
 	for i, install := range []filterInstaller{installFilter, func(int, []uint64) error { return errNoFilter }} {
@@ -206,7 +206,7 @@ func TestFilterChangesNothing(t *testing.T) {
 				res, err := run(t.Context(), cmd, in(dir), At(2, do), install)
 				require.NoError(t, err)
 				for _, call := range res.Calls {
-					lists[i] = append(lists[i], plain(call, dir))
+					lists[i] = append(lists[i], withoutVariables(call, dir))
 				}
 				lists[i] = append(lists[i], fmt.Sprint(how, res.Exit, res.Signal, string(res.Output), tree(t, dir)))
 			}
@@ -215,10 +215,10 @@ func TestFilterChangesNothing(t *testing.T) {
 	require.Equal(t, lists[0], lists[1])
 }
 
-// On the machines where it is written for, root gets it.
+// It is implemented for root on amd64.
 func TestFilterIsInstalled(t *testing.T) {
 	if runtime.GOARCH != "amd64" || os.Geteuid() != 0 {
-		t.Skip("needs root on amd64")
+		t.Skip("NOT PROVEN: needs root on amd64")
 	}
 	var installed error
 	_, err := run(t.Context(), exec.Command("true"), in(t.TempDir()), nil, func(tid int, numbers []uint64) error {
@@ -237,7 +237,7 @@ func TestFoldKeepsNumbers(t *testing.T) {
 		res := trace(t, nil, Watch{Dirs: []string{dir}, Also: Reads, Fold: true}, bin, "copy", dir, pieces)
 		require.Equal(t, "done\n", string(res.Output))
 		for _, call := range res.Calls {
-			lists[i] = append(lists[i], plain(call, dir))
+			lists[i] = append(lists[i], withoutVariables(call, dir))
 		}
 	}
 	require.Equal(t, []string{
@@ -269,11 +269,11 @@ func TestCountsChildren(t *testing.T) {
 	require.Equal(t, 0, res.Exit)
 	dir = t.TempDir()
 	res = trace(t, At(2, Kill), in(dir), bin, "children", dir)
-	require.Equal(t, syscall.SIGKILL, res.Signal, "a parent survived its child's kill")
+	require.Equal(t, syscall.SIGKILL, res.Signal, "the parent was not killed with its child")
 	require.Equal(t, []string{" drwxr-xr-x", "/d drwxr-xr-x"}, tree(t, dir))
 }
 
-func TestInterruptedCallCountsOnce(t *testing.T) {
+func TestInterruptedCallIsCountedOnce(t *testing.T) {
 	bin, dir := victim(t), t.TempDir()
 	for range 5 {
 		res := trace(t, nil, in(dir), bin, "signals", dir)
@@ -282,13 +282,13 @@ func TestInterruptedCallCountsOnce(t *testing.T) {
 	}
 }
 
-func TestSignalsArrive(t *testing.T) {
+func TestSignalsAreDelivered(t *testing.T) {
 	res := trace(t, nil, in(t.TempDir()), victim(t), "signalled", t.TempDir())
 	require.Equal(t, "done\n", string(res.Output))
 }
 
-// A failed close closes, or else a program that goes on would run out of
-// descriptors, and hold a lock that it gave back.
+// A failed close closes. Otherwise the program would run out of descriptors, and keep
+// locks that it released.
 func TestFailedCloseCloses(t *testing.T) {
 	bin, dir := victim(t), t.TempDir()
 	res := trace(t, At(1, Fail(unix.EIO)), Watch{Dirs: []string{dir}, Also: Closes}, bin, "close", dir)
@@ -297,20 +297,20 @@ func TestFailedCloseCloses(t *testing.T) {
 	require.Equal(t, unix.EIO, res.Calls[0].Errno)
 }
 
-func TestSeesEveryKindOfCall(t *testing.T) {
+func TestAllCallsAreCounted(t *testing.T) {
 	dir := t.TempDir()
 	res := trace(t, nil, in(dir), victim(t), "calls", dir)
 	require.Equal(t, 0, res.Exit, "%s", res.Output)
 	var seen strings.Builder
 	for _, call := range res.Calls {
-		call.Errno = 0 // up to the file system
-		_, line, _ := strings.Cut(plain(call, dir), " ")
+		call.Errno = 0 // depends on the file system
+		_, line, _ := strings.Cut(withoutVariables(call, dir), " ")
 		fmt.Fprintln(&seen, line)
 	}
 	require.Equal(t, string(res.Output), seen.String()+"done\n")
 }
 
-func TestHookRunsWhileTheCallWaits(t *testing.T) {
+func TestHookRunsBeforeTheCall(t *testing.T) {
 	bin, dir := victim(t), t.TempDir()
 	var seen []string
 	trace(t, func(c Call) Action {
@@ -337,7 +337,7 @@ func TestHookMayEndTheTest(t *testing.T) {
 		})
 	}()
 	<-ended
-	// It is gone by then, and would not keep a disk from being unmounted.
+	// The program has ended, so that a disk could be unmounted.
 	running, err := filepath.Glob("/proc/[0-9]*/cwd")
 	require.NoError(t, err)
 	for _, cwd := range running {
@@ -356,15 +356,15 @@ func TestEndOfContextKillsEverything(t *testing.T) {
 	require.Less(t, time.Since(begin), 15*time.Second)
 }
 
-func TestWhatCannotRunIsAnError(t *testing.T) {
+func TestRunFails(t *testing.T) {
 	_, err := Run(t.Context(), exec.Command(filepath.Join(t.TempDir(), "none")), in(t.TempDir()), nil)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	_, err = Run(t.Context(), exec.Command("true"), in(filepath.Join(t.TempDir(), "none")), nil)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
-// Other tests run commands meanwhile, whose ends must stay theirs.
-func TestLeavesOtherCommandsAlone(t *testing.T) {
+// Run must not reap commands of other tests.
+func TestOtherCommandsAreNotReaped(t *testing.T) {
 	bin := victim(t)
 	done := make(chan error)
 	stop := make(chan struct{})

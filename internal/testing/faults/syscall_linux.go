@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The kernel's own numbers for a call to be restarted, from linux/errno.h. The
-// program never sees them.
+// Results with which the kernel restarts a call, from linux/errno.h. The program does
+// not see them.
 const (
 	restartFirst = 512
 	restartLast  = 516
@@ -62,7 +62,7 @@ func (t *tracer) syscallStop(tid int, th *thread) error {
 	return nil
 }
 
-// enter counts a call, and does to it what the hook says.
+// enter counts a call, and does what the hook decides.
 func (t *tracer) enter(tid int, th *thread, info *syscallInfo) error {
 	th.at, th.fail, th.lost = -1, 0, false
 	if th.again && th.nr == info.nr() && th.args == info.args() {
@@ -79,7 +79,7 @@ func (t *tracer) enter(tid int, th *thread, info *syscallInfo) error {
 	t.calls = append(t.calls, call)
 	do := t.decide(call)
 	if do.kill {
-		// A call that is about to start when the signal comes is not made.
+		// A thread that is killed at the entry of a call does not make it.
 		t.kill()
 		return nil
 	}
@@ -90,7 +90,7 @@ func (t *tracer) enter(tid int, th *thread, info *syscallInfo) error {
 	return nil
 }
 
-// repeated says whether a call goes on with what two before it did.
+// repeated reports whether the same call was made at least twice just before.
 func (t *tracer) repeated(nr uint64, call Call) bool {
 	if !streams[nr] {
 		clear(t.repeats)
@@ -101,8 +101,8 @@ func (t *tracer) repeated(nr uint64, call Call) bool {
 	return t.repeats[what] > 2
 }
 
-// decide asks the hook. Once everything was killed other threads may still get
-// to make a call, but not to have it decided upon.
+// decide calls the hook. After a kill, other threads may still start a call, for which
+// the hook is not called.
 func (t *tracer) decide(call Call) Action {
 	t.mu.Lock()
 	dying := t.dying

@@ -15,9 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// calls makes a call of every kind that has its file elsewhere among the
-// arguments, and prints how it must be seen. Whether the file system knows it
-// does not matter.
+// calls makes calls with the file at different arguments, and prints how each must be
+// counted. They need not be supported by the file system.
 func calls(dir string) error {
 	d, f, other, pipe, err := files(dir)
 	if err != nil {
@@ -68,7 +67,7 @@ func calls(dir string) error {
 		{"openat ", unnamed(dir)},
 		{"linkat /# /t", nil},
 	} {
-		// EBADF is a mistake made here, the rest is up to the file system.
+		// EBADF is an error in this program. Others depend on the file system.
 		if errors.Is(call.err, unix.EBADF) {
 			return fmt.Errorf("%s: %w", call.seen, call.err)
 		}
@@ -77,7 +76,7 @@ func calls(dir string) error {
 	return nil
 }
 
-// files opens the directory, a file in it, one outside, and a pipe with something in it.
+// files opens the directory, a file in it, one outside, and a pipe with data in it.
 func files(dir string) (d, f, other, pipe int, err error) {
 	var ends [2]int
 	if err = unix.Pipe(ends[:]); err == nil {
@@ -96,7 +95,7 @@ func files(dir string) (d, f, other, pipe int, err error) {
 	return d, f, other, ends[0], err
 }
 
-// unnamed makes a file without a name, which gets one by way of /proc.
+// unnamed creates a file without a name, and links it through /proc.
 func unnamed(dir string) error {
 	f, err := unix.Openat(unix.AT_FDCWD, dir, unix.O_TMPFILE|unix.O_WRONLY, 0o600)
 	if err != nil {
@@ -107,7 +106,7 @@ func unnamed(dir string) error {
 
 func two[T any](_ T, err error) error { return err }
 
-// raw makes a call for which there is no function. No name is a nil pointer.
+// raw makes a call for which there is no function. An empty name is a nil pointer.
 func raw(nr uintptr, dir int, name string) error {
 	p, err := unix.BytePtrFromString(name)
 	if err != nil {

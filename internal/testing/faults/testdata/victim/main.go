@@ -61,10 +61,10 @@ func run(what, dir string, args []string) error {
 		time.Sleep(time.Hour)
 		return nil
 	}
-	return fmt.Errorf("what is %q?", what)
+	return fmt.Errorf("unknown command %q", what)
 }
 
-// replace gives dir/target a new content, durably or not.
+// replace replaces the content of dir/target, with or without fsync.
 func replace(dir string, durably bool) error {
 	f, err := os.OpenFile(filepath.Join(dir, "staged"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
 	if err != nil {
@@ -97,7 +97,7 @@ func replace(dir string, durably bool) error {
 	return d.Sync()
 }
 
-// steps makes the first calls of a list, each of which changes something.
+// steps makes the first count calls of a list. Each changes something.
 func steps(dir string, count int) error {
 	name := func(base string) string { return filepath.Join(dir, base) }
 	var file int
@@ -136,7 +136,7 @@ func threads(dir string, count, files int) error {
 	errs := make([]error, count)
 	for i := range count {
 		all.Go(func() {
-			runtime.LockOSThread() // and ends with the goroutine
+			runtime.LockOSThread() // so that it ends with the goroutine
 			for j := range files {
 				name := filepath.Join(dir, fmt.Sprint(i, "-", j))
 				errs[i] = errors.Join(errs[i], unix.Mkdir(name, 0o755), unix.Rmdir(name))
@@ -147,7 +147,7 @@ func threads(dir string, count, files int) error {
 	return errors.Join(errs...)
 }
 
-// children has a child of a child make calls.
+// children makes calls in a child of a child.
 func children(dir string) error {
 	out, err := exec.Command("sh", "-c", `"$0" steps "$1" 2; exit $?`, os.Args[0], dir).CombinedOutput()
 	if err != nil {
@@ -185,7 +185,7 @@ func pieces(dir string, count int) error {
 	return nil
 }
 
-// closed reports what closing a file says, and that it is closed.
+// closed returns the error of closing a file, and requires that it is closed.
 func closed(dir string) error {
 	f, err := unix.Open(dir, unix.O_RDONLY, 0)
 	if err != nil {
@@ -198,7 +198,7 @@ func closed(dir string) error {
 	return err
 }
 
-// signalled goes on after it stopped itself, and gets a signal that it waits for.
+// signalled stops itself, continues, and receives a signal.
 func signalled() error {
 	arrived := make(chan os.Signal, 1)
 	signal.Notify(arrived, unix.SIGUSR1)
@@ -211,11 +211,11 @@ func signalled() error {
 	case <-arrived:
 		return nil
 	case <-time.After(10 * time.Second):
-		return errors.New("the signal did not arrive")
+		return errors.New("no signal was received")
 	}
 }
 
-// signals waits for a lock while the runtime's signals arrive.
+// signals waits for a lock while signals of the runtime interrupt it.
 func signals(dir string) error {
 	var fds [2]int
 	for i := range fds {
