@@ -20,16 +20,16 @@ import (
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("NOT PROVEN, needs root: mounts, or makes files of other users")
+		t.Skip("NOT PROVEN: needs root to mount or to create files of other users")
 	}
 }
 
 func mount(t *testing.T, source, where, kind string, flags uintptr, data string) {
 	t.Helper()
 	if err := unix.Mount(source, where, kind, flags, data); err != nil {
-		t.Skipf("NOT PROVEN, needs root that may mount: %v", err)
+		t.Skipf("NOT PROVEN: cannot mount: %v", err)
 	}
-	// Detached: a program that a parallel test is just starting may still hold it.
+	// MNT_DETACH, because a child that a parallel test is forking may have a file open.
 	t.Cleanup(func() { require.NoError(t, unix.Unmount(where, unix.MNT_DETACH)) })
 }
 
@@ -40,15 +40,14 @@ func command(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// state is all that a refused update must leave as it was.
+// state is what a refused update must not change.
 func state(t *testing.T, target string) string {
 	t.Helper()
 	return command(t, "find", filepath.Dir(target), "-printf", `%P %i %m %u %g %s %T@\n`) + command(t, "sha256sum", target)
 }
 
-// The program is where it cannot update itself: it says why, and what to do, and
-// nothing was changed.
-func TestRefusedByTheMachine(t *testing.T) {
+// The program cannot update itself. It prints why, and nothing was changed.
+func TestUpdateIsImpossible(t *testing.T) {
 	needRoot(t)
 	t.Parallel()
 	w := newWorld(t)
@@ -56,28 +55,28 @@ func TestRefusedByTheMachine(t *testing.T) {
 	require.NoError(t, err)
 	for name, tc := range map[string]struct {
 		prepare func(t *testing.T, dir string) // before the program is there
-		spoil   func(t *testing.T, target string)
+		after   func(t *testing.T, target string)
 		user    uint32
 		says    string
 	}{
 		"a disk with 1 MiB left": {prepare: func(t *testing.T, dir string) {
 			mount(t, "tmpfs", dir, "tmpfs", 0, fmt.Sprintf("mode=755,size=%d", info.Size()+1<<20))
 		}, says: "not enough space"},
-		"a read-only bind mount": {spoil: func(t *testing.T, target string) {
+		"a read-only bind mount": {after: func(t *testing.T, target string) {
 			dir := filepath.Dir(target)
 			mount(t, dir, dir, "", unix.MS_BIND, "")
 			require.NoError(t, unix.Mount("", dir, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
 		}, says: "read-only"},
-		"an immutable file": {spoil: func(t *testing.T, target string) {
+		"an immutable file": {after: func(t *testing.T, target string) {
 			if out, err := exec.CommandContext(t.Context(), "chattr", "+i", target).CombinedOutput(); err != nil {
-				t.Skipf("NOT PROVEN, needs a file system with flags: %s", out)
+				t.Skipf("NOT PROVEN: needs a file system with inode flags: %s", out)
 			}
 			t.Cleanup(func() { require.NoError(t, exec.Command("chattr", "-i", target).Run()) })
 		}, says: "immutable"},
-		"another user": {spoil: func(*testing.T, string) {}, user: 65534, says: "not writable"},
+		"another user": {after: func(*testing.T, string) {}, user: 65534, says: "not writable"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// Not t.TempDir, which only its owner can enter.
+			// Not t.TempDir, which other users cannot enter.
 			dir, err := os.MkdirTemp("", "selfupdate-test-")
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
@@ -86,8 +85,8 @@ func TestRefusedByTheMachine(t *testing.T) {
 				tc.prepare(t, dir)
 			}
 			target := w.install(t, dir)
-			if tc.spoil != nil {
-				tc.spoil(t, target)
+			if tc.after != nil {
+				tc.after(t, target)
 			}
 			before := state(t, target)
 			cmd := exec.CommandContext(t.Context(), target, "update", "2.0.0")
@@ -102,8 +101,8 @@ func TestRefusedByTheMachine(t *testing.T) {
 	}
 }
 
-// Places and files that are unusual, and where the update works all the same.
-func TestUnusualPlaces(t *testing.T) {
+// The update works for unusual paths, files and file systems.
+func TestUnusualTargets(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, tc := range map[string]struct {
@@ -129,7 +128,7 @@ func TestUnusualPlaces(t *testing.T) {
 			require.NoError(t, os.MkdirAll(filepath.Join(dir, "below"), 0o755))
 			require.NoError(t, os.Mkdir(at, 0o755))
 			if out, err := exec.CommandContext(t.Context(), "bindfs", filepath.Join(dir, "below"), at).CombinedOutput(); err != nil {
-				t.Skipf("NOT PROVEN, needs root and bindfs: %v: %s", err, out)
+				t.Skipf("NOT PROVEN: needs root and bindfs: %v: %s", err, out)
 			}
 			t.Cleanup(func() { require.NoError(t, unix.Unmount(at, unix.MNT_DETACH)) })
 			return filepath.Join(at, "selfupdate")
@@ -174,7 +173,7 @@ func TestUnusualPlaces(t *testing.T) {
 	}
 }
 
-// longPath is near the 4,096 bytes that Linux takes.
+// longPath has 4,000 of at most 4,096 bytes.
 func longPath(t *testing.T, dir string) string {
 	t.Helper()
 	rest := 4000 - len(dir) - len("/selfupdate")
@@ -192,10 +191,10 @@ func longPath(t *testing.T, dir string) string {
 	return filepath.Join(dir, name, "selfupdate")
 }
 
-// overlay puts a layer over a directory of its own.
+// overlay mounts an overlay in dir, with the lower layer that lower creates.
 func overlay(t *testing.T, dir string, lower ...func(dir string)) (merged string) {
 	t.Helper()
-	// Not on the layer itself, which may be an overlay already.
+	// The temporary directory may be on an overlay, which cannot be a layer.
 	mount(t, "tmpfs", dir, "tmpfs", 0, "mode=755")
 	for _, name := range []string{"lower", "upper", "work", "merged"} {
 		require.NoError(t, os.Mkdir(filepath.Join(dir, name), 0o755))
@@ -208,17 +207,16 @@ func overlay(t *testing.T, dir string, lower ...func(dir string)) (merged string
 	return merged
 }
 
-// A program that came with the lower layer is replaced in the upper one, and a
-// restart, here a new mount of the same layers, sees that.
-func TestLowerLayer(t *testing.T) {
+// A program in the lower layer is replaced in the upper one.
+func TestTargetInLowerLayer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	dir := t.TempDir()
 	target := filepath.Join(overlay(t, dir, func(lower string) { w.install(t, lower) }), "selfupdate")
 	require.Contains(t, start(t, target, "update", "2.0.0"), "selfupdate 2.0.0")
 	require.Equal(t, "2.0.0", w.version(t, target, "after the update"))
-	require.Equal(t, "1.0.0", w.version(t, filepath.Join(dir, "lower", "selfupdate"), "the layer below"))
-	require.Equal(t, "2.0.0", w.version(t, filepath.Join(dir, "upper", "selfupdate"), "the layer above"))
+	require.Equal(t, "1.0.0", w.version(t, filepath.Join(dir, "lower", "selfupdate"), "the lower layer"))
+	require.Equal(t, "2.0.0", w.version(t, filepath.Join(dir, "upper", "selfupdate"), "the upper layer"))
 	start(t, target, "rollback")
 	require.Equal(t, "1.0.0", w.version(t, target, "after the rollback"))
 }

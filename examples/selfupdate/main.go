@@ -2,15 +2,15 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Command selfupdate is the smallest program that replaces itself: it says
-// which version it is and, when told to, installs another one and becomes it. A
-// version that does not come as far as saying so goes away by itself.
+// Command selfupdate is the smallest program that replaces itself. It prints its
+// version, or installs another version and restarts as that. A version that fails
+// before it has printed its version is replaced by the one before.
 //
-//	selfupdate                  says its version
+//	selfupdate                  prints its version
 //	selfupdate update VERSION   installs that version and starts it
-//	selfupdate rollback         puts the version before back
+//	selfupdate rollback         restores the version before
 //
-// It is built with its version, its repository and the key it trusts:
+// It is built with its version, its repository and the key that it trusts:
 //
 //	go build -ldflags "-X main.version=1.0.0 -X main.repo=https://… -X main.releaseKey=…"
 package main
@@ -25,8 +25,8 @@ import (
 	updater "github.com/choria-io/go-updater"
 )
 
-// Set by the linker. releaseKey is the base64 that keygen prints; it is part of
-// the program because what comes with a release cannot vouch for it.
+// Set by the linker. releaseKey is the base64 that keygen prints. It is part of the
+// program, because a key that comes with a release proves nothing.
 var (
 	version    = "0.0.0"
 	repo       = ""
@@ -47,7 +47,7 @@ func run(args []string) error {
 	fmt.Printf("selfupdate %s for %s/%s\n", version, runtime.GOOS, runtime.GOARCH)
 	switch {
 	case len(args) == 0:
-		// This is all there is to do here, so now this version has proved itself.
+		// The program has nothing else to do, so this version works.
 		return updater.Confirm(updater.TargetFile(os.Args[0]))
 	case len(args) == 2 && args[0] == "update":
 		return update(args[1])
@@ -57,8 +57,8 @@ func run(args []string) error {
 	return fmt.Errorf("usage: selfupdate [update VERSION | rollback]")
 }
 
-// recoverUpdate ends an update that was interrupted, before anything else is
-// done, and leaves a version that was started too often without confirming.
+// recoverUpdate finishes or undoes an interrupted update, before anything else is done.
+// It restarts as the version before if this one was started too often without Confirm.
 func recoverUpdate() error {
 	self, err := os.Executable()
 	if err != nil {
@@ -67,9 +67,9 @@ func recoverUpdate() error {
 	recovery, err := updater.Recover(updater.TargetFile(os.Args[0]))
 	switch {
 	case errors.Is(err, updater.ErrLocked):
-		// An update is trying this program out just now.
+		// A running update has started this program to test it.
 	case err != nil:
-		// No reason not to run.
+		// The program can run all the same.
 		fmt.Fprintln(os.Stderr, "selfupdate:", err)
 	case recovery.Restored:
 		return restart(self)
@@ -78,7 +78,7 @@ func recoverUpdate() error {
 }
 
 func update(wanted string) error {
-	// Asked now: on Windows this process runs from the backup afterwards.
+	// Before the update: afterwards, on Windows, this process runs from the backup.
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -103,6 +103,6 @@ func update(wanted string) error {
 		return fmt.Errorf("not updated, nothing was changed: %w", err)
 	}
 
-	// Without arguments: the new version must not be told to update again.
+	// Without arguments, so that the new version does not update again.
 	return restart(self)
 }

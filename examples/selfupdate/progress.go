@@ -13,25 +13,25 @@ import (
 	updater "github.com/choria-io/go-updater"
 )
 
-// progress shows how an update gets on: one line that changes on a terminal, and
-// a line for each phase elsewhere.
+// progress prints the progress of an update: on a terminal one line that changes,
+// otherwise a line for each phase.
 func progress(out io.Writer, terminal bool) func(updater.ProgressReport) {
 	const width = 30
 	return func(p updater.ProgressReport) {
 		if p.Total == 0 {
 			return
 		}
-		ended := p.Done == p.Total
+		done := p.Done == p.Total
 		rate := fmt.Sprintf("%.1f MB, %.1f MB/s", float64(p.Total)/1e6, p.Rate/1e6)
 		if !terminal {
-			if ended {
+			if done {
 				fmt.Fprintf(out, "selfupdate: %s: %s\n", p.Phase, rate)
 			}
 			return
 		}
 		bar := strings.Repeat("#", int(p.Done*width/p.Total))
 		fmt.Fprintf(out, "\r%-10s [%-*s] %3d%% of %s\x1b[K", p.Phase, width, bar, p.Done*100/p.Total, rate)
-		if ended {
+		if done {
 			fmt.Fprintln(out)
 		}
 	}

@@ -18,7 +18,7 @@ func TestProgress(t *testing.T) {
 		{Phase: updater.PhaseDownload, Done: 0, Total: 2e6},
 		{Phase: updater.PhaseDownload, Done: 1e6, Total: 2e6, Rate: 3e6},
 		{Phase: updater.PhaseDownload, Done: 2e6, Total: 2e6, Rate: 4e6},
-		{Phase: updater.PhaseUnpack, Done: 7}, // of nobody knows how many
+		{Phase: updater.PhaseUnpack, Done: 7}, // of an unknown number
 	}
 	for name, tc := range map[string]struct {
 		terminal bool

@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// restart becomes the program that lies at self now. It returns only on error.
+// restart replaces this process by the program at self. It returns only on error.
 func restart(self string) error {
 	return syscall.Exec(self, []string{self}, os.Environ())
 }

@@ -9,8 +9,8 @@ import (
 	"os/exec"
 )
 
-// restart starts the program that lies at self now. Windows cannot exchange the
-// program of a process, so this one ends and another one goes on.
+// restart starts the program at self. Windows cannot replace the program of a process,
+// so this process ends and the new one continues.
 func restart(self string) error {
 	next := exec.Command(self)
 	next.Stdin, next.Stdout, next.Stderr = os.Stdin, os.Stdout, os.Stderr

@@ -15,13 +15,12 @@ import (
 	"github.com/choria-io/go-updater/internal/testing/faults"
 )
 
-// sweep calls point for every counted call of the program, until one goes by
-// without stopping it.
+// sweep calls point for n = 1, 2, 3, …, until the program makes fewer than n calls.
 func sweep(t *testing.T, least int, point func(t *testing.T, n int) (calls int)) {
 	t.Helper()
 	for n := 1; ; n++ {
 		calls := point(t, n)
-		require.Less(t, n, 1000, "it ends")
+		require.Less(t, n, 1000, "the sweep does not end")
 		if calls < n {
 			require.Greater(t, n, least, "calls were counted")
 			t.Logf("%d points", n)
@@ -30,8 +29,8 @@ func sweep(t *testing.T, least int, point func(t *testing.T, n int) (calls int))
 	}
 }
 
-// The process is killed before every file-system call of a whole update, smoke
-// test, restart and confirmation of the new version included.
+// The process is killed before every file-system call of an update, including smoke
+// test, restart and confirmation of the new version.
 func TestKillUpdate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -39,34 +38,34 @@ func TestKillUpdate(t *testing.T) {
 		target := w.install(t, t.TempDir())
 		res := w.trace(t, faults.At(n, faults.Kill), target, "update", "2.0.0")
 		what := fmt.Sprint("killed before ", last(res))
-		now := w.requireWhole(t, target, what)
+		now := w.requireComplete(t, target, what)
 		if res.Exit == 0 {
 			require.Equal(t, "2.0.0", now, what)
 		}
-		w.recovers(t, target, now, what)
-		w.updates(t, target, what)
+		w.requireRecovers(t, target, now, what)
+		w.requireUpdates(t, target, what)
 		return len(res.Calls)
 	})
 }
 
-// updates is the update after one that did not get through.
-func (w *world) updates(t *testing.T, target, what string) {
+// requireUpdates requires that the next update works.
+func (w *world) requireUpdates(t *testing.T, target, what string) {
 	t.Helper()
 	start(t, target, "update", "2.0.0")
-	require.Equal(t, "2.0.0", w.requireWhole(t, target, what), what)
-	w.requireNothing(t, target, what)
+	require.Equal(t, "2.0.0", w.requireComplete(t, target, what), what)
+	w.requireNoLeftovers(t, target, what)
 }
 
-// recovers starts what is there, as the machine would: whatever it was, it stays.
-func (w *world) recovers(t *testing.T, target, version, what string) {
+// requireRecovers starts the program, and requires that the target stays this version.
+func (w *world) requireRecovers(t *testing.T, target, version, what string) {
 	t.Helper()
-	said := start(t, target)
-	require.Contains(t, said, "selfupdate "+version+" for", what)
-	require.Equal(t, version, w.requireWhole(t, target, what), what)
+	output := start(t, target)
+	require.Contains(t, output, "selfupdate "+version+" for", what)
+	require.Equal(t, version, w.requireComplete(t, target, what), what)
 	w.requireClean(t, target, what)
 }
 
-// The same for the way back, which needs no network.
+// The process is killed before every call of a rollback.
 func TestKillRollback(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -76,17 +75,17 @@ func TestKillRollback(t *testing.T) {
 		target := copyOf(t, updated)
 		res := w.trace(t, faults.At(n, faults.Kill), target, "rollback")
 		what := fmt.Sprint("killed before ", last(res))
-		now := w.requireWhole(t, target, what)
+		now := w.requireComplete(t, target, what)
 		if res.Exit == 0 {
 			require.Equal(t, "1.0.0", now, what)
 		}
-		w.recovers(t, target, now, what)
-		w.updates(t, target, what)
+		w.requireRecovers(t, target, now, what)
+		w.requireUpdates(t, target, what)
 		return len(res.Calls)
 	})
 }
 
-// An update is killed in the middle of the swap, and every recovery from that.
+// An update is killed in the swap, and the recovery from that at every call.
 func TestKillRecover(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -98,9 +97,9 @@ func TestKillRecover(t *testing.T) {
 				target := copyOf(t, stopped)
 				res := w.trace(t, faults.At(n, faults.Kill), target)
 				what := fmt.Sprint("recovery killed before ", last(res))
-				w.recovers(t, target, w.requireWhole(t, target, what), what)
-				require.Equal(t, before, w.requireWhole(t, target, what), what)
-				w.updates(t, target, what)
+				w.requireRecovers(t, target, w.requireComplete(t, target, what), what)
+				require.Equal(t, before, w.requireComplete(t, target, what), what)
+				w.requireUpdates(t, target, what)
 				return len(res.Calls)
 			})
 		})
@@ -117,11 +116,10 @@ func (w *world) stop(t *testing.T, target, leaving string) {
 		}
 		return faults.Pass
 	}, target, "update", "2.0.0")
-	require.Equal(t, leaving, w.requireWhole(t, target, "the update was stopped"))
+	require.Equal(t, leaving, w.requireComplete(t, target, "the update was stopped"))
 }
 
-// swapped says that c is the first call after the swap: the directory is forced
-// out.
+// swapped reports whether c is the first call after the swap, which syncs the directory.
 func (w *world) swapped(c faults.Call, target string) bool {
 	if c.Name != "fsync" {
 		return false
@@ -129,12 +127,12 @@ func (w *world) swapped(c faults.Call, target string) bool {
 	return w.isNew(target)
 }
 
-// What disks and kernels answer; a sweep takes them in turn.
+// errnos are errors of disks and kernels. A sweep uses them in turn.
 var errnos = [...]syscall.Errno{
 	syscall.EIO, syscall.ENOSPC, syscall.EACCES, syscall.EROFS, syscall.EXDEV, syscall.EMFILE, syscall.EINTR, syscall.EDQUOT,
 }
 
-// The way back fails at every call: it is made, or the version before stays.
+// Every call of a rollback fails once. The rollback is done, or the target stays.
 func TestFailRollback(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -144,17 +142,17 @@ func TestFailRollback(t *testing.T) {
 		target := copyOf(t, updated)
 		res := w.trace(t, faults.At(n, faults.Fail(errnos[n%len(errnos)])), target, "rollback")
 		what := fmt.Sprintf("%v of call %d\n%s", errnos[n%len(errnos)], n, res.Output)
-		now := w.requireWhole(t, target, what)
+		now := w.requireComplete(t, target, what)
 		require.NotContains(t, string(res.Output), "could not be put back", what)
 		if res.Exit == 0 {
 			require.Equal(t, "1.0.0", now, what)
 		}
-		w.recovers(t, target, now, what)
+		w.requireRecovers(t, target, now, what)
 		return len(res.Calls)
 	})
 }
 
-// And so does the end of an update that was killed.
+// Every call of the recovery from a killed update fails once.
 func TestFailRecover(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -164,13 +162,13 @@ func TestFailRecover(t *testing.T) {
 		target := copyOf(t, stopped)
 		res := w.trace(t, faults.At(n, faults.Fail(errnos[n%len(errnos)])), target)
 		what := fmt.Sprintf("%v of call %d\n%s", errnos[n%len(errnos)], n, res.Output)
-		require.Equal(t, "1.0.0", w.requireWhole(t, target, what), what)
-		w.recovers(t, target, "1.0.0", what)
+		require.Equal(t, "1.0.0", w.requireComplete(t, target, what), what)
+		w.requireRecovers(t, target, "1.0.0", what)
 		return len(res.Calls)
 	})
 }
 
-// Every call fails once, with one of the errors that disks and kernels have.
+// Every call of an update fails once.
 func TestFailUpdate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -179,22 +177,22 @@ func TestFailUpdate(t *testing.T) {
 		errno := errnos[n%len(errnos)]
 		res := w.trace(t, faults.At(n, faults.Fail(errno)), target, "update", "2.0.0")
 		what := fmt.Sprintf("%v of call %d\n%s", errno, n, res.Output)
-		now := w.requireWhole(t, target, what)
+		now := w.requireComplete(t, target, what)
 		require.NotContains(t, string(res.Output), "a person is needed", what)
 		if res.Exit != 0 && !strings.Contains(string(res.Output), "selfupdate 2.0.0 for") {
 			require.Equal(t, "1.0.0", now, what)
 			require.Contains(t, string(res.Output), "selfupdate: not updated, nothing was changed: ", what)
 			require.Contains(t, string(res.Output), errno.Error(), what)
 		}
-		w.recovers(t, target, now, what)
-		w.requireNothing(t, target, what)
+		w.requireRecovers(t, target, now, what)
+		w.requireNoLeftovers(t, target, what)
 		return len(res.Calls)
 	})
 }
 
-// The power is cut before every call of an update, of the way back, and of the
-// recovery from an update that was killed. What was reported as done is done, and
-// the target is whole, as is its backup.
+// The power is cut before every call of an update, of a rollback, and of the recovery
+// from a killed update. What was reported as done is done, and the target and its backup
+// are complete.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -205,7 +203,7 @@ func TestPowerCut(t *testing.T) {
 		least   int
 		before  func(target string)
 		args    []string
-		done    string // version after it was reported as done
+		done    string // version after success was reported
 	}{
 		"update on ext4":              {faults.Ext4, false, 40, nil, update, "2.0.0"},
 		"update on xfs":               {faults.XFS, false, 40, nil, update, "2.0.0"},
@@ -240,11 +238,11 @@ func TestPowerCut(t *testing.T) {
 				}
 				d.Remount()
 				what := fmt.Sprint("cut before ", last(res))
-				now := w.requireWhole(t, target, what)
+				now := w.requireComplete(t, target, what)
 				if !cut && res.Exit == 0 || strings.Contains(string(res.Output), "updater: updated") {
 					require.Equal(t, tc.done, now, "%s: success was reported", what)
 				}
-				w.recovers(t, target, now, what)
+				w.requireRecovers(t, target, now, what)
 				return len(res.Calls)
 			})
 		})

@@ -33,18 +33,18 @@ import (
 
 // world is two versions of this program, the second of which is published.
 type world struct {
-	old, new string            // where they lie
+	old, new string            // paths
 	bytes    map[string][]byte // of each version
 }
 
-// One world for all tests: it takes longer to make than most of them, and nothing
-// in it changes.
+// All tests share one world, which takes longer to create than most of them run. They
+// do not change it.
 var theWorld = sync.OnceValues(makeWorld)
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("sweeps take a minute")
+		t.Skip("NOT PROVEN: sweeps take a minute")
 	}
 	w, err := theWorld()
 	require.NoError(t, err)
@@ -74,30 +74,31 @@ var worldDir string
 
 const ownMounts = "SELFUPDATE_TEST_OWN_MOUNTS"
 
-// withOwnMounts runs the tests once more, where this machine's packages cannot be
-// seen: to look through their lists is most of what a traced update does, and it
-// is not what is tested here. What the tests mount goes with the namespace.
+// withOwnMounts runs the tests in a mount namespace, in which they hide the package
+// database: reading it would take most of the time of a traced update. What the tests
+// mount is unmounted with the namespace.
 func withOwnMounts() int {
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Args[0] = os.Args[0]
 	cmd.Env = append(os.Environ(), ownMounts+"=1")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	runtime.LockOSThread() // whose end would be taken for the parent's
+	runtime.LockOSThread() // Pdeathsig is sent when this thread ends
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		log.Fatal(err)
 	}
 	return cmd.ProcessState.ExitCode()
 }
 
-// hide puts an empty directory in the place of one that is there.
+// hide mounts an empty directory over dir, if that exists.
 func hide(dir string) {
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil && !errors.Is(err, os.ErrNotExist) {
 		log.Fatal("hiding ", dir, ": ", err)
 	}
 }
 
-// makeWorld publishes. What it serves goes on until the process ends.
+// makeWorld builds both versions, publishes the second one, and serves it until the
+// process ends.
 func makeWorld() (*world, error) {
 	private, err := keys.Generate(rand.Reader)
 	if err != nil {
@@ -137,19 +138,20 @@ func makeWorld() (*world, error) {
 	return w, errors.Join(err, r.Close())
 }
 
-// which is the version whose bytes the file has, to the last, or "".
+// which returns the version that the file is, or "". It compares all bytes.
 func (w *world) which(path string) (version string, err error) {
 	for version, want := range w.bytes {
-		if same, err := holds(path, want); same || err != nil {
+		if same, err := hasContent(path, want); same || err != nil {
 			return version, err
 		}
 	}
 	return "", nil
 }
 
-// holds compares in pieces: a sweep asks it a thousand times, and a hash, or memory
-// for whole programs, would be a tenth of its work.
-func holds(path string, want []byte) (bool, error) {
+// hasContent reports whether the file has exactly this content. It compares in pieces: a
+// sweep calls it a thousand times, and to hash or read whole files would take a tenth of
+// its time.
+func hasContent(path string, want []byte) (bool, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return false, err
@@ -171,16 +173,16 @@ func holds(path string, want []byte) (bool, error) {
 	}
 }
 
-// What the sweeps see depends on it: whole is whole, to the last byte.
-func TestHolds(t *testing.T) {
+// The sweeps depend on it.
+func TestHasContent(t *testing.T) {
 	want := make([]byte, 3<<17) // a piece and a half
 	for name, tc := range map[string]struct {
 		content []byte
 		same    bool
 	}{
-		"whole":             {want, true},
-		"nothing":           {nil, false},
-		"a piece":           {want[:1<<18], false},
+		"same":              {want, true},
+		"empty":             {nil, false},
+		"one piece":         {want[:1<<18], false},
 		"a byte less":       {want[1:], false},
 		"a byte more":       {make([]byte, len(want)+1), false},
 		"last byte flipped": {append(make([]byte, len(want)-1), 1), false},
@@ -188,18 +190,18 @@ func TestHolds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "program")
 			require.NoError(t, os.WriteFile(path, tc.content, 0o600))
-			same, err := holds(path, want)
+			same, err := hasContent(path, want)
 			require.NoError(t, err)
 			require.Equal(t, tc.same, same)
 		})
 	}
-	_, err := holds(filepath.Join(t.TempDir(), "none"), want)
+	_, err := hasContent(filepath.Join(t.TempDir(), "none"), want)
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// install puts the old version into dir, forced out as an installer would. This
-// process never has it open for writing: a child that another test is forking
-// would have too, and the program could not be started.
+// install copies the old version into dir and syncs it, as an installer would. It uses
+// cp, because this process must not open the file for writing: a child that another test
+// is forking would have it open too, and the program could not be started.
 func (w *world) install(t *testing.T, dir string) (target string) {
 	t.Helper()
 	target = filepath.Join(dir, "selfupdate")
@@ -213,7 +215,7 @@ func (w *world) install(t *testing.T, dir string) (target string) {
 	return target
 }
 
-// copyOf copies all that lies around target, links and times included.
+// copyOf copies the directory of target, including links and times.
 func copyOf(t *testing.T, target string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -222,7 +224,7 @@ func copyOf(t *testing.T, target string) string {
 	return filepath.Join(dir, filepath.Base(target))
 }
 
-// trace runs the program below the tracer.
+// trace runs the program under the tracer.
 func (w *world) trace(t *testing.T, hook faults.Hook, target string, args ...string) *faults.Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -235,7 +237,7 @@ func (w *world) trace(t *testing.T, hook faults.Hook, target string, args ...str
 	return res
 }
 
-// start runs it as it is.
+// start runs the program, and returns its output.
 func start(t *testing.T, target string, args ...string) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), target, args...).CombinedOutput()
@@ -243,17 +245,17 @@ func start(t *testing.T, target string, args ...string) string {
 	return string(out)
 }
 
-// version is the one whose bytes the file has, to the last.
+// version returns the version that the file is.
 func (w *world) version(t *testing.T, path, what string) string {
 	t.Helper()
 	version, err := w.which(path)
 	require.NoError(t, err, what)
-	require.NotEmpty(t, version, "%s: %s is no version", what, path)
+	require.NotEmpty(t, version, "%s: %s is not a version", what, path)
 	return version
 }
 
-// requireWhole is what must be true at every instant.
-func (w *world) requireWhole(t *testing.T, target, what string) (version string) {
+// requireComplete requires what must be true at any moment, and returns the version.
+func (w *world) requireComplete(t *testing.T, target, what string) (version string) {
 	t.Helper()
 	info, err := os.Lstat(target)
 	require.NoError(t, err, what)
@@ -264,38 +266,37 @@ func (w *world) requireWhole(t *testing.T, target, what string) (version string)
 	return w.version(t, target, what)
 }
 
-// requireClean is what must be true once Recover has run after a kill: a download
-// is kept, which the next update goes on with.
+// requireClean requires what must be true after Recover: there are no leftovers, except
+// a download with which the next update continues.
 func (w *world) requireClean(t *testing.T, target, what string) {
 	t.Helper()
 	partials, err := filepath.Glob(filepath.Join(filepath.Dir(target), ".selfupdate.update", "partial-*"))
 	require.NoError(t, err)
 	require.LessOrEqual(t, len(partials), 1, what)
-	w.requireNothing(t, target, what, partials...)
+	w.requireNoLeftovers(t, target, what, partials...)
 }
 
-// requireNothing is what must be true after an update: nothing of it is left, but
-// what is excused.
-func (w *world) requireNothing(t *testing.T, target, what string, excused ...string) {
+// requireNoLeftovers requires that nothing of an update is left, except allowedPaths.
+func (w *world) requireNoLeftovers(t *testing.T, target, what string, allowedPaths ...string) {
 	t.Helper()
 	allowed := map[string]bool{"selfupdate": true, "selfupdate.backup": true, ".selfupdate.update": true, "lost+found": true}
 	entries, err := os.ReadDir(filepath.Dir(target))
 	require.NoError(t, err, what)
 	for _, e := range entries {
-		require.True(t, allowed[e.Name()], "%s: stray %s", what, e.Name())
+		require.True(t, allowed[e.Name()], "%s: leftover %s", what, e.Name())
 	}
 	entries, err = os.ReadDir(filepath.Join(filepath.Dir(target), ".selfupdate.update"))
 	if !errors.Is(err, os.ErrNotExist) {
 		require.NoError(t, err, what)
 	}
 	for _, e := range entries {
-		if !slices.Contains(excused, filepath.Join(filepath.Dir(target), ".selfupdate.update", e.Name())) {
+		if !slices.Contains(allowedPaths, filepath.Join(filepath.Dir(target), ".selfupdate.update", e.Name())) {
 			require.Contains(t, "journal.json trust.json", e.Name(), what)
 		}
 	}
 }
 
-// isNew tells it without an assertion: the swap may be under way.
+// isNew reports whether target is the new version. The swap may be in progress.
 func (w *world) isNew(target string) bool {
 	version, err := w.which(target)
 	return err == nil && version == "2.0.0"
