@@ -22,17 +22,17 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// maxAgentMessage is below the 256 KiB at which OpenSSH's agent hangs up.
+// maxAgentMessage is less than the 256 KiB at which OpenSSH's agent disconnects.
 const maxAgentMessage = 128 << 10
 
 // agentSigner signs with a key that ssh-agent holds. An agent signs plain data
 // with ssh-ed25519 exactly as RFC 8032 says, without a wrapper (RFC 8709 §6).
 type agentSigner struct {
-	ctx context.Context // of Resolve: SignMessage is given one only as an option
+	ctx context.Context // of Resolve, unless SignMessage gets one as an option
 	key trust.Key
 }
 
-// resolveAgent finds the key by its OpenSSH fingerprint, SHA256:….
+// resolveAgent finds a key by its OpenSSH fingerprint, SHA256:….
 func resolveAgent(ctx context.Context, fingerprint string) (agentSigner, error) {
 	var found agentSigner
 	err := withAgent(ctx, func(a agent.Agent) error {
@@ -51,16 +51,16 @@ func resolveAgent(ctx context.Context, fingerprint string) (agentSigner, error) 
 			found = agentSigner{ctx, key}
 			return nil
 		}
-		return fmt.Errorf("it holds no key %q, of %d keys; ssh-add -l lists them", fingerprint, len(held))
+		return fmt.Errorf("no key %q among %d keys (ssh-add -l lists them)", fingerprint, len(held))
 	})
 	return found, err
 }
 
-// withAgent calls use over a connection of its own, which ends with ctx.
+// withAgent calls use with a new connection, which is closed when ctx ends.
 func withAgent(ctx context.Context, use func(agent.Agent) error) error {
 	path := os.Getenv("SSH_AUTH_SOCK")
 	if path == "" {
-		return fmt.Errorf("%w: SSH_AUTH_SOCK is not set, so no agent is running", ErrAgent)
+		return fmt.Errorf("%w: not running (SSH_AUTH_SOCK is not set)", ErrAgent)
 	}
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "unix", path)
@@ -99,7 +99,7 @@ func (s agentSigner) SignMessage(message io.Reader, opts ...signature.SignOption
 		return nil, fmt.Errorf("reading the message: %w", err)
 	}
 	if len(data) > maxAgentMessage {
-		return nil, fmt.Errorf("%w: it takes messages of at most %d bytes", ErrAgent, maxAgentMessage)
+		return nil, fmt.Errorf("%w: the message is larger than %d bytes", ErrAgent, maxAgentMessage)
 	}
 	var blob []byte
 	err = withAgent(ctx, func(a agent.Agent) error {
@@ -107,10 +107,9 @@ func (s agentSigner) SignMessage(message io.Reader, opts ...signature.SignOption
 		if err != nil {
 			return err
 		}
-		// The agent is another program: what it gave is checked before it is
-		// published.
+		// The agent is not trusted.
 		if !ed25519.Verify(s.key.Bytes(), data, sig.Blob) {
-			return errors.New("it gave a signature that is not the key's")
+			return errors.New("it returned a signature that does not verify under the key")
 		}
 		blob = bytes.Clone(sig.Blob)
 		return nil

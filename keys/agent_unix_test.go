@@ -24,7 +24,7 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// startAgent runs a real ssh-agent that ends with the test.
+// startAgent runs ssh-agent until the test ends.
 func startAgent(t *testing.T) {
 	t.Helper()
 	tool(t, "ssh-add")
@@ -85,9 +85,9 @@ func TestAgent(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotEd25519)
 	_, _, err = Resolve(ctx, "ssh-agent:SHA256:"+strings.Repeat("A", 43), Options{})
 	require.ErrorIs(t, err, ErrAgent)
-	require.ErrorContains(t, err, "holds no key")
+	require.ErrorContains(t, err, "no key \"SHA256:AAA")
 
-	// Removed since: the agent can't sign.
+	// The key was removed from the agent.
 	require.NoError(t, exec.Command("ssh-add", "-D").Run())
 	_, err = s.SignMessage(strings.NewReader("message"))
 	require.ErrorIs(t, err, ErrAgent)
@@ -96,7 +96,7 @@ func TestAgent(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// fakeAgent serves one keyring on a socket.
+// fakeAgent calls serve for each connection to the agent.
 func fakeAgent(t *testing.T, serve func(net.Conn)) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "agent")
@@ -130,14 +130,14 @@ func TestAgentIsNotTrusted(t *testing.T) {
 	require.NoError(t, ring.Add(agent.AddedKey{PrivateKey: k.secret().key}))
 	fakeAgent(t, func(c net.Conn) { defer c.Close(); _ = agent.ServeAgent(lyingAgent{ring}, c) })
 
-	s, _, err := Resolve(context.Background(), "ssh-agent:"+k.PublicKey().SSHFingerprint(), Options{})
+	s, _, err := Resolve(context.Background(), "ssh-agent:"+k.Public().SSHFingerprint(), Options{})
 	require.NoError(t, err)
 	_, err = s.SignMessage(strings.NewReader("message"))
 	require.ErrorIs(t, err, ErrAgent)
-	require.ErrorContains(t, err, "not the key's")
+	require.ErrorContains(t, err, "does not verify under the key")
 }
 
-// An agent that never answers (it may wait for a person) is left when asked.
+// An agent may never answer, for example while it waits for a user.
 func TestAgentCanBeInterrupted(t *testing.T) {
 	fakeAgent(t, func(c net.Conn) { time.Sleep(time.Minute); c.Close() })
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
@@ -148,7 +148,7 @@ func TestAgentCanBeInterrupted(t *testing.T) {
 
 	ctx, cancel = context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	_, err = agentSigner{context.Background(), rfcKey(t).Public()}.SignMessage(strings.NewReader("x"), options.WithContext(ctx))
+	_, err = agentSigner{context.Background(), rfcKey(t).Public().Key}.SignMessage(strings.NewReader("x"), options.WithContext(ctx))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Less(t, time.Since(start), 10*time.Second)
 }

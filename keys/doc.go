@@ -2,33 +2,43 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package keys makes, keeps, reads and converts the Ed25519 keys that sign
+// Package keys generates, stores, reads and converts the Ed25519 keys that sign
 // releases, and turns a key reference into a sigstore signature.Signer.
 //
-// # Which form to pick
+// # Which function to use
 //
-// Keep the private key in the [Sigstore] form: it is encrypted with a
-// passphrase, authenticated, and cosign reads it too. The other forms are here
-// so that a key that exists can be used, and so that nobody is locked in.
-// Better than any file is an agent that never gives the key away: load it into
-// ssh-agent and refer to it as ssh-agent:SHA256:….
+// To sign, call [Resolve] with what the user wrote after --key:
 //
-// # References
+//	release.key            a private key file, in any format ParsePrivate reads
+//	env:NAME               the same, in an environment variable
+//	ssh-agent:FINGERPRINT  a key held by ssh-agent, as ssh-add -l prints it
 //
-// [Resolve] takes what a person writes after --key:
+// To make a key, call [Generate], [FormatEncrypted] and [CreateFiles]. To change
+// the passphrase of a key, call [ParsePrivate], [FormatEncrypted] and
+// [ReplaceFile]. Programs that verify releases need package trust only.
 //
-//	release.key            a private key file, in any form ParsePrivate reads
-//	env:NAME               the same, as the value of an environment variable
-//	ssh-agent:FINGERPRINT  a key held by ssh-agent, as ssh-add -l names it
+// # Which format to use
 //
-// # What is refused
+// Store a private key in the [Sigstore] format. It is encrypted with a
+// passphrase and authenticated, and cosign reads it. ssh-agent is better than
+// any file, because it never reveals the key. The other formats let you use an
+// existing key, or move a key to another tool.
 //
-// A key file whose public half is not that of its seed is refused with
-// [ErrKeyMismatch]: Ed25519 signatures made with a wrong public half give the
-// private key away. The public half is always derived from the seed, never
-// taken from the file. Keys of other kinds are refused with [ErrNotEd25519].
+// Every format that this version reads or writes stays readable.
 //
-// The errors of this package never quote what they read, because that may be a
-// private key or a passphrase; neither do they carry the errors of the
-// libraries that parse it, some of which do.
+// # What is rejected
+//
+// A key file whose public half does not belong to its private half is rejected
+// with [ErrKeyMismatch]: a signature made with such a pair reveals the private
+// key. The public half is always derived from the seed, never taken from the
+// file. Keys of other types are rejected with [ErrNotEd25519].
+//
+// Files and variables are limited to [MaxFile] bytes, and key derivation to a
+// few seconds and 1 GiB of memory.
+//
+// Errors never quote what was read, because it may be a private key or a
+// passphrase. They do not wrap the errors of parsing libraries, some of which
+// quote their input.
+//
+// All functions are safe for concurrent use.
 package keys

@@ -6,49 +6,44 @@ package keys
 
 import "errors"
 
-// The refusals on which a caller acts.
 var (
-	// ErrMalformed is input that is no key in any form read here, or is
-	// damaged. Look whether it is the right file.
+	// ErrMalformed means that the input is not a key in a known format, or is
+	// damaged. Check that it is the right file.
 	ErrMalformed = errors.New("not a readable key")
 
-	// ErrPassphraseNeeded is an encrypted key read without a passphrase. Ask
-	// for it and read again.
-	ErrPassphraseNeeded = errors.New("the private key is encrypted and needs a passphrase")
+	// ErrPassphraseNeeded means that an encrypted key was read, or one was to be
+	// encrypted, without a passphrase. Ask for it and try again.
+	ErrPassphraseNeeded = errors.New("a passphrase is needed")
 
-	// ErrPassphrase is an encrypted key that this passphrase does not open.
-	// Most forms can't tell a wrong passphrase from a damaged file.
+	// ErrPassphrase means that the passphrase does not open the key. Most
+	// formats cannot distinguish a wrong passphrase from a damaged file.
 	ErrPassphrase = errors.New("wrong passphrase, or the key is damaged")
 
-	// ErrEmptyPassphrase is a request to encrypt with nothing. A key without
-	// protection must be asked for by name, with [FormatUnprotected].
-	ErrEmptyPassphrase = errors.New("the passphrase is empty")
-
-	// ErrNotEd25519 is a sound key of another kind. Make an Ed25519 key.
+	// ErrNotEd25519 means a valid key of another type. Use an Ed25519 key.
 	ErrNotEd25519 = errors.New("not an Ed25519 key")
 
-	// ErrKeyMismatch is a private key file whose public half is not its
-	// seed's. Never sign with it: a signature made with such a pair reveals
-	// the private key. Treat the key as tampered with.
-	ErrKeyMismatch = errors.New("the public half is not that of the private key")
+	// ErrKeyMismatch means that the public half in a private key file does not
+	// belong to the private half. Never sign with such a key: the signature
+	// reveals it. Assume that an attacker changed the file.
+	ErrKeyMismatch = errors.New("the public half does not match the private key")
 
-	// ErrNotPrivate is a public key where a private one is needed.
-	ErrNotPrivate = errors.New("this is a public key, its private key is needed")
+	// ErrNotPrivate means a public key where a private key is needed.
+	ErrNotPrivate = errors.New("this is a public key, a private key is needed")
 
-	// ErrNotPublic is a private key where a public one is needed. Keep it
-	// away from wherever it was about to go.
-	ErrNotPublic = errors.New("this is a private key, its public key is needed")
+	// ErrNotPublic means a private key where a public key is needed. Do not
+	// publish it.
+	ErrNotPublic = errors.New("this is a private key, a public key is needed")
 
-	// ErrUnsupported is a form, a cipher or a key reference that this build
-	// does not handle.
+	// ErrUnsupported means a format, cipher or key reference that this build
+	// cannot handle.
 	ErrUnsupported = errors.New("not supported by this build")
 
-	// ErrIsKey is a key where the name of one is expected, as "$KEY" gives where
-	// env:KEY was meant. No message quotes it. It is in the list of processes by
-	// now, and perhaps in a shell's history: make a new one.
-	ErrIsKey = errors.New("a key itself was given, where a file or env:NAME is expected")
+	// ErrIsKey means a private key where the name of one is expected, as "$KEY"
+	// instead of env:KEY gives. No error quotes it. It is visible in the list of
+	// processes and perhaps in the history of a shell: generate a new key.
+	ErrIsKey = errors.New("expected a file or env:NAME, got the private key itself (consider it exposed)")
 
-	// ErrAgent is an ssh-agent that can't be reached, does not hold the key,
-	// or refused to sign.
+	// ErrAgent means that ssh-agent cannot be reached, does not hold the key, or
+	// refused to sign.
 	ErrAgent = errors.New("ssh-agent")
 )

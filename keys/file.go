@@ -15,27 +15,28 @@ import (
 	"syscall"
 )
 
-// File is a key file as it was read.
+// File is a file with a private key or with public keys.
 type File struct {
 	Path string
 	Data []byte
-	Mode fs.FileMode
+	Mode fs.FileMode // 0600 for a private key
 }
 
-// ReadFile reads a key file of either half, at most [MaxFile] bytes.
+// ReadFile reads a key file. It returns [ErrMalformed] if the file is larger
+// than [MaxFile], and [ErrIsKey] if path is a private key.
 func ReadFile(path string) (_ *File, err error) {
-	// Errors name the file, and a log is no place for a key.
+	// Errors quote path, which must not be a private key.
 	if isKey(path) {
 		return nil, fmt.Errorf("reading key: %w", ErrIsKey)
 	}
-	// O_NONBLOCK so that a fifo put in the place of the file can't hold us up;
-	// on a regular file it means nothing.
+	// O_NONBLOCK: opening a fifo does not wait for its writer. It has no effect
+	// on a regular file.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("reading key: %w", err)
 	}
 	defer f.Close()
-	// The open file is asked, not the path, which may name another by now.
+	// Stat of the open file, because path may name another one by now.
 	info, err := f.Stat()
 	switch {
 	case err != nil:
@@ -50,58 +51,52 @@ func ReadFile(path string) (_ *File, err error) {
 		return nil, fmt.Errorf("reading key: %w", err)
 	}
 	if len(data) > MaxFile {
-		return nil, fmt.Errorf("reading %q: %w: more than %d bytes", path, ErrMalformed, MaxFile)
+		return nil, fmt.Errorf("reading %q: %w", path, tooLarge())
 	}
 	return &File{Path: path, Data: data, Mode: info.Mode()}, nil
 }
 
-// exposed tells what is wrong with the permissions of a private key file.
+// exposed returns a warning if other users have access to a private key file.
 func (f *File) exposed() string {
 	perm := f.Mode.Perm()
 	if runtime.GOOS == "windows" || perm&0o077 == 0 {
-		return "" // Go makes the mode up on Windows, where lists govern access
+		return "" // Windows has access control lists and no mode
 	}
-	return fmt.Sprintf("private key %q is open to other users (mode %04o): chmod 600 it, and consider it known", f.Path, perm)
+	return fmt.Sprintf("private key %q is accessible to other users (mode %04o): consider it exposed, and run chmod 600", f.Path, perm)
 }
 
-// NewFile is a file to be made by [CreateFiles].
-type NewFile struct {
-	Path string
-	Data []byte
-	Mode fs.FileMode // 0600 for a private key
-}
-
-// CreateFiles makes all of the files or none. A file that is there already, or
-// a symbolic link, is never written to: errors.Is(err, fs.ErrExist).
-func CreateFiles(files ...NewFile) (err error) {
-	var made []*ownFile
+// CreateFiles creates all of the files or none, and syncs them and their
+// directories. It returns fs.ErrExist if one of them exists, even as a symbolic
+// link, and never writes to it.
+func CreateFiles(files ...File) (err error) {
+	var created []*ownFile
 	defer func() {
-		for _, f := range made {
+		for _, f := range created {
 			f.Close()
 			if err != nil {
 				err = errors.Join(err, f.remove())
 			}
 		}
 	}()
-	for _, n := range files {
-		f, err := own(os.OpenFile(n.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, n.Mode))
+	for _, file := range files {
+		f, err := own(os.OpenFile(file.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, file.Mode))
 		if err != nil {
 			return fmt.Errorf("creating key file: %w", err)
 		}
-		made = append(made, f)
-		if err := writeSynced(f.File, n.Data); err != nil {
-			return fmt.Errorf("writing %q: %w", n.Path, err)
+		created = append(created, f)
+		if err := writeSynced(f.File, file.Data); err != nil {
+			return fmt.Errorf("writing %q: %w", file.Path, err)
 		}
 	}
-	for _, n := range files {
-		if err := syncDir(filepath.Dir(n.Path)); err != nil {
+	for _, file := range files {
+		if err := syncDir(filepath.Dir(file.Path)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// ownFile is a file that we made, and its identity.
+// ownFile is a file that we created, and its identity.
 type ownFile struct {
 	*os.File
 	info fs.FileInfo
@@ -119,23 +114,23 @@ func own(f *os.File, err error) (*ownFile, error) {
 	return &ownFile{f, info}, nil
 }
 
-// remove removes the file, unless its name means another by now.
+// remove removes the file, unless its name belongs to another file by now.
 func (f *ownFile) remove() error {
-	there, err := os.Lstat(f.Name())
+	now, err := os.Lstat(f.Name())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
 		return err
-	case !os.SameFile(f.info, there):
+	case !os.SameFile(f.info, now):
 		return nil
 	}
 	return os.Remove(f.Name())
 }
 
-// ReplaceFile puts data in the place of a private key file, so that the path
-// always names a whole file, the old or the new. It is 0600 afterwards,
-// whatever it was before, and keeps its owner. A symbolic link is followed.
+// ReplaceFile atomically replaces the contents of a private key file and syncs
+// it: after a crash, path names the complete old file or the complete new one.
+// The file keeps its owner, and gets mode 0600. A symbolic link is followed.
 func ReplaceFile(path string, data []byte) (err error) {
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -145,7 +140,7 @@ func ReplaceFile(path string, data []byte) (err error) {
 	if err != nil {
 		return fmt.Errorf("replacing key: %w", err)
 	}
-	// CreateTemp is O_EXCL, 0600 and random.
+	// CreateTemp uses O_EXCL, mode 0600 and a random name.
 	f, err := own(os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*"))
 	if err != nil {
 		return fmt.Errorf("replacing key: %w", err)
@@ -163,7 +158,7 @@ func ReplaceFile(path string, data []byte) (err error) {
 		return fmt.Errorf("replacing key: %w", err)
 	}
 	if runtime.GOOS == "windows" {
-		f.Close() // an open file can't be renamed there
+		f.Close() // Windows cannot rename an open file
 	}
 	if err := os.Rename(f.Name(), target); err != nil {
 		return fmt.Errorf("replacing key: %w", err)
@@ -175,6 +170,6 @@ func writeSynced(f *os.File, data []byte) error {
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
-	// Without it a power cut leaves an empty file where a key was promised.
+	// Without a sync, a power cut leaves an empty file in place of the key.
 	return f.Sync()
 }

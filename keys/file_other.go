@@ -11,8 +11,9 @@ import (
 	"os"
 )
 
-// keepOwner does nothing: a new file takes the list of its directory.
+// keepOwner does nothing: a new file inherits the access control list of its
+// directory.
 func keepOwner(*os.File, fs.FileInfo) error { return nil }
 
-// syncDir does nothing: a directory can't be flushed there.
+// syncDir does nothing: these systems cannot sync a directory.
 func syncDir(string) error { return nil }

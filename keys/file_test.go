@@ -26,8 +26,8 @@ func names(t *testing.T, dir string) []string {
 }
 
 func TestCreateFiles(t *testing.T) {
-	private := func(dir string) NewFile { return NewFile{filepath.Join(dir, "a.key"), []byte("secret"), 0o600} }
-	public := func(dir string) NewFile { return NewFile{filepath.Join(dir, "a.pub"), []byte("public"), 0o644} }
+	private := func(dir string) File { return File{filepath.Join(dir, "a.key"), []byte("secret"), 0o600} }
+	public := func(dir string) File { return File{filepath.Join(dir, "a.pub"), []byte("public"), 0o644} }
 
 	t.Run("both", func(t *testing.T) {
 		dir := t.TempDir()
@@ -37,15 +37,15 @@ func TestCreateFiles(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "secret", string(data))
 	})
-	for _, taken := range []string{"a.key", "a.pub"} {
-		t.Run("taken "+taken, func(t *testing.T) {
+	for _, existing := range []string{"a.key", "a.pub"} {
+		t.Run(existing+" exists", func(t *testing.T) {
 			dir := t.TempDir()
-			require.NoError(t, os.WriteFile(filepath.Join(dir, taken), []byte("mine"), 0o600))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, existing), []byte("other"), 0o600))
 			require.ErrorIs(t, CreateFiles(private(dir), public(dir)), fs.ErrExist)
-			require.Equal(t, []string{taken}, names(t, dir), "a failure leaves no file")
-			data, err := os.ReadFile(filepath.Join(dir, taken))
+			require.Equal(t, []string{existing}, names(t, dir), "a failure leaves no file")
+			data, err := os.ReadFile(filepath.Join(dir, existing))
 			require.NoError(t, err)
-			require.Equal(t, "mine", string(data))
+			require.Equal(t, "other", string(data))
 		})
 	}
 	t.Run("second directory missing", func(t *testing.T) {
@@ -82,8 +82,8 @@ func TestReadFile(t *testing.T) {
 	require.ErrorIs(t, err, ErrMalformed)
 }
 
-// What took the name of our file meanwhile is somebody else's.
-func TestRemovesOnlyItsOwn(t *testing.T) {
+// Another process may replace a file that we created.
+func TestRemovesOnlyOwnFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key")
 	f, err := own(os.Create(path))
 	require.NoError(t, err)
@@ -94,7 +94,7 @@ func TestRemovesOnlyItsOwn(t *testing.T) {
 	require.FileExists(t, path)
 
 	require.NoError(t, os.Remove(path))
-	require.NoError(t, f.remove(), "gone already")
+	require.NoError(t, f.remove(), "already removed")
 	require.NoError(t, os.Rename(path+".away", path))
 	require.NoError(t, f.remove())
 	require.NoFileExists(t, path)

@@ -7,18 +7,19 @@
 package keys
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
 )
 
-// keepOwner gives f the owner of the file it replaces: root who changes the
-// passphrase of somebody's key must not take it away from him.
+// keepOwner gives f the owner of the file that it replaces. Otherwise users could
+// not read their key after root changed its passphrase.
 func keepOwner(f *os.File, old fs.FileInfo) error {
 	was, ok := old.Sys().(*syscall.Stat_t)
 	if !ok {
-		return fmt.Errorf("no owner known")
+		return errors.New("unknown owner")
 	}
 	if int(was.Uid) == os.Geteuid() && int(was.Gid) == os.Getegid() {
 		return nil
@@ -26,7 +27,7 @@ func keepOwner(f *os.File, old fs.FileInfo) error {
 	return f.Chown(int(was.Uid), int(was.Gid))
 }
 
-// syncDir makes a new name survive a power cut.
+// syncDir makes new names in dir survive a power cut.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

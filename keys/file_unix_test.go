@@ -29,15 +29,15 @@ func mode(t *testing.T, path string) os.FileMode {
 func TestCreateFilesModeAndLinks(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.key")
-	require.NoError(t, CreateFiles(NewFile{path, []byte("x"), 0o600}))
+	require.NoError(t, CreateFiles(File{path, []byte("x"), 0o600}))
 	require.Equal(t, os.FileMode(0o600), mode(t, path))
 
-	// A planted link must not make us write the key somewhere else.
+	// A link must not redirect the key to another file.
 	link, elsewhere := filepath.Join(dir, "b.key"), filepath.Join(dir, "elsewhere")
 	require.NoError(t, os.Symlink(elsewhere, link))
-	require.ErrorIs(t, CreateFiles(NewFile{link, []byte("x"), 0o600}), os.ErrExist)
+	require.ErrorIs(t, CreateFiles(File{link, []byte("x"), 0o600}), os.ErrExist)
 	require.NoFileExists(t, elsewhere)
-	require.NotZero(t, mode(t, link)&os.ModeSymlink, "what we did not make stays")
+	require.NotZero(t, mode(t, link)&os.ModeSymlink, "files that we did not create stay")
 }
 
 func TestReplaceFileKeepsLinkAndOwner(t *testing.T) {
@@ -64,9 +64,9 @@ func TestReplaceFileKeepsLinkAndOwner(t *testing.T) {
 
 const replaceEnv = "KEYS_TEST_REPLACE"
 
-// Who cannot give the file back to its owner does not replace it: the owner could
-// not read his key afterwards.
-func TestReplaceFileThatWouldChangeOwner(t *testing.T) {
+// A file whose owner cannot be kept is not replaced, because the owner could not
+// read the key afterwards.
+func TestReplaceFileRejectsChangeOfOwner(t *testing.T) {
 	if path := os.Getenv(replaceEnv); path != "" {
 		err := ReplaceFile(path, []byte("new"))
 		require.ErrorIs(t, err, os.ErrPermission)
@@ -76,7 +76,7 @@ func TestReplaceFileThatWouldChangeOwner(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("NOT PROVEN, needs root: makes a file of another user")
 	}
-	dir, err := os.MkdirTemp("", "keys-test-") // not t.TempDir, which only its owner can enter
+	dir, err := os.MkdirTemp("", "keys-test-") // only its owner can enter t.TempDir
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chown(dir, 12345, 12345))
@@ -100,7 +100,7 @@ func TestReplaceFileThatWouldChangeOwner(t *testing.T) {
 	require.Equal(t, os.FileMode(0o644), mode(t, path))
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	require.Len(t, entries, 2, "nothing is left behind")
+	require.Len(t, entries, 2, "no temporary file is left")
 }
 
 func TestReadFileDoesNotWaitForFifo(t *testing.T) {
@@ -112,7 +112,7 @@ func TestReadFileDoesNotWaitForFifo(t *testing.T) {
 	case err := <-done:
 		require.ErrorContains(t, err, "not a regular file")
 	case <-time.After(10 * time.Second):
-		t.Fatal("reading a fifo hangs")
+		t.Fatal("ReadFile waits for the writer of a fifo")
 	}
 }
 
@@ -123,13 +123,13 @@ func TestWarnsOfExposedKey(t *testing.T) {
 		mode os.FileMode
 		warn bool
 	}{
-		"private 0600":      {testdata(t, "openssl.pem"), 0o600, false},
-		"private 0400":      {testdata(t, "openssl.pem"), 0o400, false},
-		"private 0640":      {testdata(t, "openssl.pem"), 0o640, true},
-		"private 0604":      {testdata(t, "openssl.pem"), 0o604, true},
-		"private sealed":    {testdata(t, "openssl-pbkdf2.pem"), 0o644, true},
-		"private 0620":      {testdata(t, "openssl.pem"), 0o620, true},
-		"public is no harm": {testdata(t, "openssl.pub"), 0o644, false},
+		"private 0600":   {testdata(t, "openssl.pem"), 0o600, false},
+		"private 0400":   {testdata(t, "openssl.pem"), 0o400, false},
+		"private 0640":   {testdata(t, "openssl.pem"), 0o640, true},
+		"private 0604":   {testdata(t, "openssl.pem"), 0o604, true},
+		"encrypted 0644": {testdata(t, "openssl-pbkdf2.pem"), 0o644, true},
+		"private 0620":   {testdata(t, "openssl.pem"), 0o620, true},
+		"public 0644":    {testdata(t, "openssl.pub"), 0o644, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(dir, "key")
@@ -146,7 +146,7 @@ func TestWarnsOfExposedKey(t *testing.T) {
 				require.Len(t, warnings, 1)
 				require.Contains(t, warnings[0], path)
 				_, _, err = Resolve(context.Background(), path, Options{Passphrase: func(context.Context, string) ([]byte, error) { return []byte(testPassphrase), nil }})
-				require.NoError(t, err, "nobody has to listen")
+				require.NoError(t, err, "Warn is optional")
 			} else {
 				require.Empty(t, warnings)
 			}

@@ -13,27 +13,26 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// PrivateFormat is a form in which a private key is kept. The names end in
-// -private so that nobody writes one where the public half was meant.
+// PrivateFormat is a file format of a private key. The names end in -private, so
+// that they cannot be confused with a [PublicFormat].
 type PrivateFormat string
 
-// The forms that are read and written.
+// The formats that are read and written.
 const (
 	Sigstore PrivateFormat = "sigstore-private" // PEM, scrypt and NaCl secretbox; always encrypted
-	PKCS8    PrivateFormat = "pkcs8-private"    // PEM, as openssl
+	PKCS8    PrivateFormat = "pkcs8-private"    // PEM, as openssl genpkey
 	OpenSSH  PrivateFormat = "openssh-private"  // as ssh-keygen -t ed25519
 	Minisign PrivateFormat = "minisign-private" // as minisign -G
 )
 
-// PrivateFormats lists the forms of a private key.
-func PrivateFormats() []PrivateFormat { return []PrivateFormat{Sigstore, PKCS8, OpenSSH, Minisign} }
-
-// FormatEncrypted writes the key protected by a passphrase, which can't be
-// empty: in the library below, a nil one silently means no protection. What it
-// returns has been opened again, because it may replace the only copy of a key.
+// FormatEncrypted returns the key in format f, encrypted with the passphrase. It
+// decrypts the result before it returns it, because the result may replace the
+// only copy of the key. It returns [ErrPassphraseNeeded] if the passphrase is
+// empty, and [ErrUnsupported] if f is unknown.
 func FormatEncrypted(k *PrivateKey, f PrivateFormat, passphrase []byte) ([]byte, error) {
+	// With a nil passphrase, some of the libraries would not encrypt.
 	if len(passphrase) == 0 {
-		return nil, ErrEmptyPassphrase
+		return nil, fmt.Errorf("encrypting the key: %w: an empty one does not protect it", ErrPassphraseNeeded)
 	}
 	sealed, err := seal(k, f, passphrase)
 	if err != nil {
@@ -43,7 +42,7 @@ func FormatEncrypted(k *PrivateKey, f PrivateFormat, passphrase []byte) ([]byte,
 	if err != nil {
 		return nil, fmt.Errorf("encrypting the key: reading it back: %w", err)
 	}
-	if !opened.Equal(k) {
+	if !opened.equal(k) {
 		return nil, fmt.Errorf("encrypting the key: reading it back: %w", ErrKeyMismatch)
 	}
 	return sealed, nil
@@ -77,8 +76,9 @@ func seal(k *PrivateKey, f PrivateFormat, passphrase []byte) ([]byte, error) {
 	return nil, fmt.Errorf("%w: private key format %q", ErrUnsupported, string(f))
 }
 
-// FormatUnprotected writes the key as it is: whoever reads it can sign.
-// [Sigstore] has no such form.
+// FormatUnprotected returns the key in format f without encryption: everyone who
+// can read the result can sign. It returns [ErrUnsupported] for [Sigstore], which
+// is always encrypted, and if f is unknown.
 func FormatUnprotected(k *PrivateKey, f PrivateFormat) ([]byte, error) {
 	switch f {
 	case PKCS8:

@@ -11,14 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is written is opened again before anybody relies on it: a key whose halves
-// are not of each other stands for whatever a library below may write wrong.
-func TestWhatWasWrittenIsReadBack(t *testing.T) {
+// The result of FormatEncrypted is decrypted before it is returned. A key with
+// mismatched halves stands for an error in one of the libraries.
+func TestFormatEncryptedReadsBack(t *testing.T) {
 	k := rfcKey(t)
 	other, err := Generate(bytes.NewReader(bytes.Repeat([]byte{7}, 32)))
 	require.NoError(t, err)
-	torn := newPrivateKey(append(k.secret().key[:32:32], other.Public().Bytes()...), k.PublicKey())
-	// OpenSSH holds both halves and cannot be read; in PKCS #8 it is another key.
+	torn := newPrivateKey(append(k.secret().key[:32:32], other.Public().Bytes()...), k.Public())
+	// OpenSSH stores both halves, so it is malformed. In PKCS#8 it is another key.
 	for _, f := range []PrivateFormat{OpenSSH, PKCS8, Sigstore} {
 		t.Run(string(f), func(t *testing.T) {
 			t.Parallel()

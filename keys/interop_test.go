@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tool finds another program, or skips the test in a way nobody overlooks.
+// tool finds another program, or skips the test with a visible message.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -34,7 +34,7 @@ func output(t *testing.T, stdin string, args ...string) string {
 	return string(out)
 }
 
-// written makes a file of the key as FormatEncrypted or FormatUnprotected do.
+// written creates a file with the formatted key.
 func written(t *testing.T, f PrivateFormat, passphrase string) string {
 	t.Helper()
 	var data []byte
@@ -49,7 +49,7 @@ func written(t *testing.T, f PrivateFormat, passphrase string) string {
 	}
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "key")
-	require.NoError(t, CreateFiles(NewFile{path, data, 0o600}))
+	require.NoError(t, CreateFiles(File{path, data, 0o600}))
 	return path
 }
 
@@ -77,7 +77,7 @@ func TestSSHKeygenReadsOurKeys(t *testing.T) {
 		path := written(t, OpenSSH, passphrase)
 		require.Equal(t, want, strings.TrimSpace(output(t, "", "ssh-keygen", "-y", "-P", passphrase, "-f", path)))
 	}
-	require.Contains(t, output(t, want, "ssh-keygen", "-l", "-f", "-"), rfcKey(t).PublicKey().SSHFingerprint())
+	require.Contains(t, output(t, want, "ssh-keygen", "-l", "-f", "-"), rfcKey(t).Public().SSHFingerprint())
 }
 
 func TestWeReadSSHKeygenKeys(t *testing.T) {
@@ -92,7 +92,7 @@ func TestWeReadSSHKeygenKeys(t *testing.T) {
 		require.NoError(t, err)
 		public, err := ParsePublic(pub.Data)
 		require.NoError(t, err)
-		require.Equal(t, []PublicKey{k.PublicKey()}, public)
+		require.Equal(t, []PublicKey{k.Public()}, public)
 	}
 }
 
@@ -122,11 +122,11 @@ func TestWeReadMinisignKeys(t *testing.T) {
 	require.NoError(t, err)
 	want, err := ParsePublic(pub.Data)
 	require.NoError(t, err)
-	require.Equal(t, want[0], k.PublicKey())
-	formatted, err := FormatPublic(k.PublicKey(), PublicMinisign)
+	require.Equal(t, want[0], k.Public())
+	formatted, err := FormatPublic(k.Public(), PublicMinisign)
 	require.NoError(t, err)
-	// The first line is free text, in which minisign drops the leading zeros
-	// of the key's number.
+	// The first line is free text, in which minisign omits leading zeros of the
+	// key id.
 	require.Equal(t, secondLine(t, pub.Data), secondLine(t, formatted))
 }
 

@@ -33,7 +33,13 @@ func testdata(t testing.TB, name string) []byte {
 	return data
 }
 
-// keyFiles are all keys of testdata by name.
+func privateFormats() []PrivateFormat { return []PrivateFormat{Sigstore, PKCS8, OpenSSH, Minisign} }
+
+func publicFormats() []PublicFormat {
+	return []PublicFormat{PublicPEM, PublicBase64, PublicRaw, PublicOpenSSH, PublicMinisign, PublicGo}
+}
+
+// keyFiles returns the keys in testdata by name.
 func keyFiles(t testing.TB) map[string][]byte {
 	t.Helper()
 	entries, err := os.ReadDir("testdata")
@@ -64,8 +70,8 @@ var sealMinisignOnce struct {
 	err  error
 }
 
-// sealedMinisign is rfcKey behind testPassphrase. Sealing it and reading it back
-// takes 1 GiB and seconds twice, so the tests that need it share it.
+// sealedMinisign is rfcKey encrypted with testPassphrase. The tests share it,
+// because encrypting and decrypting it takes 1 GiB and seconds each.
 func sealedMinisign(t testing.TB) []byte {
 	t.Helper()
 	o := &sealMinisignOnce
@@ -79,12 +85,12 @@ func TestGenerate(t *testing.T) {
 	require.Equal(t, "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", hex.EncodeToString(k.Public().Bytes()))
 
 	_, err := Generate(bytes.NewReader(make([]byte, 31)))
-	require.Error(t, err, "a short read of random bytes must not give a key")
+	require.Error(t, err, "too few random bytes make no key")
 
 	other, err := Generate(rand.Reader)
 	require.NoError(t, err)
-	require.False(t, k.Equal(other))
-	require.True(t, k.Equal(rfcKey(t)))
+	require.False(t, k.equal(other))
+	require.True(t, k.equal(rfcKey(t)))
 }
 
 func TestSignerIsPureEd25519(t *testing.T) {
@@ -100,7 +106,7 @@ func TestSignerIsPureEd25519(t *testing.T) {
 	require.Equal(t, ed25519.PublicKey(k.Public().Bytes()), pub)
 }
 
-// secrets are the spellings in which a private key could show.
+// secrets are the ways in which a private key could be printed.
 func secrets(k *PrivateKey) []string {
 	seed := k.secret().key.Seed()
 	return []string{
@@ -115,14 +121,14 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	require.NoError(t, err)
 	shown := map[string]any{
 		"pointer": k, "value": *k, "signer": signer,
-		"in a struct":                struct{ K *PrivateKey }{k},
-		"in a struct, unexported":    struct{ k PrivateKey }{*k},
-		"in a slice":                 []PrivateKey{*k},
-		"signer in a struct":         struct{ S any }{signer},
-		"signer unexported":          struct{ s any }{signer},
-		"pointer to unexported":      &struct{ k *PrivateKey }{k},
-		"map":                        map[string]PrivateKey{"k": *k},
-		"the zero key is no trouble": PrivateKey{},
+		"in a struct":             struct{ K *PrivateKey }{k},
+		"in a struct, unexported": struct{ k PrivateKey }{*k},
+		"in a slice":              []PrivateKey{*k},
+		"signer in a struct":      struct{ S any }{signer},
+		"signer unexported":       struct{ s any }{signer},
+		"pointer to unexported":   &struct{ k *PrivateKey }{k},
+		"map":                     map[string]PrivateKey{"k": *k},
+		"zero value":              PrivateKey{},
 	}
 	for name, value := range shown {
 		t.Run(name, func(t *testing.T) {
@@ -143,9 +149,9 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	require.Contains(t, fmt.Sprint(k), k.Public().ID())
 }
 
-func TestRoundTripPrivate(t *testing.T) {
+func TestPrivateFormatsRoundTrip(t *testing.T) {
 	k := rfcKey(t)
-	for _, f := range PrivateFormats() {
+	for _, f := range privateFormats() {
 		t.Run(string(f), func(t *testing.T) {
 			t.Run("encrypted", func(t *testing.T) {
 				t.Parallel()
@@ -165,12 +171,12 @@ func TestRoundTripPrivate(t *testing.T) {
 				_, err = ParsePrivate(data, nil)
 				require.ErrorIs(t, err, ErrPassphraseNeeded)
 				if f == Minisign {
-					return // seconds a time; TestReadsKeysOfOtherTools has the rest
+					return // slow: TestReadsKeysOfOtherTools has the rest
 				}
 				back, err := ParsePrivate(data, []byte(testPassphrase))
 				require.NoError(t, err)
-				require.True(t, back.Equal(k))
-				require.Equal(t, k.PublicKey(), back.PublicKey())
+				require.True(t, back.equal(k))
+				require.Equal(t, k.Public(), back.Public())
 				_, err = ParsePrivate(data, []byte(testPassphrase+"x"))
 				require.ErrorIs(t, err, ErrPassphrase)
 				_, err = ParsePrivate(data, []byte{})
@@ -179,7 +185,7 @@ func TestRoundTripPrivate(t *testing.T) {
 			for name, empty := range map[string][]byte{"nil": nil, "empty": {}} {
 				t.Run(name+" passphrase", func(t *testing.T) {
 					_, err := FormatEncrypted(k, f, empty)
-					require.ErrorIs(t, err, ErrEmptyPassphrase)
+					require.ErrorIs(t, err, ErrPassphraseNeeded)
 				})
 			}
 			t.Run("unprotected", func(t *testing.T) {
@@ -194,7 +200,7 @@ func TestRoundTripPrivate(t *testing.T) {
 				require.Equal(t, Info{f, false}, info)
 				back, err := ParsePrivate(data, nil)
 				require.NoError(t, err)
-				require.True(t, back.Equal(k))
+				require.True(t, back.equal(k))
 			})
 		})
 	}
@@ -204,16 +210,16 @@ func TestRoundTripPrivate(t *testing.T) {
 	require.ErrorIs(t, err, ErrUnsupported)
 }
 
-// The forms without randomness never change; openssl, ssh-keygen and minisign
-// agree with them in the interoperation tests.
-func TestGolden(t *testing.T) {
+// Formats without randomness never change. The interoperability tests show that
+// openssl, ssh-keygen and minisign agree.
+func TestGoldenFiles(t *testing.T) {
 	k := rfcKey(t)
 	files := map[string]func() ([]byte, error){
 		"rfc8032-pkcs8-private.golden":    func() ([]byte, error) { return FormatUnprotected(k, PKCS8) },
 		"rfc8032-minisign-private.golden": func() ([]byte, error) { return FormatUnprotected(k, Minisign) },
 	}
-	for _, f := range PublicFormats() {
-		files["rfc8032-"+string(f)+".golden"] = func() ([]byte, error) { return FormatPublic(k.PublicKey(), f) }
+	for _, f := range publicFormats() {
+		files["rfc8032-"+string(f)+".golden"] = func() ([]byte, error) { return FormatPublic(k.Public(), f) }
 	}
 	for name, format := range files {
 		t.Run(name, func(t *testing.T) {
@@ -225,6 +231,6 @@ func TestGolden(t *testing.T) {
 			require.Equal(t, string(testdata(t, name)), string(got))
 		})
 	}
-	_, err := FormatPublic(k.PublicKey(), "jwk")
+	_, err := FormatPublic(k.Public(), "jwk")
 	require.ErrorIs(t, err, ErrUnsupported)
 }

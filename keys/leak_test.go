@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// No error of a parser may quote what it read: every key and a passphrase, whole
-// and damaged in the ways that make parsers complain, given to each parser.
+// No error of a parser quotes its input. The inputs are all keys and a
+// passphrase, intact and damaged in ways that cause errors.
 func TestErrorsQuoteNothing(t *testing.T) {
 	inputs := map[string][]byte{
 		"passphrase":      []byte("Tr0ub4dor&3-battery-staple"),
@@ -28,7 +28,7 @@ func TestErrorsQuoteNothing(t *testing.T) {
 		for i, damaged := range damage(data) {
 			passphrase := []byte("Zx81-Qv77-Kj55-Yw33")
 			if strings.Contains(name, "minisign-encrypted") {
-				passphrase = nil // its scrypt takes seconds and the error is constant
+				passphrase = nil // its scrypt takes seconds, and the error is constant
 			}
 			_, err := ParsePrivate(damaged, passphrase)
 			requireNoQuote(t, err, damaged, passphrase, name, i)
@@ -42,13 +42,13 @@ func TestErrorsQuoteNothing(t *testing.T) {
 	}
 }
 
-// Nor does one that names what was not found: "$KEY" is easily written for env:KEY.
+// Users write "$KEY" instead of env:KEY.
 func TestKeyInPlaceOfItsNameIsNotQuoted(t *testing.T) {
 	for _, name := range []string{"openssl.pem", "openssl-pbkdf2.pem", "openssh", "minisign-encrypted.key"} {
 		key := string(testdata(t, name))
 		refs := []string{key, "env:" + key}
 		if strings.Contains(key, "PRIVATE KEY-----") {
-			refs = append(refs, strings.ReplaceAll(key, "\n", " ")) // what echo $KEY makes of it
+			refs = append(refs, strings.ReplaceAll(key, "\n", " ")) // as an unquoted $KEY gives
 		}
 		for i, ref := range refs {
 			_, _, err := Resolve(t.Context(), ref, Options{})
@@ -86,8 +86,8 @@ func damage(data []byte) [][]byte {
 	return all
 }
 
-// requireNoQuote looks for any 8 characters in a row of the base64 of the input
-// or of the passphrase. Lines such as "-----BEGIN" tell nothing.
+// requireNoQuote searches the error for 8 consecutive characters of the input or
+// the passphrase. Short words such as "-----BEGIN" are ignored.
 func requireNoQuote(t *testing.T, err error, data, passphrase []byte, name string, i int) {
 	t.Helper()
 	if err == nil {
@@ -95,11 +95,11 @@ func requireNoQuote(t *testing.T, err error, data, passphrase []byte, name strin
 	}
 	text := err.Error()
 	for _, line := range append(strings.Fields(string(data)), string(passphrase)) {
-		if len(line) < 16 { // words of comments and PEM headers; no line of a key is so short
+		if len(line) < 16 { // no line of a key is shorter
 			continue
 		}
 		for at := 0; at+8 <= len(line); at++ {
-			require.NotContains(t, text, line[at:at+8], "%s, damaged in way %d", name, i)
+			require.NotContains(t, text, line[at:at+8], "%s, damage %d", name, i)
 		}
 	}
 	if block, _ := pem.Decode(data); block != nil {

@@ -9,8 +9,8 @@ import (
 	"crypto/ed25519"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"aead.dev/minisign"
 	"golang.org/x/crypto/blake2b"
@@ -20,10 +20,10 @@ import (
 
 const minisignComment = "untrusted comment:"
 
-// The layout of a secret key: signature, kdf and checksum algorithms (2 bytes
-// each), salt (32), costs (8 and 8), key id (8), seed and public half (64),
-// checksum (32); encrypted from the key id on. Of a public key: signature
-// algorithm, key id, key.
+// A secret key: signature, kdf and checksum algorithms (2 bytes each), salt (32),
+// costs (8 and 8), key id (8), seed and public half (64), checksum (32). The key
+// id and what follows may be encrypted. A public key: signature algorithm, key
+// id, key.
 const (
 	minisignSecretSize = 158
 	minisignPublicSize = 42
@@ -32,7 +32,7 @@ const (
 	minisignSumAt      = 126
 )
 
-// minisignLine returns the base64 line below the comment, decoded.
+// minisignLine decodes the base64 line below the comment.
 func minisignLine(text []byte) ([]byte, error) {
 	_, line, ok := bytes.Cut(text, []byte("\n"))
 	if !ok {
@@ -54,13 +54,13 @@ func detectMinisign(text []byte) (container, error) {
 	case len(raw) == minisignPublicSize && string(raw[:2]) == "Ed":
 		return container{}, ErrNotPrivate
 	case len(raw) != minisignSecretSize:
-		return container{}, fmt.Errorf("%w: minisign key of %d bytes, a secret key has %d", ErrMalformed, len(raw), minisignSecretSize)
+		return container{}, fmt.Errorf("%w: the minisign key has %d bytes, a secret key has %d", ErrMalformed, len(raw), minisignSecretSize)
 	case string(raw[:2]) != "Ed" || string(raw[4:6]) != "B2":
 		return container{}, fmt.Errorf("%w: minisign key with unknown algorithms", ErrUnsupported)
 	}
 	switch string(raw[2:4]) {
 	case "Sc":
-		// The library bounds the costs by libsodium's "sensitive" level.
+		// The library limits the costs to libsodium's "sensitive" level.
 		return container{Info{Minisign, true}, func(passphrase []byte) (*PrivateKey, error) {
 			key, err := minisign.DecryptKey(string(passphrase), text)
 			if err != nil {
@@ -82,8 +82,8 @@ func detectMinisign(text []byte) (container, error) {
 }
 
 // fromMinisign reads a secret key that is not encrypted. The checksum is
-// BLAKE2b-256 of the algorithm, key id and key. Both minisign 0.11 and the
-// library leave it zero in this form; any other value must be right.
+// BLAKE2b-256 of the algorithm, key id and key. minisign 0.11 and the library
+// leave it zero if the key was never encrypted. Any other value must be correct.
 func fromMinisign(raw []byte) (*PrivateKey, error) {
 	sum := raw[minisignSumAt:]
 	want := blake2b.Sum256(append([]byte("Ed"), raw[minisignIDAt:minisignSumAt]...))
@@ -95,17 +95,14 @@ func fromMinisign(raw []byte) (*PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newPrivateKey(key.secret().key, PublicKey{
-		Key:        key.Public(),
-		MinisignID: binary.LittleEndian.Uint64(raw[minisignIDAt:]),
-	}), nil
+	return newPrivateKey(key.secret().key, withMinisignID(key.Public().Key, raw[minisignIDAt:minisignKeyAt])), nil
 }
 
-// formatMinisign writes the form that is not encrypted, as minisign -G -W does.
+// formatMinisign returns an unencrypted key, as minisign -G -W writes it.
 func formatMinisign(k *PrivateKey) []byte {
 	raw := make([]byte, minisignSecretSize)
 	copy(raw, "Ed\x00\x00B2")
-	binary.LittleEndian.PutUint64(raw[minisignIDAt:], k.secret().public.MinisignID)
+	copy(raw[minisignIDAt:], k.Public().minisignID())
 	copy(raw[minisignKeyAt:], k.secret().key)
 	return fmt.Appendf(nil, "%s minisign secret key\n%s\n", minisignComment, base64.StdEncoding.EncodeToString(raw))
 }
@@ -122,23 +119,21 @@ func sealMinisign(k *PrivateKey, passphrase []byte) ([]byte, error) {
 	return append(sealed, '\n'), nil
 }
 
-func parseMinisignPublic(raw []byte) (PublicKey, error) {
+func parseMinisignPublic(raw []byte) ([]PublicKey, error) {
 	if len(raw) == minisignSecretSize {
-		return PublicKey{}, ErrNotPublic
+		return nil, ErrNotPublic
 	}
 	if len(raw) != minisignPublicSize || string(raw[:2]) != "Ed" {
-		return PublicKey{}, fmt.Errorf("%w: minisign public key with unknown algorithm or length", ErrMalformed)
+		return nil, fmt.Errorf("%w: minisign public key with unknown algorithm or length", ErrMalformed)
 	}
 	key, err := trust.NewKey(raw[10:])
 	if err != nil {
-		return PublicKey{}, err
+		return nil, err
 	}
-	return PublicKey{Key: key, MinisignID: binary.LittleEndian.Uint64(raw[2:])}, nil
+	return []PublicKey{withMinisignID(key, raw[2:10])}, nil
 }
 
 func formatMinisignPublic(k PublicKey) []byte {
-	raw := append([]byte("Ed"), make([]byte, 8)...)
-	binary.LittleEndian.PutUint64(raw[2:], k.MinisignID)
-	raw = append(raw, k.Key.Bytes()...)
-	return fmt.Appendf(nil, "%s minisign public key %016X\n%s\n", minisignComment, k.MinisignID, base64.StdEncoding.EncodeToString(raw))
+	raw := slices.Concat([]byte("Ed"), k.minisignID(), k.Bytes())
+	return fmt.Appendf(nil, "%s minisign public key %s\n%s\n", minisignComment, k.MinisignID(), base64.StdEncoding.EncodeToString(raw))
 }

@@ -16,14 +16,14 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// openSSHMagic starts the file, see PROTOCOL.key of OpenSSH.
+// openSSHMagic is the start of the file, see PROTOCOL.key of OpenSSH.
 const openSSHMagic = "openssh-key-v1\x00"
 
-// maxBcrypt is the number of rounds that x/crypto/ssh does at most: seconds.
+// maxBcrypt limits the rounds of bcrypt; so many take seconds.
 const maxBcrypt = 1 << 11
 
-// detectOpenSSH reads the part that is never encrypted, which tells the kind of
-// the key before anybody types a passphrase for nothing.
+// detectOpenSSH reads the part that is never encrypted. It rejects a key of
+// another type before the user types a passphrase.
 func detectOpenSSH(text, der []byte) (container, error) {
 	malformed := fmt.Errorf("%w: damaged OpenSSH key", ErrMalformed)
 
@@ -50,7 +50,7 @@ func detectOpenSSH(text, der []byte) (container, error) {
 	}
 
 	if header.KDF != "bcrypt" || (header.Cipher != "aes256-ctr" && header.Cipher != "aes256-cbc") {
-		return container{}, fmt.Errorf("%w: OpenSSH key encrypted in another way than with bcrypt and aes256-ctr or aes256-cbc", ErrUnsupported)
+		return container{}, fmt.Errorf("%w: OpenSSH key not encrypted with bcrypt and aes256-ctr or aes256-cbc", ErrUnsupported)
 	}
 	var options struct {
 		Salt   string
@@ -60,7 +60,7 @@ func detectOpenSSH(text, der []byte) (container, error) {
 		return container{}, malformed
 	}
 	if options.Rounds > maxBcrypt {
-		return container{}, fmt.Errorf("%w: bcrypt with %d rounds, at most %d are done", ErrUnsupported, options.Rounds, maxBcrypt)
+		return container{}, fmt.Errorf("%w: bcrypt with %d rounds, at most %d are supported", ErrUnsupported, options.Rounds, maxBcrypt)
 	}
 	return container{Info{OpenSSH, true}, func(passphrase []byte) (*PrivateKey, error) {
 		return openOpenSSH(text, passphrase, public)
@@ -83,7 +83,7 @@ func openOpenSSH(text, passphrase []byte, public trust.Key) (*PrivateKey, error)
 	}
 	key, ok := parsed.(*ed25519.PrivateKey)
 	if !ok {
-		return nil, ErrKeyMismatch // the clear part promised Ed25519
+		return nil, ErrKeyMismatch // the clear part is of an Ed25519 key
 	}
 	seed, inner := (*key)[:ed25519.SeedSize], (*key)[ed25519.SeedSize:]
 	if !bytes.Equal(inner, public.Bytes()) {
@@ -110,10 +110,10 @@ func parseSSHKey(wire []byte) (trust.Key, error) {
 	case "ssh-dss":
 		return trust.Key{}, notEd25519("DSA")
 	case ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256:
-		// Its signatures cover the token's counter too, and no plain Ed25519.
+		// Their signatures cover a counter of the token too: not plain Ed25519.
 		return trust.Key{}, notEd25519("FIDO security")
 	default:
-		return trust.Key{}, notEd25519("unknown kind of OpenSSH")
+		return trust.Key{}, notEd25519("unknown type of OpenSSH")
 	}
 	var body struct{ Raw []byte }
 	if err := ssh.Unmarshal(name.Rest, &body); err != nil {

@@ -16,53 +16,56 @@ import (
 	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
 )
 
-// MaxFile is the largest key file or variable that is read.
+// MaxFile is the largest key file or variable that is read, in bytes.
 const MaxFile = 64 << 10
 
-// Info is what a private key file tells without being opened.
+// Info is what [Inspect] reports about a private key without decrypting it.
 type Info struct {
 	Format    PrivateFormat
 	Encrypted bool
 }
 
-// container is a private key recognised but not yet opened.
+// container is a private key whose format is known, before it is decrypted.
 type container struct {
 	Info
 	open func(passphrase []byte) (*PrivateKey, error)
 }
 
-// ParsePrivate reads a private key in any form of [PrivateFormat], with exactly
-// one key in it. A nil passphrase means none is known: an encrypted key then
-// answers [ErrPassphraseNeeded]. The passphrase is not looked at when the key
-// is not encrypted.
+// ParsePrivate reads exactly one private key in any [PrivateFormat]. If the key
+// is encrypted and passphrase is nil, it returns [ErrPassphraseNeeded]. If it is
+// not encrypted, passphrase is ignored. Other errors are [ErrMalformed],
+// [ErrPassphrase], [ErrNotEd25519], [ErrKeyMismatch], [ErrNotPrivate] and
+// [ErrUnsupported].
 func ParsePrivate(data, passphrase []byte) (*PrivateKey, error) {
 	c, err := detect(data)
 	if err != nil {
 		return nil, err
 	}
-	// Here and not in open: sigstore's reader takes a nil passphrase for "not
-	// encrypted" and goes on to parse ciphertext.
+	// Checked here: sigstore's reader takes a nil passphrase for "not encrypted"
+	// and parses the ciphertext.
 	if c.Encrypted && passphrase == nil {
-		return nil, ErrPassphraseNeeded
+		return nil, fmt.Errorf("%w: the private key is encrypted", ErrPassphraseNeeded)
 	}
 	return c.open(passphrase)
 }
 
-// Inspect tells the form of a private key without opening it. It answers
+// Inspect reports the format of a private key without decrypting it. It returns
 // [ErrNotPrivate] for a public key.
 func Inspect(data []byte) (Info, error) {
 	c, err := detect(data)
 	return c.Info, err
 }
 
+func tooLarge() error { return fmt.Errorf("%w: more than %d bytes", ErrMalformed, MaxFile) }
+
 func detect(data []byte) (container, error) {
 	if len(data) > MaxFile {
-		return container{}, fmt.Errorf("%w: more than %d bytes", ErrMalformed, MaxFile)
+		return container{}, tooLarge()
 	}
 	text := bytes.TrimSpace(data)
 	switch {
 	case len(text) == 0:
-		return container{}, fmt.Errorf("%w: it is empty", ErrMalformed)
+		return container{}, fmt.Errorf("%w: the input is empty", ErrMalformed)
 	case bytes.HasPrefix(text, []byte(minisignComment)):
 		return detectMinisign(text)
 	case bytes.HasPrefix(text, []byte("-----BEGIN ")):
@@ -100,11 +103,11 @@ func detectPEM(text []byte) (container, error) {
 		kind, _, _ := strings.Cut(block.Type, " ")
 		return container{}, notEd25519(kind)
 	}
-	return container{}, fmt.Errorf("%w: PEM of a type that holds no private key", ErrMalformed)
+	return container{}, fmt.Errorf("%w: the PEM block is not a private key", ErrMalformed)
 }
 
-// onePEM reads text as one PEM block with nothing around it: which of two keys
-// is meant can't be known, and pem.Decode skips what it can't read.
+// onePEM reads a text that is one PEM block and nothing else. Of two keys, the
+// wrong one could be used, and pem.Decode skips text that it cannot read.
 func onePEM(text []byte) (*pem.Block, error) {
 	block, rest := pem.Decode(text)
 	switch {
@@ -128,10 +131,10 @@ func notEd25519(kind string) error {
 	return fmt.Errorf("%w: it is %s %s key, and releases are signed with Ed25519 only", ErrNotEd25519, article, kind)
 }
 
-// openSigstore opens the JSON of securesystemslib: scrypt and NaCl secretbox.
-// The library accepts three sets of scrypt costs and nothing else, so a file
-// can't keep us busy. It is checked here too, to tell a file of another kind
-// from a wrong passphrase without the library's errors, which quote the file.
+// openSigstore decrypts the JSON of securesystemslib: scrypt and NaCl secretbox.
+// The library accepts three sets of scrypt costs, so the work is bounded. They
+// are checked here too, because the errors of the library quote the file and
+// cannot be used to distinguish another file from a wrong passphrase.
 func openSigstore(data, passphrase []byte) (*PrivateKey, error) {
 	var header struct {
 		KDF struct {
@@ -151,11 +154,11 @@ func openSigstore(data, passphrase []byte) (*PrivateKey, error) {
 		return nil, fmt.Errorf("%w: the encrypted part is damaged", ErrMalformed)
 	}
 	if header.KDF.Name != "scrypt" || header.Cipher.Name != "nacl/secretbox" || len(header.Cipher.Nonce) != 24 {
-		return nil, fmt.Errorf("%w: encrypted in another way than with scrypt and nacl/secretbox", ErrUnsupported)
+		return nil, fmt.Errorf("%w: not encrypted with scrypt and nacl/secretbox", ErrUnsupported)
 	}
 	p := header.KDF.Params
 	if (p.N != 1<<15 && p.N != 1<<16 && p.N != 1<<17) || p.R != 8 || p.P != 1 {
-		return nil, fmt.Errorf("%w: unusual scrypt costs", ErrUnsupported)
+		return nil, fmt.Errorf("%w: scrypt costs other than those of cosign", ErrUnsupported)
 	}
 	der, err := encrypted.Decrypt(data, passphrase)
 	if err != nil {
@@ -164,11 +167,11 @@ func openSigstore(data, passphrase []byte) (*PrivateKey, error) {
 	return parsePKCS8(der)
 }
 
-// decodeLine is strict base64 of one line: one spelling for each key. The
-// library's error is dropped, for it tells where in the secret it stopped.
+// decodeLine decodes strict base64 on one line, so each key has one spelling.
+// The error of the library is dropped, because it reveals part of the secret.
 func decodeLine(line []byte) ([]byte, error) {
 	if bytes.ContainsAny(line, "\r\n") {
-		return nil, errors.New("base64 over several lines")
+		return nil, errors.New("base64 on more than one line")
 	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(string(line))
 	if err != nil {

@@ -57,13 +57,13 @@ func TestReadsKeysOfOtherTools(t *testing.T) {
 				_, err = ParsePrivate(data, nil)
 				require.ErrorIs(t, err, ErrPassphraseNeeded)
 			}
-			if tc.encrypted && tc.private != "minisign-encrypted.key" { // seconds: see TestWrongMinisignPassphrase
+			if tc.encrypted && tc.private != "minisign-encrypted.key" { // slow: see TestWrongMinisignPassphrase
 				_, err = ParsePrivate(data, []byte("wrong"))
 				require.ErrorIs(t, err, ErrPassphrase)
 			}
 			k, err := ParsePrivate(data, []byte(testPassphrase))
 			require.NoError(t, err)
-			require.Equal(t, public[0], k.PublicKey(), "the minisign number too")
+			require.Equal(t, public[0], k.Public(), "including the minisign id")
 
 			if tc.private == "minisign-encrypted.key" {
 				return
@@ -71,7 +71,7 @@ func TestReadsKeysOfOtherTools(t *testing.T) {
 			dos := bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n"))
 			k, err = ParsePrivate(dos, []byte(testPassphrase))
 			require.NoError(t, err, "a file edited on Windows is the same key")
-			require.Equal(t, public[0], k.PublicKey())
+			require.Equal(t, public[0], k.Public())
 		})
 	}
 }
@@ -87,11 +87,11 @@ func TestReadsCosignKeys(t *testing.T) {
 				require.NoError(t, err)
 				back, err := ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: sealed}), []byte(testPassphrase))
 				require.NoError(t, err)
-				require.True(t, back.Equal(k))
+				require.True(t, back.equal(k))
 			})
 		}
 	}
-	// cosign makes such keys when COSIGN_PASSWORD is empty; they can be read.
+	// cosign writes such keys when COSIGN_PASSWORD is empty.
 	sealed, err := encrypted.Encrypt(der, []byte{})
 	require.NoError(t, err)
 	_, err = ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED SIGSTORE PRIVATE KEY", Bytes: sealed}), []byte{})
@@ -104,7 +104,7 @@ func TestReadsRFC8410Version2(t *testing.T) {
 	// RFC 8410 §10.1 gives the public half.
 	public, err := ParsePublic([]byte("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n"))
 	require.NoError(t, err)
-	require.Equal(t, public[0].Key, k.Public())
+	require.Equal(t, public[0], k.Public())
 }
 
 func TestRefusesOtherKinds(t *testing.T) {
@@ -132,8 +132,8 @@ func TestRefusesOtherKinds(t *testing.T) {
 	})
 }
 
-// mismatched is one key file of each form that says what its public half is,
-// with a bit of that half changed. Signing with it would leak the key.
+// Formats that contain the public half, with that half changed. A signature with
+// such a key would reveal it.
 func TestRefusesMismatchedHalves(t *testing.T) {
 	t.Run("pkcs8 version 2", func(t *testing.T) {
 		block, _ := pem.Decode(testdata(t, "rfc8410-v2.pem"))
@@ -153,21 +153,21 @@ func TestRefusesMismatchedHalves(t *testing.T) {
 		whole, err := ParsePrivate(pem.EncodeToMemory(block), nil)
 		require.NoError(t, err)
 		half := whole.Public().Bytes()
-		require.Equal(t, 3, bytes.Count(block.Bytes, half), "outside, inside, and behind the seed")
+		require.Equal(t, 3, bytes.Count(block.Bytes, half), "outside, inside, and after the seed")
 
-		// Behind the seed: what crypto/ed25519 would sign with.
+		// After the seed: crypto/ed25519 would sign with it.
 		last := bytes.LastIndex(block.Bytes, half)
 		changed := bytes.Clone(block.Bytes)
 		copy(changed[last:], k.Public().Bytes())
 		_, err = ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: changed}), nil)
 		require.ErrorIs(t, err, ErrKeyMismatch)
 
-		// All three alike, so that only deriving finds it.
+		// All three, so that only the derived half differs.
 		changed = bytes.ReplaceAll(block.Bytes, half, other.Public().Bytes())
 		_, err = ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: changed}), nil)
 		require.ErrorIs(t, err, ErrKeyMismatch)
 
-		// The outer one only, which ssh-keygen -y would show.
+		// The outer one only, which ssh-keygen -y prints.
 		changed = bytes.Replace(block.Bytes, half, other.Public().Bytes(), 1)
 		_, err = ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: changed}), nil)
 		require.ErrorIs(t, err, ErrKeyMismatch)
@@ -200,11 +200,10 @@ func TestWrongMinisignPassphrase(t *testing.T) {
 	require.ErrorIs(t, err, ErrPassphrase)
 	back, err := ParsePrivate(sealed, []byte(testPassphrase))
 	require.NoError(t, err)
-	require.True(t, back.Equal(k))
+	require.True(t, back.equal(k))
 }
 
-// cheapMinisign seals k with testPassphrase and the lowest costs that a file can
-// name: minisign's own take a gigabyte.
+// cheapMinisign encrypts k with testPassphrase and the lowest possible costs.
 func cheapMinisign(t *testing.T, k *PrivateKey) []byte {
 	t.Helper()
 	raw, err := minisignLine(formatMinisign(k))
@@ -220,11 +219,11 @@ func cheapMinisign(t *testing.T, k *PrivateKey) []byte {
 	return minisignFile(raw)
 }
 
-// slow leaves a test out of -short, which the run under the race detector uses.
+// slow skips a test with -short, which is used with the race detector.
 func slow(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("minisign's scrypt takes 1 GiB and seconds each time: run without -short")
+		t.Skip("minisign's scrypt takes 1 GiB and seconds: run without -short")
 	}
 }
 
@@ -245,15 +244,15 @@ func TestMinisignChecksum(t *testing.T) {
 
 	copy(raw[minisignSumAt:], sum[:])
 	_, err = ParsePrivate(minisignFile(raw), nil)
-	require.NoError(t, err, "a right checksum")
+	require.NoError(t, err, "a correct checksum")
 
 	raw[minisignSumAt] ^= 1
 	_, err = ParsePrivate(minisignFile(raw), nil)
 	require.ErrorIs(t, err, ErrMalformed)
 }
 
-// A file that asks for absurd work is refused before any is done (DoS). Each
-// differs from a good file in the cost alone.
+// A file with absurd costs is rejected before any work is done (DoS). Each differs
+// from a valid file in the costs alone.
 func TestBoundsCosts(t *testing.T) {
 	t.Run("PBKDF2", func(t *testing.T) {
 		_, err := ParsePrivate(testdata(t, "openssl-slow.pem"), []byte(testPassphrase))
@@ -273,10 +272,10 @@ func TestBoundsCosts(t *testing.T) {
 			_, err := ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: der}), []byte(testPassphrase))
 			require.ErrorIs(t, err, ErrUnsupported, name)
 		}
-		// What is held besides 128·N·r: with r=2^22 and p=16 it is 9 GiB.
+		// Memory besides 128·N·r: 9 GiB with r=2^22 and p=16.
 		for name, costs := range map[string][3]int64{
 			"r": {2, 1 << 22, 1}, "r and p": {2, 1 << 22, 16}, "work": {1 << 20, 8, 16}, "N": {1 << 24, 8, 1},
-			"most of r": {2, maxBlock + 1, 1},
+			"limit of r": {2, maxScryptBlock + 1, 1},
 		} {
 			var b cryptobyte.Builder
 			for _, cost := range costs {
@@ -285,7 +284,7 @@ func TestBoundsCosts(t *testing.T) {
 			_, err := deriveScrypt(b.BytesOrPanic(), []byte("salt"), []byte(testPassphrase), 32)
 			require.ErrorIs(t, err, ErrUnsupported, name)
 		}
-		// N=2^30 takes the place of r too; memory is N·r.
+		// N=2^30 has a longer encoding.
 		big := bytes.Replace(block.Bytes, cost, []byte{0x02, 0x04, 0x40, 0x00, 0x00, 0x00, 0x02, 0x01, 0x08, 0x02, 0x01, 0x01}, 1)
 		lengthen(big, 2)
 		_, err := ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: big}), []byte(testPassphrase))
@@ -320,7 +319,7 @@ func TestBoundsCosts(t *testing.T) {
 	})
 }
 
-// lengthen adds n to the lengths of the DER around the scrypt parameters.
+// lengthen adds n to the DER lengths that enclose the scrypt parameters.
 func lengthen(der []byte, n byte) {
 	kdf := bytes.Index(der, []byte{0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x04, 0x0b}) // OID of scrypt
 	der[kdf+9+1] += n                                                                     // its parameters
@@ -344,7 +343,7 @@ func TestRefusesUnsound(t *testing.T) {
 	rot13, err := json.Marshal(fields)
 	require.NoError(t, err)
 	plain, _ := pem.Decode([]byte(good))
-	// What a wrong key makes of CBC when its padding happens to look right.
+	// What a wrong passphrase decrypts to if the padding is valid by chance.
 	noise, err := sealPKCS8([]byte("noise"), []byte(testPassphrase))
 	require.NoError(t, err)
 
@@ -389,7 +388,7 @@ func TestRefusesUnsound(t *testing.T) {
 	}
 }
 
-// minisignWith is a secret key that names another algorithm at an offset.
+// minisignWith is a secret key with another algorithm at an offset.
 func minisignWith(t *testing.T, at int, algorithm string) string {
 	raw, err := minisignLine(testdata(t, "minisign.key"))
 	require.NoError(t, err)
@@ -397,8 +396,8 @@ func minisignWith(t *testing.T, at int, algorithm string) string {
 	return minisignComment + "\n" + base64.StdEncoding.EncodeToString(raw) + "\n"
 }
 
-// The clear part of an OpenSSH key is judged before a passphrase is asked for.
-func TestRefusesOpenSSHBeforeThePassphrase(t *testing.T) {
+// An OpenSSH key is rejected before the user types a passphrase.
+func TestRefusesOpenSSHBeforePassphrase(t *testing.T) {
 	block, _ := pem.Decode(testdata(t, "openssh-encrypted"))
 	type clear struct {
 		Cipher, KDF, Options string
@@ -409,7 +408,7 @@ func TestRefusesOpenSSHBeforeThePassphrase(t *testing.T) {
 		change func(*clear)
 		err    error
 	}{
-		"as it is":       {func(*clear) {}, nil},
+		"unchanged":      {func(*clear) {}, nil},
 		"two keys":       {func(c *clear) { c.Keys = 2 }, ErrMalformed},
 		"another cipher": {func(c *clear) { c.Cipher = "aes128-gcm@openssh.com" }, ErrUnsupported},
 		"another KDF":    {func(c *clear) { c.KDF = "argon2" }, ErrUnsupported},

@@ -10,7 +10,7 @@ import (
 	"crypto/cipher"
 	"crypto/pbkdf2"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // RFC 8018 makes HMAC-SHA-1 the default of PBKDF2; it is only read.
+	"crypto/sha1" //nolint:gosec // RFC 8018 makes HMAC-SHA-1 the default of PBKDF2; it is read, not written.
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/asn1"
@@ -23,19 +23,19 @@ import (
 	"golang.org/x/crypto/scrypt"
 )
 
-// PKCS#8 encrypted with PBES2 (RFC 8018 §6.2), as openssl writes it. It is
-// unwrapped here because the library that sigstore uses takes whatever costs
-// the file names (a file can keep it busy for years) and drops the public half.
+// PKCS#8 encrypted with PBES2 (RFC 8018 §6.2), as openssl writes it. The library
+// that sigstore uses does not limit the costs that a file demands, so a file can
+// keep it busy for years. It also ignores the public half.
 
-// The costs that a file may ask for: a few seconds and 1 GiB at most.
+// The costs that a file may demand: a few seconds and 1 GiB at most.
 const (
-	maxPBKDF2 = 10_000_000
-	maxScrypt = 1 << 30 // bytes that are mixed, and more than are held: 128·N·r·p
-	maxBlock  = 1 << 10 // scrypt's r, of which it also holds 128·r·p and 256·r bytes
-	maxLanes  = 16      // scrypt's p
+	maxPBKDF2      = 10_000_000
+	maxScryptWork  = 1 << 30 // 128·N·r·p bytes, which is more than the memory used
+	maxScryptBlock = 1 << 10 // r: scrypt also uses 128·r·p and 256·r bytes
+	maxScryptLanes = 16      // p
 )
 
-// writtenPBKDF2 is what OWASP asks of PBKDF2 with HMAC-SHA-256.
+// writtenPBKDF2 is OWASP's number of iterations for PBKDF2 with HMAC-SHA-256.
 const writtenPBKDF2 = 600_000
 
 func oidPBES2() asn1.ObjectIdentifier      { return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13} }
@@ -57,7 +57,7 @@ func openPKCS8(der, passphrase []byte) (*PrivateKey, error) {
 		return nil, errPBES2
 	}
 	if !oid.Equal(oidPBES2()) {
-		return nil, fmt.Errorf("%w: PKCS#8 encrypted in another way than PBES2", ErrUnsupported)
+		return nil, fmt.Errorf("%w: PKCS#8 not encrypted with PBES2", ErrUnsupported)
 	}
 	if !algorithm.ReadASN1(&params, cbasn1.SEQUENCE) || !algorithm.Empty() ||
 		!params.ReadASN1(&kdf, cbasn1.SEQUENCE) || !kdf.ReadASN1ObjectIdentifier(&kdfOID) ||
@@ -82,7 +82,7 @@ func openPKCS8(der, passphrase []byte) (*PrivateKey, error) {
 	}
 	parsed, err := parsePKCS8(plain)
 	if errors.Is(err, ErrMalformed) {
-		// CBC carries no authenticator: a wrong key shows as nonsense.
+		// CBC is not authenticated: a wrong key decrypts to garbage.
 		return nil, ErrPassphrase
 	}
 	return parsed, err
@@ -97,7 +97,7 @@ func aesKeySize(oid asn1.ObjectIdentifier) (int, error) {
 	case oidAES256CBC().String():
 		return 32, nil
 	}
-	return 0, fmt.Errorf("%w: PKCS#8 encrypted with another cipher than AES-CBC", ErrUnsupported)
+	return 0, fmt.Errorf("%w: PKCS#8 not encrypted with AES-CBC", ErrUnsupported)
 }
 
 func deriveKey(oid asn1.ObjectIdentifier, kdf cryptobyte.String, passphrase []byte, size int) ([]byte, error) {
@@ -111,7 +111,7 @@ func deriveKey(oid asn1.ObjectIdentifier, kdf cryptobyte.String, passphrase []by
 	case "1.3.6.1.4.1.11591.4.11":
 		return deriveScrypt(params, salt, passphrase, size)
 	}
-	return nil, fmt.Errorf("%w: PKCS#8 with another key derivation than PBKDF2 or scrypt", ErrUnsupported)
+	return nil, fmt.Errorf("%w: PKCS#8 with a key derivation other than PBKDF2 and scrypt", ErrUnsupported)
 }
 
 func derivePBKDF2(params, salt cryptobyte.String, passphrase []byte, size int) ([]byte, error) {
@@ -120,7 +120,7 @@ func derivePBKDF2(params, salt cryptobyte.String, passphrase []byte, size int) (
 		return nil, errPBES2
 	}
 	if rounds < 1 || rounds > maxPBKDF2 {
-		return nil, fmt.Errorf("%w: PBKDF2 with %d rounds, at most %d are done", ErrUnsupported, rounds, maxPBKDF2)
+		return nil, fmt.Errorf("%w: PBKDF2 with %d iterations, at most %d are supported", ErrUnsupported, rounds, maxPBKDF2)
 	}
 	prf := asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 7} // the default, HMAC-SHA-1
 	if !params.Empty() {
@@ -136,11 +136,11 @@ func derivePBKDF2(params, salt cryptobyte.String, passphrase []byte, size int) (
 		"1.2.840.113549.2.11":    sha512.New,
 	}[prf.String()]
 	if newHash == nil {
-		return nil, fmt.Errorf("%w: PBKDF2 with another hash than SHA-1 or SHA-2", ErrUnsupported)
+		return nil, fmt.Errorf("%w: PBKDF2 with a hash other than SHA-1 and SHA-2", ErrUnsupported)
 	}
 	key, err := pbkdf2.Key(newHash, string(passphrase), salt, rounds, size)
 	if err != nil {
-		return nil, fmt.Errorf("%w: PBKDF2 refuses these parameters", ErrUnsupported)
+		return nil, fmt.Errorf("%w: invalid parameters of PBKDF2", ErrUnsupported)
 	}
 	return key, nil
 }
@@ -151,17 +151,17 @@ func deriveScrypt(params, salt cryptobyte.String, passphrase []byte, size int) (
 		!readKeyLength(&params, size) || !params.Empty() {
 		return nil, errPBES2
 	}
-	if r < 1 || r > maxBlock || p < 1 || p > maxLanes || n > maxScrypt/128/r/p {
-		return nil, fmt.Errorf("%w: scrypt costs out of bounds", ErrUnsupported)
+	if r < 1 || r > maxScryptBlock || p < 1 || p > maxScryptLanes || n > maxScryptWork/128/r/p {
+		return nil, fmt.Errorf("%w: scrypt costs out of range", ErrUnsupported)
 	}
 	key, err := scrypt.Key(passphrase, salt, n, r, p, size)
 	if err != nil {
-		return nil, fmt.Errorf("%w: scrypt refuses these parameters", ErrUnsupported)
+		return nil, fmt.Errorf("%w: invalid parameters of scrypt", ErrUnsupported)
 	}
 	return key, nil
 }
 
-// readKeyLength reads the optional length, which must be the cipher's.
+// readKeyLength reads the optional key length, which must be that of the cipher.
 func readKeyLength(params *cryptobyte.String, size int) bool {
 	if !params.PeekASN1Tag(cbasn1.INTEGER) {
 		return true
@@ -185,7 +185,7 @@ func decryptCBC(key, iv, ciphertext []byte) ([]byte, error) {
 	return plain[:len(plain)-pad], nil
 }
 
-// sealPKCS8 encrypts a PKCS#8 key as openssl reads it: PBKDF2 with
+// sealPKCS8 encrypts a PKCS#8 key so that openssl reads it: PBKDF2 with
 // HMAC-SHA-256, AES-256-CBC.
 func sealPKCS8(der, passphrase []byte) ([]byte, error) {
 	random := make([]byte, 16+aes.BlockSize)

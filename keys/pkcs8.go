@@ -13,8 +13,8 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// kindOf names the keys that people mistake for Ed25519 keys.
-func kindOf(oid asn1.ObjectIdentifier) string {
+// keyType names the types that are mistaken for Ed25519.
+func keyType(oid asn1.ObjectIdentifier) string {
 	switch oid.String() {
 	case "1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10":
 		return "RSA"
@@ -29,12 +29,12 @@ func kindOf(oid asn1.ObjectIdentifier) string {
 	case "1.3.101.113":
 		return "Ed448"
 	}
-	return "unknown kind of"
+	return "unknown type of"
 }
 
 // parsePKCS8 reads a OneAsymmetricKey (RFC 5958 §2) with an Ed25519 key (RFC
-// 8410 §7). crypto/x509 would read it too, but skips the public half that
-// version 2 may carry, which must be compared.
+// 8410 §7). crypto/x509 reads it too, but ignores the public half that version 2
+// may contain, which must be compared.
 func parsePKCS8(der []byte) (*PrivateKey, error) {
 	malformed := fmt.Errorf("%w: damaged PKCS#8", ErrMalformed)
 
@@ -49,7 +49,7 @@ func parsePKCS8(der []byte) (*PrivateKey, error) {
 		return nil, malformed
 	}
 	if !oid.Equal(asn1.ObjectIdentifier{1, 3, 101, 112}) {
-		return nil, notEd25519(kindOf(oid))
+		return nil, notEd25519(keyType(oid))
 	}
 
 	var public cryptobyte.String

@@ -5,9 +5,9 @@
 package keys
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ed25519"
-	"crypto/subtle"
 	"fmt"
 	"io"
 
@@ -17,11 +17,10 @@ import (
 )
 
 // PrivateKey is an Ed25519 private key. It prints as its fingerprint and has no
-// JSON form, so that it does not end up in a log.
+// JSON form, so that it does not end up in a log. It is immutable.
 type PrivateKey struct {
-	// A function, because fmt prints unexported fields without asking them: a
-	// PrivateKey inside another struct would otherwise show its bytes, even
-	// behind a pointer (for %s). The zero PrivateKey has none.
+	// A function, because fmt prints unexported fields of a struct without
+	// calling their methods. The zero PrivateKey has none.
 	secret func() secret
 }
 
@@ -30,8 +29,8 @@ type secret struct {
 	public PublicKey
 }
 
-// Generate makes a key from 32 bytes of random, which is crypto/rand.Reader
-// outside tests.
+// Generate makes a key from 32 bytes of random. Outside tests, pass
+// crypto/rand.Reader.
 func Generate(random io.Reader) (*PrivateKey, error) {
 	seed := make([]byte, ed25519.SeedSize)
 	if _, err := io.ReadFull(random, seed); err != nil {
@@ -40,56 +39,53 @@ func Generate(random io.Reader) (*PrivateKey, error) {
 	return fromSeed(seed)
 }
 
-// fromSeed is the one way to a PrivateKey: its public half is always derived.
+// fromSeed makes every PrivateKey, so the public half is always derived.
 func fromSeed(seed []byte) (*PrivateKey, error) {
 	if len(seed) != ed25519.SeedSize {
-		return nil, fmt.Errorf("%w: a seed of %d bytes, Ed25519 has %d", ErrMalformed, len(seed), ed25519.SeedSize)
+		return nil, fmt.Errorf("%w: the seed has %d bytes, want %d", ErrMalformed, len(seed), ed25519.SeedSize)
 	}
 	key := ed25519.NewKeyFromSeed(seed)
 	public, err := trust.NewKey(key[ed25519.SeedSize:])
 	if err != nil {
 		return nil, err
 	}
-	return newPrivateKey(key, NewPublicKey(public)), nil
+	return newPrivateKey(key, PublicKey{Key: public}), nil
 }
 
 func newPrivateKey(key ed25519.PrivateKey, public PublicKey) *PrivateKey {
 	return &PrivateKey{func() secret { return secret{key, public} }}
 }
 
-// fromPair is fromSeed for files that also say what the public half is.
+// fromPair is fromSeed for files that contain the public half too.
 func fromPair(seed, public []byte) (*PrivateKey, error) {
 	key, err := fromSeed(seed)
 	if err != nil {
 		return nil, err
 	}
-	if subtle.ConstantTimeCompare(key.secret().public.Key.Bytes(), public) != 1 {
+	if !bytes.Equal(key.Public().Bytes(), public) {
 		return nil, ErrKeyMismatch
 	}
 	return key, nil
 }
 
 // Public returns the public half.
-func (k PrivateKey) Public() trust.Key { return k.secret().public.Key }
+func (k PrivateKey) Public() PublicKey { return k.secret().public }
 
-// PublicKey returns the public half with the names other tools know it by.
-func (k PrivateKey) PublicKey() PublicKey { return k.secret().public }
-
-// Equal reports whether both hold the same key, in constant time.
-func (k PrivateKey) Equal(other crypto.PrivateKey) bool {
-	o, ok := other.(*PrivateKey)
-	return ok && k.secret().key.Equal(o.secret().key)
+// equal compares in constant time.
+func (k PrivateKey) equal(other *PrivateKey) bool {
+	return k.secret().key.Equal(other.secret().key)
 }
 
-// Signer returns the key as sigstore's interface: pure Ed25519 (RFC 8032).
+// Signer returns a signer of pure Ed25519 (RFC 8032). It returns [ErrMalformed]
+// for the zero PrivateKey.
 func (k PrivateKey) Signer() (signature.Signer, error) {
 	if k.secret == nil {
-		return nil, fmt.Errorf("loading the key: %w: there is none", ErrMalformed)
+		return nil, fmt.Errorf("loading the key: %w: the key is empty", ErrMalformed)
 	}
 	return keySigner{k}, nil
 }
 
-// keySigner stands before sigstore's signer, which prints its private key.
+// keySigner hides sigstore's signer, which prints its private key.
 type keySigner struct{ PrivateKey }
 
 // PublicKey implements signature.Signer.
@@ -106,19 +102,16 @@ func (s keySigner) SignMessage(message io.Reader, opts ...signature.SignOption) 
 	return signer.SignMessage(message, opts...)
 }
 
-// String names the key without showing it.
+// String returns the fingerprint of the key.
 func (k PrivateKey) String() string {
 	if k.secret == nil {
 		return "keys.PrivateKey(none)"
 	}
-	return "keys.PrivateKey(" + k.secret().public.Key.ID() + ")"
+	return "keys.PrivateKey(" + k.Public().ID() + ")"
 }
 
-// GoString is String, so that %#v shows no secret.
-func (k PrivateKey) GoString() string { return k.String() }
-
-// Format prints String for every verb, also for those that would show fields.
+// Format prints String for every verb, including %#v.
 func (k PrivateKey) Format(f fmt.State, _ rune) {
-	// fmt.State has nowhere to return an error to.
+	// fmt.Formatter cannot return an error.
 	_, _ = io.WriteString(f, k.String())
 }

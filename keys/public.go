@@ -11,6 +11,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -18,57 +19,68 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// PublicKey is a public key and the number by which minisign names it. It is
-// comparable.
+// PublicKey is a public key with the names that other tools use for it. It is
+// comparable. PublicKey{Key: k} is complete.
 type PublicKey struct {
-	Key trust.Key
+	trust.Key
 
-	// MinisignID is what the minisign file said, or the first 8 bytes of the
-	// fingerprint. It is a label and no security rests on it.
-	MinisignID uint64
+	// minisign is the key id as a minisign file contains it, or "" for that of
+	// minisignID. It is a label and nothing depends on it.
+	minisign string
 }
 
-// NewPublicKey names a key that has no minisign number of its own.
-func NewPublicKey(k trust.Key) PublicKey {
-	// ID is hex by construction; should it ever not be, the label is zero.
-	sum, _ := hex.DecodeString(k.ID()[:16])
-	return PublicKey{Key: k, MinisignID: binary.BigEndian.Uint64(sum)}
+// withMinisignID returns k with the key id of a minisign file.
+func withMinisignID(k trust.Key, id []byte) PublicKey {
+	out := PublicKey{Key: k}
+	if !bytes.Equal(id, out.minisignID()) { // so that equal keys compare equal
+		out.minisign = string(id)
+	}
+	return out
 }
 
-// SSHFingerprint is the name by which ssh-keygen -l and ssh-add -l know the key.
+// SSHFingerprint returns the fingerprint that ssh-keygen -l and ssh-add -l print.
 func (k PublicKey) SSHFingerprint() string { return ssh.FingerprintSHA256(sshKey(k.Key)) }
 
-// MinisignName is the number as minisign prints it.
-func (k PublicKey) MinisignName() string { return fmt.Sprintf("%016X", k.MinisignID) }
+// MinisignID returns the key id as minisign prints it. A key that was not read
+// from a minisign file uses the first 16 digits of its fingerprint.
+func (k PublicKey) MinisignID() string {
+	return fmt.Sprintf("%016X", binary.LittleEndian.Uint64(k.minisignID()))
+}
 
-// sshKey is the key in the type of x/crypto/ssh.
+// minisignID returns the key id as minisign files contain it.
+func (k PublicKey) minisignID() []byte {
+	if k.minisign != "" {
+		return []byte(k.minisign)
+	}
+	// The fingerprint is hex, so this cannot fail.
+	id, _ := hex.DecodeString(k.ID()[:16])
+	slices.Reverse(id)
+	return id
+}
+
 func sshKey(k trust.Key) ssh.PublicKey {
 	key, err := ssh.NewPublicKey(ed25519.PublicKey(k.Bytes()))
 	if err != nil {
-		panic("keys: x/crypto/ssh does not take an ed25519.PublicKey") // it always did
+		panic("keys: x/crypto/ssh rejects an ed25519.PublicKey") // it accepts all
 	}
 	return key
 }
 
-// PublicFormat is a form in which a public key is given to others.
+// PublicFormat is a file format of a public key.
 type PublicFormat string
 
-// The forms that are written; all but Go are read too.
+// The formats that [FormatPublic] writes. [ParsePublic] reads all but Go.
 const (
 	PublicPEM      PublicFormat = "pem"
 	PublicBase64   PublicFormat = "base64"
 	PublicRaw      PublicFormat = "raw" // 32 bytes
 	PublicOpenSSH  PublicFormat = "openssh"
 	PublicMinisign PublicFormat = "minisign"
-	PublicGo       PublicFormat = "go" // a line to embed
+	PublicGo       PublicFormat = "go" // a line of Go source
 )
 
-// PublicFormats lists the forms of a public key.
-func PublicFormats() []PublicFormat {
-	return []PublicFormat{PublicPEM, PublicBase64, PublicRaw, PublicOpenSSH, PublicMinisign, PublicGo}
-}
-
-// FormatPublic writes a public key; texts end in a newline.
+// FormatPublic returns the key in format f. All formats but [PublicRaw] end in a
+// newline. It returns [ErrUnsupported] if f is unknown.
 func FormatPublic(k PublicKey, f PublicFormat) ([]byte, error) {
 	switch f {
 	case PublicPEM:
@@ -87,18 +99,19 @@ func FormatPublic(k PublicKey, f PublicFormat) ([]byte, error) {
 	return nil, fmt.Errorf("%w: public key format %q", ErrUnsupported, string(f))
 }
 
-// ParsePublic reads public keys: what [trust.ParseKeys] reads, the line or lines
-// of an OpenSSH .pub file, and a minisign .pub file or the bare line in it. It
-// returns at least one and at most [trust.MaxKeys].
+// ParsePublic reads public keys: everything that [trust.ParseKeys] reads, the
+// lines of an OpenSSH .pub file, and a minisign .pub file or its second line
+// alone. It returns between one and [trust.MaxKeys] keys. Errors are
+// [ErrMalformed], [ErrNotEd25519], [ErrNotPublic] and [trust.ErrBadKey].
 func ParsePublic(data []byte) ([]PublicKey, error) {
 	if len(data) > MaxFile {
-		return nil, fmt.Errorf("%w: more than %d bytes", ErrMalformed, MaxFile)
+		return nil, tooLarge()
 	}
 	text := bytes.TrimSpace(data)
 	switch {
 	case len(data) == ed25519.PublicKeySize:
 	case len(text) == 0:
-		return nil, fmt.Errorf("%w: it is empty", ErrMalformed)
+		return nil, fmt.Errorf("%w: the input is empty", ErrMalformed)
 	case bytes.Contains(text, []byte("PRIVATE KEY-----")):
 		return nil, ErrNotPublic
 	case bytes.HasPrefix(text, []byte(minisignComment)):
@@ -106,13 +119,13 @@ func ParsePublic(data []byte) ([]PublicKey, error) {
 		if err != nil {
 			return nil, err
 		}
-		return one(parseMinisignPublic(raw))
+		return parseMinisignPublic(raw)
 	case len(text) == base64.StdEncoding.EncodedLen(minisignPublicSize) && bytes.HasPrefix(text, []byte("RW")):
 		raw, err := decodeLine(text)
 		if err != nil {
 			return nil, fmt.Errorf("%w: minisign key: %w", ErrMalformed, err)
 		}
-		return one(parseMinisignPublic(raw))
+		return parseMinisignPublic(raw)
 	case isSSHLine(text):
 		return parseSSHLines(text)
 	}
@@ -122,16 +135,9 @@ func ParsePublic(data []byte) ([]PublicKey, error) {
 	}
 	keys := make([]PublicKey, len(parsed))
 	for i, k := range parsed {
-		keys[i] = NewPublicKey(k)
+		keys[i] = PublicKey{Key: k}
 	}
 	return keys, nil
-}
-
-func one(k PublicKey, err error) ([]PublicKey, error) {
-	if err != nil {
-		return nil, err
-	}
-	return []PublicKey{k}, nil
 }
 
 func isSSHLine(text []byte) bool {
@@ -143,8 +149,8 @@ func isSSHLine(text []byte) bool {
 	return false
 }
 
-// parseSSHLines reads "ssh-ed25519 BASE64 [comment]" lines. Options, as in
-// authorized_keys, are not read: their restrictions would be lost.
+// parseSSHLines reads lines of "ssh-ed25519 BASE64 [comment]". The options of
+// authorized_keys are rejected, because their restrictions would be lost.
 func parseSSHLines(text []byte) ([]PublicKey, error) {
 	var keys []PublicKey
 	for line := range strings.Lines(string(text)) {
@@ -153,7 +159,7 @@ func parseSSHLines(text []byte) ([]PublicKey, error) {
 			continue
 		}
 		if len(fields) < 2 || len(keys) == trust.MaxKeys {
-			return nil, fmt.Errorf("%w: OpenSSH line without a key, or more than %d lines", ErrMalformed, trust.MaxKeys)
+			return nil, fmt.Errorf("%w: an OpenSSH line without a key, or more than %d keys", ErrMalformed, trust.MaxKeys)
 		}
 		wire, err := decodeLine([]byte(fields[1]))
 		if err != nil {
@@ -164,9 +170,9 @@ func parseSSHLines(text []byte) ([]PublicKey, error) {
 			return nil, err
 		}
 		if fields[0] != ssh.KeyAlgoED25519 {
-			return nil, fmt.Errorf("%w: OpenSSH line that names another algorithm than its key's", ErrMalformed)
+			return nil, fmt.Errorf("%w: the algorithm of the OpenSSH line is not that of its key", ErrMalformed)
 		}
-		keys = append(keys, NewPublicKey(key))
+		keys = append(keys, PublicKey{Key: key})
 	}
 	return keys, nil
 }

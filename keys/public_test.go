@@ -16,8 +16,8 @@ import (
 )
 
 func TestParsePublic(t *testing.T) {
-	k := rfcKey(t).PublicKey()
-	for _, f := range PublicFormats() {
+	k := rfcKey(t).Public()
+	for _, f := range publicFormats() {
 		if f == PublicGo {
 			continue
 		}
@@ -28,7 +28,7 @@ func TestParsePublic(t *testing.T) {
 		})
 	}
 	t.Run("several", func(t *testing.T) {
-		two := testKey2(t).PublicKey()
+		two := testKey2(t).Public()
 		back, err := ParsePublic(append(k.Key.PEM(), two.Key.PEM()...))
 		require.NoError(t, err)
 		require.Equal(t, []PublicKey{k, two}, back)
@@ -55,23 +55,23 @@ func TestParsePublic(t *testing.T) {
 		data string
 		err  error
 	}{
-		"empty":                    {"", ErrMalformed},
-		"too large":                {line + strings.Repeat("\n", MaxFile), ErrMalformed},
-		"private PEM":              {string(testdata(t, "openssl.pem")), ErrNotPublic},
-		"private sealed PEM":       {string(testdata(t, "openssl-pbkdf2.pem")), ErrNotPublic},
-		"private OpenSSH":          {string(testdata(t, "openssh")), ErrNotPublic},
-		"private minisign":         {string(testdata(t, "minisign.key")), ErrNotPublic},
-		"private sealed minisign":  {string(testdata(t, "minisign-encrypted.key")), ErrNotPublic},
-		"private behind public":    {string(testdata(t, "openssl.pub")) + string(testdata(t, "openssl.pem")), ErrNotPublic},
-		"RSA PEM":                  {string(testdata(t, "rsa.pub")), trust.ErrBadKey},
-		"RSA OpenSSH":              {string(testdata(t, "openssh-rsa.pub")), ErrNotEd25519},
-		"ECDSA OpenSSH":            {string(testdata(t, "openssh-ecdsa.pub")), ErrNotEd25519},
-		"OpenSSH under other name": {strings.Replace(line, "ssh-ed25519", "ssh-rsa", 1), ErrMalformed},
-		"OpenSSH without key":      {"ssh-ed25519", ErrMalformed},
-		"OpenSSH damaged":          {line[:40], ErrMalformed},
-		"too many OpenSSH lines":   {strings.Repeat(line+"\n", trust.MaxKeys+1), ErrMalformed},
-		"low order in minisign":    {zero, trust.ErrBadKey},
-		"nonsense":                 {"hunter2hunter2", trust.ErrBadKey},
+		"empty":                      {"", ErrMalformed},
+		"too large":                  {line + strings.Repeat("\n", MaxFile), ErrMalformed},
+		"private PEM":                {string(testdata(t, "openssl.pem")), ErrNotPublic},
+		"private encrypted PEM":      {string(testdata(t, "openssl-pbkdf2.pem")), ErrNotPublic},
+		"private OpenSSH":            {string(testdata(t, "openssh")), ErrNotPublic},
+		"private minisign":           {string(testdata(t, "minisign.key")), ErrNotPublic},
+		"private encrypted minisign": {string(testdata(t, "minisign-encrypted.key")), ErrNotPublic},
+		"private after public":       {string(testdata(t, "openssl.pub")) + string(testdata(t, "openssl.pem")), ErrNotPublic},
+		"RSA PEM":                    {string(testdata(t, "rsa.pub")), trust.ErrBadKey},
+		"RSA OpenSSH":                {string(testdata(t, "openssh-rsa.pub")), ErrNotEd25519},
+		"ECDSA OpenSSH":              {string(testdata(t, "openssh-ecdsa.pub")), ErrNotEd25519},
+		"OpenSSH as ssh-rsa":         {strings.Replace(line, "ssh-ed25519", "ssh-rsa", 1), ErrMalformed},
+		"OpenSSH without key":        {"ssh-ed25519", ErrMalformed},
+		"OpenSSH damaged":            {line[:40], ErrMalformed},
+		"too many OpenSSH lines":     {strings.Repeat(line+"\n", trust.MaxKeys+1), ErrMalformed},
+		"low order in minisign":      {zero, trust.ErrBadKey},
+		"nonsense":                   {"hunter2hunter2", trust.ErrBadKey},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParsePublic([]byte(tc.data))
@@ -80,10 +80,10 @@ func TestParsePublic(t *testing.T) {
 	}
 }
 
-func TestNames(t *testing.T) {
-	k := rfcKey(t).PublicKey()
-	require.Equal(t, strings.ToUpper(k.Key.ID()[:16]), k.MinisignName())
+func TestNamesInOtherTools(t *testing.T) {
+	k := rfcKey(t).Public()
+	require.Equal(t, strings.ToUpper(k.Key.ID()[:16]), k.MinisignID())
 	read, err := ParsePublic(testdata(t, "minisign.pub"))
 	require.NoError(t, err)
-	require.Contains(t, string(testdata(t, "minisign.pub")), read[0].MinisignName())
+	require.Contains(t, string(testdata(t, "minisign.pub")), read[0].MinisignID())
 }

@@ -17,21 +17,23 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// Options are what reading a private key may need from a person.
+// Options connect the functions that read private keys to a user.
 type Options struct {
-	// Passphrase is asked when a key is encrypted; what says which key. Nil
-	// means there is nobody to ask.
+	// Passphrase returns the passphrase of an encrypted key; what names the key.
+	// If it is nil, encrypted keys are rejected with [ErrPassphraseNeeded].
 	Passphrase func(ctx context.Context, what string) ([]byte, error)
 
-	// Warn is told what should be mended but does not stop anything, such as a
-	// private key that others can read.
+	// Warn, if not nil, is called with problems that the user should fix, such
+	// as a private key that other users can read.
 	Warn func(warning string)
 }
 
 var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 
-// Resolve turns a key reference (see the package doc) into a signer and its
-// public key.
+// Resolve returns the signer and the public key of a key reference, as described
+// in the package documentation. Its errors are those of [ReadFile] and
+// [ParsePrivate], and [ErrAgent]. With ssh-agent, the signer uses ctx unless
+// SignMessage gets another one, and needs the agent for every signature.
 func Resolve(ctx context.Context, ref string, o Options) (signature.Signer, trust.Key, error) {
 	if fingerprint, ok := strings.CutPrefix(ref, "ssh-agent:"); ok {
 		s, err := resolveAgent(ctx, fingerprint)
@@ -40,7 +42,7 @@ func Resolve(ctx context.Context, ref string, o Options) (signature.Signer, trus
 		}
 		return s, s.key, nil
 	}
-	key, err := ResolvePrivate(ctx, ref, o)
+	key, err := resolvePrivate(ctx, ref, o)
 	if err != nil {
 		return nil, trust.Key{}, err
 	}
@@ -48,16 +50,15 @@ func Resolve(ctx context.Context, ref string, o Options) (signature.Signer, trus
 	if err != nil {
 		return nil, trust.Key{}, err
 	}
-	return s, key.Public(), nil
+	return s, key.Public().Key, nil
 }
 
-// ResolvePrivate is [Resolve] for a file or a variable, whose key can be had.
-func ResolvePrivate(ctx context.Context, ref string, o Options) (*PrivateKey, error) {
+func resolvePrivate(ctx context.Context, ref string, o Options) (*PrivateKey, error) {
 	if isKey(ref) {
-		return nil, fmt.Errorf("reading the key: %w", ErrIsKey)
+		return nil, fmt.Errorf("reading the key: %w", ErrIsKey) // never quoted
 	}
 	if found := scheme.FindString(ref); found != "" {
-		return nil, fmt.Errorf("%w: key references that start with %q; give a file, env:NAME or ssh-agent:SHA256:…", ErrUnsupported, found)
+		return nil, fmt.Errorf("%w: key reference that starts with %q (use a file, env:NAME or ssh-agent:SHA256:…)", ErrUnsupported, found)
 	}
 	if name, ok := strings.CutPrefix(ref, "env:"); ok {
 		value, set := os.LookupEnv(name)
@@ -73,14 +74,15 @@ func ResolvePrivate(ctx context.Context, ref string, o Options) (*PrivateKey, er
 	return o.Open(ctx, file)
 }
 
-// isKey tells a key from the name of a file or variable. All forms of a private
-// key but raw ones take more than one line; names that do are not worth a leak.
+// isKey reports whether the name of a file or variable is a private key instead.
+// Private keys have more than one line, and names almost never do.
 func isKey(name string) bool {
 	return strings.ContainsAny(name, "\r\n") || strings.Contains(name, "PRIVATE KEY-----")
 }
 
-// Open reads the private key in a file that was read, warns when others can
-// read it, and asks for the passphrase if there is one.
+// Open parses the private key in f. It calls o.Warn if other users have access
+// to the file, and o.Passphrase if the key is encrypted. Its errors are those of
+// [ParsePrivate] and of o.Passphrase.
 func (o Options) Open(ctx context.Context, f *File) (*PrivateKey, error) {
 	if w := f.exposed(); w != "" && o.Warn != nil {
 		if _, err := Inspect(f.Data); err == nil {

@@ -51,25 +51,25 @@ func TestResolve(t *testing.T) {
 		})
 	}
 
-	refused := errors.New("nobody there")
+	refused := errors.New("no terminal")
 	for name, tc := range map[string]struct {
 		ref string
 		o   Options
 		err error
 	}{
-		"nobody to ask":       {"env:TEST_SEALED_KEY", Options{}, ErrPassphraseNeeded},
-		"asking fails":        {"env:TEST_SEALED_KEY", Options{Passphrase: func(context.Context, string) ([]byte, error) { return nil, refused }}, refused},
-		"asking gives nil":    {"env:TEST_SEALED_KEY", Options{Passphrase: func(context.Context, string) ([]byte, error) { return nil, nil }}, ErrPassphraseNeeded},
-		"wrong passphrase":    {"env:TEST_SEALED_KEY", Options{Passphrase: func(context.Context, string) ([]byte, error) { return []byte("no"), nil }}, ErrPassphrase},
-		"empty env":           {"env:TEST_EMPTY_KEY", Options{}, ErrMalformed},
-		"no such file":        {filepath.Join(t.TempDir(), "none"), Options{}, os.ErrNotExist},
-		"public file":         {write("openssl.pub"), Options{}, ErrNotPrivate},
-		"AWS":                 {"awskms:///alias/x", Options{}, ErrUnsupported},
-		"Google":              {"gcpkms://projects/x", Options{}, ErrUnsupported},
-		"Vault":               {"hashivault://x", Options{}, ErrUnsupported},
-		"capitals":            {"AwsKms://x", Options{}, ErrUnsupported},
-		"file URL":            {"file:///release.key", Options{}, ErrUnsupported},
-		"no agent is running": {"ssh-agent:SHA256:x", Options{}, ErrAgent},
+		"no Passphrase":          {"env:TEST_SEALED_KEY", Options{}, ErrPassphraseNeeded},
+		"Passphrase fails":       {"env:TEST_SEALED_KEY", Options{Passphrase: func(context.Context, string) ([]byte, error) { return nil, refused }}, refused},
+		"Passphrase returns nil": {"env:TEST_SEALED_KEY", Options{Passphrase: func(context.Context, string) ([]byte, error) { return nil, nil }}, ErrPassphraseNeeded},
+		"wrong passphrase":       {"env:TEST_SEALED_KEY", Options{Passphrase: func(context.Context, string) ([]byte, error) { return []byte("no"), nil }}, ErrPassphrase},
+		"empty env":              {"env:TEST_EMPTY_KEY", Options{}, ErrMalformed},
+		"no such file":           {filepath.Join(t.TempDir(), "none"), Options{}, os.ErrNotExist},
+		"public file":            {write("openssl.pub"), Options{}, ErrNotPrivate},
+		"AWS":                    {"awskms:///alias/x", Options{}, ErrUnsupported},
+		"Google":                 {"gcpkms://projects/x", Options{}, ErrUnsupported},
+		"Vault":                  {"hashivault://x", Options{}, ErrUnsupported},
+		"upper case":             {"AwsKms://x", Options{}, ErrUnsupported},
+		"file URL":               {"file:///release.key", Options{}, ErrUnsupported},
+		"no agent is running":    {"ssh-agent:SHA256:x", Options{}, ErrAgent},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := Resolve(ctx, tc.ref, tc.o)

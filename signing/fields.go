@@ -13,23 +13,22 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// field is one member of the document's top level. Its value stays the text it
-// was: a number or an escape that went through Go's types might come back
-// written differently, or changed.
+// field is a member of the document's top level. It keeps the text of its value,
+// because decoding and encoding may change numbers and escapes.
 type field struct {
 	name  string
 	value json.RawMessage
 }
 
-// fields is a document's top level in the order in which it was written.
+// fields is the top level of a document in its original order.
 type fields []field
 
-// parseFields expects a document that the strict parser of package trust
-// accepted: one object, no name twice.
+// parseFields reads a document that the strict parser of package trust accepted:
+// one object without duplicate names.
 func parseFields(document []byte) (fields, error) {
 	dec := json.NewDecoder(bytes.NewReader(document))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, fmt.Errorf("%w: the document is not an object", trust.ErrMalformed)
+		return nil, fmt.Errorf("%w: the document is not a JSON object", trust.ErrMalformed)
 	}
 
 	var out fields
@@ -40,7 +39,7 @@ func parseFields(document []byte) (fields, error) {
 		}
 		name, ok := t.(string)
 		if !ok {
-			return nil, fmt.Errorf("%w: a member without a name", trust.ErrMalformed)
+			return nil, fmt.Errorf("%w: member without a name", trust.ErrMalformed)
 		}
 		var value json.RawMessage
 		if err := dec.Decode(&value); err != nil {
@@ -76,7 +75,7 @@ func (f fields) cosignatures() []json.RawMessage {
 		return nil
 	}
 	var out []json.RawMessage
-	// Something other than a list is replaced by one: no client can read it.
+	// Clients cannot read anything but a list, so it is replaced.
 	if json.Unmarshal(f[i].value, &out) != nil {
 		return nil
 	}
@@ -113,7 +112,7 @@ func (f fields) format() ([]byte, error) {
 		flat.Write(x.value)
 	}
 	flat.WriteByte('}')
-	// Indent moves white space only; it leaves every value's text alone.
+	// Indent changes white space only.
 	if err := json.Indent(&out, flat.Bytes(), "", "  "); err != nil {
 		return nil, err
 	}
@@ -122,17 +121,17 @@ func (f fields) format() ([]byte, error) {
 	return bounded(out.Bytes())
 }
 
-// bounded refuses a document that clients would refuse for its length.
+// bounded rejects a document that is too long for clients.
 func bounded(document []byte) ([]byte, error) {
 	if len(document) > trust.MaxDocument {
-		return nil, fmt.Errorf("%w: the document is %d bytes long, clients read at most %d", trust.ErrMalformed, len(document), trust.MaxDocument)
+		return nil, fmt.Errorf("%w: the document has %d bytes, clients accept at most %d", trust.ErrMalformed, len(document), trust.MaxDocument)
 	}
 
 	return document, nil
 }
 
-// quoted writes a string as JSON does, without the escapes that Go adds for
-// HTML. Marshalling a string cannot fail.
+// quoted returns a JSON string without the escapes that Go adds for HTML. Encoding
+// a string cannot fail.
 func quoted(s string) json.RawMessage {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

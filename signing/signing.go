@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"time"
 
 	"github.com/sigstore/sigstore/pkg/signature"
@@ -21,27 +20,20 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// What a caller may want to tell apart.
 var (
-	// ErrKeyType means that the signer holds a key of another kind than Ed25519,
-	// the only one clients know: use another key.
-	ErrKeyType = errors.New("not an Ed25519 key")
-
-	// ErrSigner means that the signer failed, or returned something that is not
-	// a signature over this document by its own key: nothing was signed.
+	// ErrSigner means that the signer failed, or that what it returned is not a
+	// signature of this document by its own key. Nothing was signed.
 	ErrSigner = errors.New("the signer did not make a valid signature")
 
-	// ErrAlreadySigned means that this key signed the document before. A second
-	// signature by one key counts for nothing.
+	// ErrAlreadySigned means that the document has a signature by this key.
+	// Clients count each key once, so use another key.
 	ErrAlreadySigned = errors.New("already signed by this key")
-
-	// ErrTooMany means that the document carries as many signatures as clients
-	// accept.
-	ErrTooMany = fmt.Errorf("more than %d signatures", trust.MaxSignatures)
 )
 
-// FormatRelease writes the unsigned document of a release, after checking that
-// it is one that clients accept.
+var errTooMany = fmt.Errorf("%w: more than %d signatures", trust.ErrMalformed, trust.MaxSignatures)
+
+// FormatRelease returns the unsigned document of a release. It returns
+// [trust.ErrMalformed] if clients would reject the release.
 func FormatRelease(r *trust.Release) ([]byte, error) {
 	if err := r.Validate(); err != nil {
 		return nil, fmt.Errorf("formatting a release: %w", err)
@@ -54,7 +46,9 @@ func FormatRelease(r *trust.Release) ([]byte, error) {
 	return bounded(append(raw, '\n'))
 }
 
-// PublicKey returns the public half of the signer's key.
+// PublicKey returns the public half of the signer's key. It returns
+// [trust.ErrBadKey] if that is not a valid Ed25519 key, and [ErrSigner] if the
+// signer fails.
 func PublicKey(ctx context.Context, signer signature.Signer) (key trust.Key, err error) {
 	defer recovered(&err)
 
@@ -62,20 +56,22 @@ func PublicKey(ctx context.Context, signer signature.Signer) (key trust.Key, err
 	if err != nil {
 		return trust.Key{}, fmt.Errorf("%w: reading its public key: %w", ErrSigner, err)
 	}
-	// Some signers return the key by value, some by reference.
+	// Some signers return a pointer to the key.
 	if p, ok := pub.(*ed25519.PublicKey); ok && p != nil {
 		pub = *p
 	}
 	raw, ok := pub.(ed25519.PublicKey)
 	if !ok {
-		return trust.Key{}, fmt.Errorf("%w: the signer's key is %s", ErrKeyType, kind(pub))
+		return trust.Key{}, fmt.Errorf("%w: the signer has a key of type %T, want Ed25519", trust.ErrBadKey, pub)
 	}
 
 	return trust.NewKey(raw)
 }
 
-// Sign puts the signer's signature into the document's signature field, in
-// place of what is there. Cosignatures stay, but for one by the same key.
+// Sign sets the document's signature to that of the signer and replaces the old
+// one. It keeps cosignatures, except one by the same key. It returns
+// [trust.ErrMalformed] if clients would reject the document, and [ErrSigner] or
+// [trust.ErrBadKey] if the signer cannot be used.
 func Sign(ctx context.Context, document []byte, signer signature.Signer) ([]byte, error) {
 	d, err := load(ctx, document, signer)
 	if err != nil {
@@ -88,7 +84,7 @@ func Sign(ctx context.Context, document []byte, signer signature.Signer) ([]byte
 
 	cosigned := d.withoutCosignature(d.key.ID())
 	if 1+len(cosigned) > trust.MaxSignatures {
-		return nil, fmt.Errorf("signing a release: %w", ErrTooMany)
+		return nil, fmt.Errorf("signing a release: %w", errTooMany)
 	}
 	d.fields.setCosignatures(cosigned)
 	d.fields.set("signature", quoted(base64.StdEncoding.EncodeToString(raw)))
@@ -96,9 +92,10 @@ func Sign(ctx context.Context, document []byte, signer signature.Signer) ([]byte
 	return d.finish("signing a release")
 }
 
-// Cosign adds the signer's signature to the document's cosignatures, in place
-// of an unusable one under the same key id. It does not judge the signatures
-// that are there already; what a cosigner vouches for is his to verify first.
+// Cosign adds the signer's signature to the document's cosignatures, and replaces
+// an invalid one by the same key. It does not verify the other signatures:
+// callers verify what they cosign first. Its errors are those of [Sign] and
+// [ErrAlreadySigned].
 func Cosign(ctx context.Context, document []byte, signer signature.Signer) ([]byte, error) {
 	d, err := load(ctx, document, signer)
 	if err != nil {
@@ -114,7 +111,7 @@ func Cosign(ctx context.Context, document []byte, signer signature.Signer) ([]by
 		count++
 	}
 	if count > trust.MaxSignatures {
-		return nil, fmt.Errorf("cosigning a release: %w", ErrTooMany)
+		return nil, fmt.Errorf("cosigning a release: %w", errTooMany)
 	}
 
 	raw, err := d.sign(ctx, signer)
@@ -127,10 +124,9 @@ func Cosign(ctx context.Context, document []byte, signer signature.Signer) ([]by
 	return d.finish("cosigning a release")
 }
 
-// SignedBy tells whose signature the document's signature field holds: it
-// returns nil when it is the key's, trust.ErrUnsigned when there is none, and
-// trust.ErrSignature when it is another's. Cosignatures and the times of the
-// document are not looked at.
+// SignedBy returns nil if the document's signature is by key, trust.ErrUnsigned
+// if it has none, and trust.ErrSignature otherwise. It ignores cosignatures and
+// the times in the document.
 func SignedBy(document []byte, key trust.Key) error {
 	d, err := read(document)
 	if err != nil {
@@ -146,8 +142,8 @@ func SignedBy(document []byte, key trust.Key) error {
 	return d.verify(alone)
 }
 
-// Renew returns the document with a new time of expiry and without signatures,
-// none of which would cover it any longer.
+// Renew returns the document with a new expiry and without signatures, which the
+// change would invalidate.
 func Renew(document []byte, expires time.Time) ([]byte, error) {
 	if _, err := trust.SignedBytes(trust.ReleaseType, document); err != nil {
 		return nil, fmt.Errorf("renewing a release: %w", err)
@@ -163,10 +159,10 @@ func Renew(document []byte, expires time.Time) ([]byte, error) {
 	return f.format()
 }
 
-// draft is a document that is about to get a signature.
+// draft is a document to be signed.
 type draft struct {
 	fields  fields
-	signed  []byte // what a signature covers
+	signed  []byte // the bytes that a signature covers
 	release trust.Release
 	key     trust.Key
 }
@@ -193,8 +189,8 @@ func read(document []byte) (*draft, error) {
 	if err := json.Unmarshal(document, &d.release); err != nil {
 		return nil, fmt.Errorf("%w: %w", trust.ErrMalformed, err)
 	}
-	// An incomplete document, or one of v0.1.0's, says too little to be signed:
-	// its signature would be as good for another version or platform.
+	// The signature of an incomplete document, or of one of v0.1.0, would be valid
+	// for other versions and platforms too.
 	if err := d.release.Validate(); err != nil {
 		return nil, err
 	}
@@ -202,8 +198,7 @@ func read(document []byte) (*draft, error) {
 	return d, nil
 }
 
-// sign has the signer sign and turns whatever it does instead into an error.
-// It runs code that we did not write, perhaps over a network.
+// sign calls the signer, which may panic, or wait for a network.
 func (d *draft) sign(ctx context.Context, signer signature.Signer) (raw []byte, err error) {
 	defer recovered(&err)
 
@@ -215,14 +210,13 @@ func (d *draft) sign(ctx context.Context, signer signature.Signer) (raw []byte, 
 		return nil, fmt.Errorf("%w: %w", ErrSigner, err)
 	}
 	if len(raw) != ed25519.SignatureSize {
-		return nil, fmt.Errorf("%w: it returned %d bytes instead of %d", ErrSigner, len(raw), ed25519.SignatureSize)
+		return nil, fmt.Errorf("%w: it returned %d bytes, want %d", ErrSigner, len(raw), ed25519.SignatureSize)
 	}
 
 	return raw, nil
 }
 
-// verify checks the document as a client that trusts nobody but the signer
-// would; its answer hence depends on the signature made here alone.
+// verify verifies the document as a client would that trusts this key only.
 func (d *draft) verify(document []byte) error {
 	policy, err := trust.NewPolicy(1, d.key)
 	if err != nil {
@@ -265,17 +259,9 @@ func (d *draft) withoutCosignature(id string) []json.RawMessage {
 	return kept
 }
 
-// recovered makes a refusal of a panic in a signer's library.
+// recovered turns a panic of the signer into an error.
 func recovered(err *error) {
 	if r := recover(); r != nil {
 		*err = fmt.Errorf("%w: it panicked: %v", ErrSigner, r)
 	}
-}
-
-func kind(pub any) string {
-	if pub == nil {
-		return "missing"
-	}
-
-	return "a " + reflect.TypeOf(pub).String()
 }

@@ -46,7 +46,7 @@ func document(t *testing.T) []byte {
 	return d
 }
 
-// seeded is an honest signer; n tells the keys of a test apart.
+// seeded returns a correct signer with the key of seed n.
 func seeded(t *testing.T, n byte) (signature.Signer, trust.Key) {
 	t.Helper()
 	private := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, ed25519.SeedSize))
@@ -69,21 +69,21 @@ func verify(document []byte, threshold int, keys ...trust.Key) error {
 }
 
 func TestFormatRelease(t *testing.T) {
-	t.Run("it is what clients read", func(t *testing.T) {
+	t.Run("clients accept it", func(t *testing.T) {
 		verified, err := trust.InsecureVerifyUnsigned(document(t), trust.Want{Version: "1.2.3", OS: "linux", Arch: "amd64", Now: released})
 		require.NoError(t, err)
 		require.Equal(t, *release(), verified.Release)
 		require.False(t, verified.Legacy)
 	})
 
-	t.Run("an incomplete release is refused", func(t *testing.T) {
+	t.Run("an incomplete release is rejected", func(t *testing.T) {
 		r := release()
 		r.Name = ""
 		_, err := signing.FormatRelease(r)
 		require.ErrorIs(t, err, trust.ErrMalformed)
 	})
 
-	t.Run("a document longer than clients read is refused", func(t *testing.T) {
+	t.Run("a document longer than clients accept is rejected", func(t *testing.T) {
 		r := release()
 		for i := range 63 {
 			a := r.Artifacts[0]
@@ -100,8 +100,8 @@ func TestFormatRelease(t *testing.T) {
 		require.LessOrEqual(t, len(padded), trust.MaxDocument)
 		signer, _ := seeded(t, 1)
 		_, err = signing.Sign(t.Context(), padded, signer)
-		require.ErrorIs(t, err, trust.ErrMalformed, "the signature would push it over the limit")
-		require.NotErrorIs(t, err, signing.ErrSigner, "which is not the signer's fault")
+		require.ErrorIs(t, err, trust.ErrMalformed, "the signature makes it too long")
+		require.NotErrorIs(t, err, signing.ErrSigner, "not an error of the signer")
 	})
 }
 
@@ -120,7 +120,7 @@ func TestSign(t *testing.T) {
 		require.Equal(t, string(signed), string(again))
 	})
 
-	t.Run("another key's signature takes its place", func(t *testing.T) {
+	t.Run("a signature by another key replaces it", func(t *testing.T) {
 		replaced, err := signing.Sign(t.Context(), signed, other)
 		require.NoError(t, err)
 		require.NoError(t, verify(replaced, 1, otherKey))
@@ -128,7 +128,7 @@ func TestSign(t *testing.T) {
 		require.Equal(t, 1, bytes.Count(replaced, []byte(`"signature"`)))
 	})
 
-	t.Run("a signer that was cosigner signs once", func(t *testing.T) {
+	t.Run("a cosigner that signs keeps one signature", func(t *testing.T) {
 		both, err := signing.Cosign(t.Context(), signed, other)
 		require.NoError(t, err)
 		moved, err := signing.Sign(t.Context(), both, other)
@@ -137,7 +137,7 @@ func TestSign(t *testing.T) {
 		require.NoError(t, verify(moved, 1, otherKey))
 	})
 
-	t.Run("it is refused before the key is used", func(t *testing.T) {
+	t.Run("bad documents are rejected before the key is used", func(t *testing.T) {
 		for name, bad := range map[string][]byte{
 			"v0.1.0's fields only": []byte(`{"binary":"x.bz2","hash":"` + strings.Repeat("ab", 32) + `"}`),
 			"not JSON":             []byte(`{`),
@@ -153,7 +153,7 @@ func TestSign(t *testing.T) {
 		}
 	})
 
-	t.Run("a cancelled context keeps the key unused", func(t *testing.T) {
+	t.Run("the key is not used with a cancelled context", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err := signing.Sign(ctx, document(t), unusedSigner{t, signer})
@@ -220,20 +220,20 @@ func TestCosign(t *testing.T) {
 		require.ErrorIs(t, err, signing.ErrAlreadySigned)
 	})
 
-	t.Run("a spoiled cosignature by the key is replaced", func(t *testing.T) {
-		_, spoiled, ok := strings.Cut(string(two), `"cosignatures"`)
+	t.Run("an invalid cosignature by the key is replaced", func(t *testing.T) {
+		_, invalid, ok := strings.Cut(string(two), `"cosignatures"`)
 		require.True(t, ok)
-		_, spoiled, ok = strings.Cut(spoiled, `"signature": "`)
+		_, invalid, ok = strings.Cut(invalid, `"signature": "`)
 		require.True(t, ok)
-		changed := strings.Replace(string(two), spoiled[:8], "AAAAAAAA", 1)
+		changed := strings.Replace(string(two), invalid[:8], "AAAAAAAA", 1)
 		require.ErrorIs(t, verify([]byte(changed), 1, secondKey), trust.ErrSignature)
 
-		mended, err := signing.Cosign(t.Context(), []byte(changed), second)
+		replaced, err := signing.Cosign(t.Context(), []byte(changed), second)
 		require.NoError(t, err)
-		require.Equal(t, string(two), string(mended))
+		require.Equal(t, string(two), string(replaced))
 	})
 
-	t.Run("as many as clients accept and no more", func(t *testing.T) {
+	t.Run("no more signatures than clients accept", func(t *testing.T) {
 		full := signed
 		for n := range trust.MaxSignatures - 1 {
 			s, _ := seeded(t, byte(100+n))
@@ -243,15 +243,16 @@ func TestCosign(t *testing.T) {
 		require.NoError(t, verify(full, 1, key))
 
 		_, err := signing.Cosign(t.Context(), full, unusedSigner{t, third})
-		require.ErrorIs(t, err, signing.ErrTooMany)
+		require.ErrorIs(t, err, trust.ErrMalformed)
 
-		// Without the first signature there is room for one more, and then the
-		// first signer has none.
+		// Without the first signature there is room for one more, and then none
+		// for the first signer.
 		room, err := signing.Cosign(t.Context(), withoutSignature(t, full), third)
 		require.NoError(t, err)
 		require.NoError(t, verify(room, 1, thirdKey))
 		_, err = signing.Sign(t.Context(), room, signer)
-		require.ErrorIs(t, err, signing.ErrTooMany)
+		require.ErrorIs(t, err, trust.ErrMalformed)
+		require.NotErrorIs(t, err, signing.ErrSigner)
 	})
 }
 
@@ -325,12 +326,12 @@ func TestFaultySigners(t *testing.T) {
 		"nothing":                    {fakeSigner{Signer: honest}, signing.ErrSigner},
 		"an error":                   {fakeSigner{Signer: honest, err: errDevice}, errDevice},
 		"a panic":                    {panickingSigner{honest}, signing.ErrSigner},
-		"a panic for the public key": {shyPanickingSigner{honest}, signing.ErrSigner},
+		"a panic for the public key": {keyPanickingSigner{honest}, signing.ErrSigner},
 		"no public key":              {keylessSigner{honest}, errDevice},
-		"a nil public key":           {strangerSigner{honest, nil}, signing.ErrKeyType},
-		"an all-zero public key":     {strangerSigner{honest, ed25519.PublicKey(make([]byte, 32))}, trust.ErrBadKey},
+		"a nil public key":           {otherKeySigner{honest, nil}, trust.ErrBadKey},
+		"an all-zero public key":     {otherKeySigner{honest, ed25519.PublicKey(make([]byte, 32))}, trust.ErrBadKey},
 		"ed25519ph":                  {ph, signing.ErrSigner},
-		"ecdsa":                      {ec, signing.ErrKeyType},
+		"ecdsa":                      {ec, trust.ErrBadKey},
 	}
 	signed, err := signing.Sign(t.Context(), document(t), other)
 	require.NoError(t, err)
@@ -346,26 +347,26 @@ func TestFaultySigners(t *testing.T) {
 		})
 	}
 
-	t.Run("what is wrong is said", func(t *testing.T) {
+	t.Run("the error names the cause", func(t *testing.T) {
 		_, err := signing.Sign(t.Context(), document(t), fakeSigner{Signer: honest, answer: make([]byte, 63)})
-		require.ErrorContains(t, err, "63 bytes instead of 64")
+		require.ErrorContains(t, err, "63 bytes, want 64")
 	})
-	t.Run("the honest one they wrap", func(t *testing.T) {
+	t.Run("the signer that they wrap is correct", func(t *testing.T) {
 		_, err := signing.Sign(t.Context(), document(t), honest)
 		require.NoError(t, err)
 	})
-	t.Run("a key by reference", func(t *testing.T) {
+	t.Run("a pointer to the key", func(t *testing.T) {
 		pub, err := honest.PublicKey()
 		require.NoError(t, err)
 		raw := pub.(ed25519.PublicKey)
-		_, err = signing.Sign(t.Context(), document(t), strangerSigner{honest, &raw})
+		_, err = signing.Sign(t.Context(), document(t), otherKeySigner{honest, &raw})
 		require.NoError(t, err)
 	})
 }
 
 var errDevice = errors.New("the device is locked")
 
-// fakeSigner returns a fixed answer instead of a signature.
+// fakeSigner returns a fixed signature or error.
 type fakeSigner struct {
 	signature.Signer
 	answer []byte
@@ -376,7 +377,7 @@ func (f fakeSigner) SignMessage(io.Reader, ...signature.SignOption) ([]byte, err
 	return f.answer, f.err
 }
 
-// substituteSigner shows one key and signs with another.
+// substituteSigner has the public key of one signer and signs with another.
 type substituteSigner struct {
 	signature.Signer
 	signs signature.Signer
@@ -392,9 +393,9 @@ func (panickingSigner) SignMessage(io.Reader, ...signature.SignOption) ([]byte, 
 	panic("index out of range")
 }
 
-type shyPanickingSigner struct{ signature.Signer }
+type keyPanickingSigner struct{ signature.Signer }
 
-func (shyPanickingSigner) PublicKey(...signature.PublicKeyOption) (crypto.PublicKey, error) {
+func (keyPanickingSigner) PublicKey(...signature.PublicKeyOption) (crypto.PublicKey, error) {
 	panic("nil map")
 }
 
@@ -404,17 +405,17 @@ func (keylessSigner) PublicKey(...signature.PublicKeyOption) (crypto.PublicKey, 
 	return nil, errDevice
 }
 
-// strangerSigner shows a public key that is not its own.
-type strangerSigner struct {
+// otherKeySigner returns a public key that is not its own.
+type otherKeySigner struct {
 	signature.Signer
 	key crypto.PublicKey
 }
 
-func (s strangerSigner) PublicKey(...signature.PublicKeyOption) (crypto.PublicKey, error) {
+func (s otherKeySigner) PublicKey(...signature.PublicKeyOption) (crypto.PublicKey, error) {
 	return s.key, nil
 }
 
-// unusedSigner fails the test when it is asked to sign.
+// unusedSigner fails the test if it is used.
 type unusedSigner struct {
 	t *testing.T
 	signature.Signer

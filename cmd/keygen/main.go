@@ -2,7 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Command keygen makes, shows and converts the keys that sign releases.
+// Command keygen makes, shows and converts keys that sign releases.
 package main
 
 import (
@@ -30,13 +30,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func newRoot(c *term.Console) *cobra.Command {
-	root := term.NewRoot("keygen", "Make, show and convert the keys that sign releases",
-		`keygen makes the Ed25519 key pair that signs the releases of a program, shows
-what a key file holds, converts keys from and to the forms of other tools, and
-changes their passphrase.
+	root := term.NewRoot("keygen", "Make, show and convert keys that sign releases",
+		`keygen makes the Ed25519 key pair that signs the releases of a program. It also
+shows the contents of key files, converts keys to and from the formats of other
+tools, and changes passphrases.
 
-The private key signs releases: keep it off the machines that serve them. The
-public key goes into the program that updates itself.`)
+Keep the private key off the machines that serve releases. Embed the public key
+in the program that updates itself.`)
 	root.AddCommand(releaseCommand(c), showCommand(c), convertCommand(c), passwdCommand(c))
 	return root
 }

@@ -122,7 +122,7 @@ func newKey(ts *testscript.TestScript, _ bool, args []string) {
 		private, err = keys.FormatEncrypted(k, keys.Sigstore, []byte(args[1]))
 	}
 	ts.Check(err)
-	public, err := keys.FormatPublic(k.PublicKey(), keys.PublicPEM)
+	public, err := keys.FormatPublic(k.Public(), keys.PublicPEM)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".key"), private, 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".pub"), public, 0o644))

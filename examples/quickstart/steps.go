@@ -34,8 +34,8 @@ func (d *demo) makeKey(ctx context.Context) error {
 	}
 	path := filepath.Join(d.keys, "release.key")
 	if err := keys.CreateFiles(
-		keys.NewFile{Path: path, Data: private, Mode: 0o600},
-		keys.NewFile{Path: filepath.Join(d.keys, "release.pub"), Data: key.Public().PEM(), Mode: 0o644},
+		keys.File{Path: path, Data: private, Mode: 0o600},
+		keys.File{Path: filepath.Join(d.keys, "release.pub"), Data: key.Public().PEM(), Mode: 0o644},
 	); err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (d *demo) makeKey(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.key != key.Public() {
+	if d.key != key.Public().Key {
 		return fmt.Errorf("%s holds another key than was written", path)
 	}
 	d.saw("release.key, encrypted, stays with the publisher")

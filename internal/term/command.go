@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/cobra/doc"
 )
 
-// Execute runs a command and returns its exit code. Whatever goes wrong before
-// a RunE is reached, cobra found in the command line: misuse.
+// Execute runs a command and returns its exit code. Errors before a RunE starts
+// are errors of cobra about the command line, so the code is [ExitMisuse].
 func (c *Console) Execute(ctx context.Context, root *cobra.Command, args []string) int {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetArgs(args)
@@ -27,7 +27,7 @@ func (c *Console) Execute(ctx context.Context, root *cobra.Command, args []strin
 
 	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && !started {
-		err = WithHint(Usage(err), fmt.Sprintf("%s --help tells how it is used", cmd.CommandPath()))
+		err = WithHint(Usage(err), fmt.Sprintf("see %s --help", cmd.CommandPath()))
 	}
 	return c.Fail(err)
 }
@@ -44,8 +44,8 @@ func markStart(cmd *cobra.Command, started *bool) {
 	}
 }
 
-// NewRoot makes the command that holds the others: help, --version, completion
-// and man pages come with it, and without a subcommand it is misused.
+// NewRoot returns a command for subcommands, with help, --version, completion and
+// man pages.
 func NewRoot(name, short, long string) *cobra.Command {
 	root := &cobra.Command{
 		Use:     name,
@@ -54,7 +54,7 @@ func NewRoot(name, short, long string) *cobra.Command {
 		Version: version(),
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return WithHint(Usagef("a command is missing"), cmd.CommandPath()+" --help lists them")
+			return WithHint(Usagef("no command given"), "see "+cmd.CommandPath()+" --help")
 		},
 	}
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
@@ -65,7 +65,7 @@ func NewRoot(name, short, long string) *cobra.Command {
 func manCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:    "man <directory>",
-		Short:  "Write the manual pages into a directory",
+		Short:  "Write manual pages to a directory",
 		Args:   cobra.ExactArgs(1),
 		Hidden: true,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -81,7 +81,7 @@ func manCommand(root *cobra.Command) *cobra.Command {
 	}
 }
 
-// version is that of the module as it was built.
+// version returns the version of the module.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {

@@ -17,12 +17,12 @@ import (
 
 // Exit codes.
 const (
-	ExitDone   = 0
+	ExitOK     = 0
 	ExitFailed = 1
 	ExitMisuse = 2
 )
 
-// Console is the three streams of a command and how to speak on them.
+// Console holds the standard streams of a command.
 type Console struct {
 	In  io.Reader
 	Out io.Writer // data only
@@ -31,21 +31,21 @@ type Console struct {
 	name string
 }
 
-// NewConsole speaks for the command called name.
+// NewConsole returns a Console whose messages start with name.
 func NewConsole(name string, in io.Reader, out, err io.Writer) *Console {
 	return &Console{In: in, Out: out, Err: err, name: name}
 }
 
-// Warning prints something to mend that does not stop the command.
+// Warning prints a problem that does not stop the command.
 func (c *Console) Warning(text string) { c.line("warning", "33", text) }
 
-// Hint prints what to do about an error.
+// Hint prints how to fix an error.
 func (c *Console) Hint(text string) { c.line("hint", "36", text) }
 
 // Fail prints err and its hint, and returns the exit code for it.
 func (c *Console) Fail(err error) int {
 	if err == nil {
-		return ExitDone
+		return ExitOK
 	}
 	text := err.Error()
 	if errors.Is(err, context.Canceled) {
@@ -63,17 +63,16 @@ func (c *Console) Fail(err error) int {
 	return ExitFailed
 }
 
-func (c *Console) line(kind, colour, text string) {
+func (c *Console) line(kind, color, text string) {
 	if fancy(c.Err) {
-		kind = "\x1b[" + colour + "m" + kind + ":\x1b[0m"
+		kind = "\x1b[" + color + "m" + kind + ":\x1b[0m"
 	} else {
 		kind += ":"
 	}
-	// A key that was given for a name is quoted by whoever did not find the name.
+	// Errors quote names, and users pass a key instead of its name.
 	if strings.Contains(text, "PRIVATE KEY-----") {
-		text = "what is wrong cannot be shown: it quotes a private key, which was given for something else"
+		text = "message not shown, because it contains a private key (a key was given where something else is expected)"
 	}
-	// When standard error is gone there is nobody left to tell.
 	_, _ = fmt.Fprintf(c.Err, "%s: %s %s\n", c.name, kind, Sanitize(text))
 }
 
@@ -84,17 +83,17 @@ type hinted struct {
 
 func (h *hinted) Unwrap() error { return h.error }
 
-// WithHint adds what the user should do about err.
+// WithHint adds to err how to fix it.
 func WithHint(err error, hint string) error { return &hinted{err, hint} }
 
 type usageError struct{ error }
 
 func (u *usageError) Unwrap() error { return u.error }
 
-// Usage marks err as a mistake in the command line: exit 2.
+// Usage marks err as an error in the command line, for [ExitMisuse].
 func Usage(err error) error { return &usageError{err} }
 
-// Usagef is [Usage] of a new error.
+// Usagef is [Usage] with a new error.
 func Usagef(format string, args ...any) error { return Usage(fmt.Errorf(format, args...)) }
 
 // IsTerminal reports whether a stream is a terminal.
@@ -103,7 +102,7 @@ func IsTerminal(stream any) bool {
 	return ok && f != nil && term.IsTerminal(int(f.Fd()))
 }
 
-// fancy reports whether colour and bars are welcome on a stream.
+// fancy reports whether to use colors and progress bars on a stream.
 func fancy(stream any) bool {
 	return os.Getenv("NO_COLOR") == "" && os.Getenv("CI") == "" && os.Getenv("TERM") != "dumb" && IsTerminal(stream)
 }

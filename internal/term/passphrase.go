@@ -22,29 +22,26 @@ import (
 	"golang.org/x/term"
 )
 
-// maxPassphraseFile bounds the file that a passphrase is read from.
+// maxPassphraseFile is the largest file that a passphrase is read from, in bytes.
 const maxPassphraseFile = 64 << 10
 
-// Errors of reading a passphrase.
+// ErrNoTerminal means that a passphrase is needed, no flag names its source, and
+// there is no terminal for a prompt.
+var ErrNoTerminal = errors.New("a passphrase is needed, and there is no terminal to ask for it")
+
 var (
-	// ErrNoTerminal: a passphrase is needed, no flag says where it is, and
-	// there is nobody to ask.
-	ErrNoTerminal = errors.New("a passphrase is needed and there is no terminal to ask on")
-
-	// ErrNoPassphrase: what the passphrase should be read from is empty.
-	ErrNoPassphrase = errors.New("the passphrase is empty")
-
-	// ErrRepeat: a new passphrase was not the same when typed again.
-	ErrRepeat = errors.New("the two passphrases differ")
+	errNoPassphrase = errors.New("the passphrase is empty")
+	errRepeat       = errors.New("the passphrases differ")
 )
 
-// PassphraseSource is where the flags say a passphrase comes from.
+// PassphraseSource reads a passphrase from where the flags say, or asks for it.
 type PassphraseSource struct {
 	file, env string
 	flag      string
 }
 
-// AddFlags adds --NAME-file and --NAME-env, which exclude each other.
+// AddFlags adds --NAME-file and --NAME-env and returns their names. The caller
+// marks them mutually exclusive.
 func (s *PassphraseSource) AddFlags(flags *pflag.FlagSet, name, purpose string) []string {
 	s.flag = name
 	flags.StringVar(&s.file, name+"-file", "", "read the passphrase "+purpose+" from the first line of `FILE`")
@@ -52,15 +49,12 @@ func (s *PassphraseSource) AddFlags(flags *pflag.FlagSet, name, purpose string) 
 	return []string{name + "-file", name + "-env"}
 }
 
-// Name is what AddFlags was given.
-func (s *PassphraseSource) Name() string { return s.flag }
-
-// File is what --NAME-file names, if anything.
+// File returns the value of --NAME-file, or "".
 func (s *PassphraseSource) File() string { return s.file }
 
-// Known asks for a passphrase that opens what. An empty one can be typed, for
-// keys of other tools that were encrypted with it, but a file or variable that
-// is empty is a mistake.
+// Known returns the passphrase that decrypts what. The user may type an empty
+// one, because other tools encrypt keys with it. An empty file or variable is an
+// error.
 func (s *PassphraseSource) Known(ctx context.Context, c *Console, what string) ([]byte, error) {
 	if p, done, err := s.flagged(ctx, c); done {
 		return p, err
@@ -72,25 +66,26 @@ func (s *PassphraseSource) Known(ctx context.Context, c *Console, what string) (
 	return answers[0], nil
 }
 
-// New asks for a passphrase to protect what, twice when it is typed.
+// New returns a new passphrase for what. The user types it twice.
 func (s *PassphraseSource) New(ctx context.Context, c *Console, what string) ([]byte, error) {
 	if p, done, err := s.flagged(ctx, c); done {
 		return p, err
 	}
-	answers, err := s.ask(ctx, c, "New passphrase for "+what+": ", "The same again: ")
+	answers, err := s.ask(ctx, c, "New passphrase for "+what+": ", "Repeat the passphrase: ")
 	if err != nil {
 		return nil, err
 	}
 	if !bytes.Equal(answers[0], answers[1]) {
-		return nil, ErrRepeat
+		return nil, errRepeat
 	}
 	if len(answers[0]) == 0 {
-		return nil, ErrNoPassphrase
+		return nil, errNoPassphrase
 	}
 	return answers[0], nil
 }
 
-// flagged reads the file or variable that a flag names, if one does.
+// flagged reads the file or variable that a flag names. done is false if no flag
+// was given.
 func (s *PassphraseSource) flagged(ctx context.Context, c *Console) (p []byte, done bool, err error) {
 	switch {
 	case s.file != "":
@@ -105,13 +100,13 @@ func (s *PassphraseSource) flagged(ctx context.Context, c *Console) (p []byte, d
 		return nil, false, nil
 	}
 	if err == nil && len(p) == 0 {
-		err = ErrNoPassphrase
+		err = errNoPassphrase
 	}
 	return p, true, err
 }
 
-// variable quotes what is called as variables are: anything else may be the
-// passphrase itself, given in place of its name.
+// variable quotes the name of the variable only if it looks like one. Otherwise it
+// may be the passphrase itself.
 func (s *PassphraseSource) variable() string {
 	if strings.Trim(s.env, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == "" {
 		return fmt.Sprintf("environment variable %q", s.env)
@@ -124,8 +119,8 @@ func (s *PassphraseSource) passphraseFile(ctx context.Context, c *Console) ([]by
 		line []byte
 		err  error
 	}
-	// A pipe is welcome here (a password manager may fill it) and can be slow
-	// to speak; an interrupt must end the wait. The read itself ends with us.
+	// The file may be a slow pipe from a password manager, and an interrupt must
+	// end the wait. The read itself ends with the process.
 	read := make(chan result, 1)
 	go func() {
 		line, err := s.firstLine(c)
@@ -139,8 +134,8 @@ func (s *PassphraseSource) passphraseFile(ctx context.Context, c *Console) ([]by
 	}
 }
 
-// firstLine does not quote the name of a file that is not there, unless it begins at
-// the root: it may be the passphrase itself.
+// firstLine does not quote a relative path that cannot be opened, because it may
+// be the passphrase itself.
 func (s *PassphraseSource) firstLine(c *Console) ([]byte, error) {
 	path := s.file
 	f, err := os.Open(path)
@@ -158,7 +153,7 @@ func (s *PassphraseSource) firstLine(c *Console) ([]byte, error) {
 	case info.IsDir():
 		return nil, fmt.Errorf("reading the passphrase: %q is a directory", path)
 	case IsTerminal(f):
-		return nil, Usagef("%q is a terminal, where a passphrase would show: leave the flag out to be asked", path)
+		return nil, Usagef("%q is a terminal, which would echo the passphrase (omit --%s-file for a prompt)", path, s.flag)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxPassphraseFile+1))
 	if err != nil {
@@ -168,29 +163,29 @@ func (s *PassphraseSource) firstLine(c *Console) ([]byte, error) {
 		return nil, fmt.Errorf("reading the passphrase: %q is larger than %d bytes", path, maxPassphraseFile)
 	}
 	if perm := info.Mode().Perm(); info.Mode().IsRegular() && perm&0o077 != 0 && runtime.GOOS != "windows" {
-		c.Warning(fmt.Sprintf("passphrase file %q is open to other users (mode %04o): chmod 600 it", path, perm))
+		c.Warning(fmt.Sprintf("passphrase file %q is accessible to other users (mode %04o): run chmod 600", path, perm))
 	}
 	line, _, _ := bytes.Cut(data, []byte("\n"))
 	return bytes.TrimSuffix(line, []byte("\r")), nil
 }
 
-// ask puts questions on the terminal and returns what was typed to each.
-func (s *PassphraseSource) ask(ctx context.Context, c *Console, questions ...string) ([][]byte, error) {
+// ask prompts on the terminal and returns the answers.
+func (s *PassphraseSource) ask(ctx context.Context, c *Console, prompts ...string) ([][]byte, error) {
 	in, out, closeTTY, err := openTTY()
 	if err != nil {
 		f, ok := c.In.(*os.File)
 		if !ok || !IsTerminal(f) {
-			return nil, WithHint(Usage(ErrNoTerminal), fmt.Sprintf("say where it is with --%s-file or --%s-env", s.flag, s.flag))
+			return nil, WithHint(Usage(ErrNoTerminal), fmt.Sprintf("use --%[1]s-file or --%[1]s-env", s.flag))
 		}
 		in, out, closeTTY = f, c.Err, func() {}
 	}
 
-	answers := make([][]byte, 0, len(questions))
-	for _, q := range questions {
-		a, err := readHidden(ctx, in, out, q)
+	answers := make([][]byte, 0, len(prompts))
+	for _, prompt := range prompts {
+		a, err := readHidden(ctx, in, out, prompt)
 		if ctx.Err() != nil {
-			// Not closed: the abandoned read would end up on whatever file
-			// gets the number of this one.
+			// The terminal stays open: the read that goes on would otherwise
+			// read from the next file with the same descriptor.
 			return nil, context.Cause(ctx)
 		}
 		if err != nil {
@@ -203,10 +198,11 @@ func (s *PassphraseSource) ask(ctx context.Context, c *Console, questions ...str
 	return answers, nil
 }
 
-// readHidden reads a line without echo, until ctx ends. Ctrl-C on the terminal
-// is a signal, which ends the ctx of the command, and the reading goroutine is
-// left behind in its system call: a read of a terminal can't be called off.
-func readHidden(ctx context.Context, in *os.File, out io.Writer, question string) ([]byte, error) {
+// readHidden prompts for a line and reads it without echo. Echo is off before the
+// prompt appears. If ctx ends (Ctrl-C is a signal), it restores the terminal and
+// leaves the reading goroutine in its system call, because a read of a terminal
+// cannot be cancelled.
+func readHidden(ctx context.Context, in *os.File, out io.Writer, prompt string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -214,9 +210,6 @@ func readHidden(ctx context.Context, in *os.File, out io.Writer, question string
 	before, err := term.GetState(fd)
 	if err != nil {
 		return nil, fmt.Errorf("reading the passphrase: %w", err)
-	}
-	if _, err := io.WriteString(out, Sanitize(question)); err != nil {
-		return nil, fmt.Errorf("asking for the passphrase: %w", err)
 	}
 	type result struct {
 		line []byte
@@ -227,17 +220,25 @@ func readHidden(ctx context.Context, in *os.File, out io.Writer, question string
 		line, err := term.ReadPassword(fd)
 		read <- result{line, err}
 	}()
-	// The typed line break was not echoed; a terminal that is gone is found by
-	// the next question.
+	// ReadPassword switches echo off, unless it was off before.
+	for range 100 {
+		if len(read) > 0 || changed(fd, before) {
+			break
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	if _, err := io.WriteString(out, Sanitize(prompt)); err != nil {
+		return nil, errors.Join(fmt.Errorf("asking for the passphrase: %w", err), term.Restore(fd, before))
+	}
+	// The typed line break is not echoed.
 	defer func() { _, _ = io.WriteString(out, "\n") }()
 	select {
 	case r := <-read:
 		if r.err != nil {
 			return nil, fmt.Errorf("reading the passphrase: %w", r.err)
 		}
-		return append([]byte{}, r.line...), nil // never nil: nothing typed is an answer
+		return append([]byte{}, r.line...), nil // not nil, which means unknown
 	case <-ctx.Done():
-		waitForChange(fd, before)
 		if err := term.Restore(fd, before); err != nil {
 			return nil, errors.Join(context.Cause(ctx), err)
 		}
@@ -245,14 +246,7 @@ func readHidden(ctx context.Context, in *os.File, out io.Writer, question string
 	}
 }
 
-// waitForChange waits until the goroutine that reads has switched the echo off:
-// restored any earlier, the terminal would be left without. It gives up on one
-// that had none to begin with.
-func waitForChange(fd int, before *term.State) {
-	for range 100 {
-		if now, err := term.GetState(fd); err != nil || !reflect.DeepEqual(now, before) {
-			return
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
+func changed(fd int, before *term.State) bool {
+	now, err := term.GetState(fd)
+	return err != nil || !reflect.DeepEqual(now, before)
 }

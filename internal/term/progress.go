@@ -12,17 +12,18 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// Progress shows how far something of known size has come: a bar on a terminal,
-// elsewhere a plain line for each quarter. It is not for concurrent use.
+// Progress shows a progress bar on a terminal, and a line for each quarter
+// elsewhere. It is not safe for concurrent use.
 type Progress struct {
 	label string
 	total int64
 	err   io.Writer
-	bar   *progressbar.ProgressBar // nil: plain lines
-	lines int                      // quarters told
+	bar   *progressbar.ProgressBar // nil for plain lines
+	lines int                      // quarters printed
 }
 
-// Progress starts at none of total bytes; label says of what.
+// Progress returns a Progress of zero of total bytes. If total is not positive, it
+// shows nothing.
 func (c *Console) Progress(label string, total int64) *Progress {
 	p := &Progress{label: Sanitize(label), total: total, err: c.Err}
 	if fancy(c.Err) && total > 0 {
@@ -37,8 +38,8 @@ func (c *Console) Progress(label string, total int64) *Progress {
 	return p
 }
 
-// Set tells how many bytes are done. A display that fails is no reason to stop
-// what it displays, so it returns nothing.
+// Set shows that so many bytes are done. It ignores write errors, because progress
+// is not worth a failure.
 func (p *Progress) Set(done int64) {
 	if p.total <= 0 {
 		return
@@ -48,14 +49,14 @@ func (p *Progress) Set(done int64) {
 		_ = p.bar.Set64(done)
 		return
 	}
-	// In floating point, because 4·done may not fit.
+	// 4·done may overflow an int64.
 	if quarter := int(float64(done) / float64(p.total) * 4); quarter > p.lines {
 		p.lines = quarter
 		_, _ = fmt.Fprintf(p.err, "%s: %d%% of %s\n", p.label, quarter*25, Bytes(p.total))
 	}
 }
 
-// Close takes the bar off the terminal; nothing is shown from then on.
+// Close removes the bar from the terminal. Later calls show nothing.
 func (p *Progress) Close() {
 	if p.bar != nil {
 		_ = p.bar.Clear()
@@ -63,7 +64,7 @@ func (p *Progress) Close() {
 	p.total = 0
 }
 
-// Bytes writes a size as people read it.
+// Bytes formats a size for people, in units of 1000.
 func Bytes(n int64) string {
 	units := []string{"kB", "MB", "GB", "TB", "PB", "EB"}
 	if n < 1000 {

@@ -23,8 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pty is a terminal: what is typed is written to master, what is shown is in
-// screen.
+// pty is a terminal. The test types into master and reads screen.
 type pty struct {
 	master, slave *os.File
 	mu            sync.Mutex
@@ -78,10 +77,10 @@ func (p *pty) echoes(t *testing.T) bool {
 	return attr.Lflag&unix.ECHO != 0
 }
 
-// answer types a line once the question shows and echo is off.
-func (p *pty) answer(t *testing.T, question, line string) {
+// answer types a line as soon as the prompt appears.
+func (p *pty) answer(t *testing.T, prompt, line string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(p.screen(), question) && !p.echoes(t) }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(p.screen(), prompt) }, 10*time.Second, 5*time.Millisecond)
 	_, err := p.master.WriteString(line + "\n")
 	require.NoError(t, err)
 }
@@ -96,12 +95,12 @@ func TestReadHidden(t *testing.T) {
 	}()
 	p.answer(t, `Pass\x1b[2J: `, "hunter2")
 	require.Equal(t, "hunter2 <nil>", <-done)
-	require.True(t, p.echoes(t), "the terminal is as it was")
+	require.True(t, p.echoes(t), "the terminal is restored")
 	require.Eventually(t, func() bool { return strings.HasSuffix(p.screen(), "\r\n") }, 10*time.Second, 5*time.Millisecond)
 	require.NotContains(t, p.screen(), "hunter2")
 }
 
-// Ctrl-C at the question, as a person types it: the terminal makes it a signal.
+// The terminal turns a typed Ctrl-C into a signal.
 func TestInterruptRestoresTerminal(t *testing.T) {
 	p := openPTY(t)
 	cmd, out, stderr := asker(t, p, false)
@@ -110,42 +109,60 @@ func TestInterruptRestoresTerminal(t *testing.T) {
 	require.Equal(t, ExitFailed, cmd.ProcessState.ExitCode())
 	require.Equal(t, "ask: error: interrupted\n", stderr.String())
 	require.Equal(t, `got ""`, out.String())
-	require.True(t, p.echoes(t), "the terminal is as it was")
+	require.True(t, p.echoes(t), "the terminal is restored")
 }
 
-// cancelling ends the context as soon as something is written.
-type cancelling context.CancelFunc
+// writerFunc is called when something is written.
+type writerFunc func()
 
-func (c cancelling) Write(p []byte) (int, error) {
-	c()
+func (w writerFunc) Write(p []byte) (int, error) {
+	w()
 	return len(p), nil
 }
 
-// Ctrl-C before the echo is switched off: it is not switched off afterwards.
+// Echo is off before the prompt appears, so that a quick answer is not shown.
+func TestEchoIsOffBeforePrompt(t *testing.T) {
+	p := openPTY(t)
+	prompted := false
+	got, err := readHidden(t.Context(), p.slave, writerFunc(func() {
+		if !prompted {
+			prompted = true
+			require.False(t, p.echoes(t))
+			_, err := p.master.WriteString("secret\n")
+			require.NoError(t, err)
+		}
+	}), "Passphrase: ")
+	require.NoError(t, err)
+	require.Equal(t, "secret", string(got))
+	require.True(t, prompted)
+	require.True(t, p.echoes(t))
+}
+
+// Ctrl-C as soon as the prompt appears.
 func TestInterruptAtOnceRestoresTerminal(t *testing.T) {
 	p := openPTY(t)
 	readers := runtime.NumGoroutine()
 	ctx, cancel := context.WithCancel(context.Background())
-	_, err := readHidden(ctx, p.slave, cancelling(cancel), "Asked and taken back: ")
+	_, err := readHidden(ctx, p.slave, writerFunc(cancel), "Passphrase: ")
 	require.ErrorIs(t, err, context.Canceled)
-	require.Never(t, func() bool { return !p.echoes(t) }, 50*time.Millisecond, 5*time.Millisecond, "the terminal is as it was")
+	require.Never(t, func() bool { return !p.echoes(t) }, 50*time.Millisecond, 5*time.Millisecond, "echo stays on")
 
-	// The reader that is left behind must not read what the next test types.
+	// The abandoned read must not consume what the next test types.
 	_, err = p.master.WriteString("\n")
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= readers+1 }, 10*time.Second, 5*time.Millisecond)
 }
 
-func TestNothingIsAskedAfterInterrupt(t *testing.T) {
+func TestNoPromptAfterInterrupt(t *testing.T) {
 	p := openPTY(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := readHidden(ctx, p.slave, p.slave, "Never asked: ")
+	_, err := readHidden(ctx, p.slave, p.slave, "Passphrase: ")
 	require.ErrorIs(t, err, context.Canceled)
 	require.True(t, p.echoes(t))
 }
 
-func TestColourAndBarsOnlyWhereWelcome(t *testing.T) {
+func TestColorsAndBarsOnTerminalOnly(t *testing.T) {
 	for name, tc := range map[string]struct {
 		env   map[string]string
 		fancy bool
@@ -180,7 +197,7 @@ func TestColourAndBarsOnlyWhereWelcome(t *testing.T) {
 	require.False(t, fancy((*os.File)(nil)))
 }
 
-// askHelper is this test binary as a command that asks for a passphrase.
+// askHelper makes the test binary a command that asks for a passphrase.
 const askHelper = "TERM_TEST_ASK"
 
 func TestMain(m *testing.M) {
@@ -196,7 +213,7 @@ func TestMain(m *testing.M) {
 	os.Exit(c.Fail(err))
 }
 
-// asker starts the helper in a session of its own, on p if there is one.
+// asker starts the helper in a new session, with p as its terminal if not nil.
 func asker(t *testing.T, p *pty, onStdin bool) (*exec.Cmd, *bytes.Buffer, *bytes.Buffer) {
 	t.Helper()
 	self, err := os.Executable()
@@ -225,7 +242,7 @@ func TestNewAsksTwice(t *testing.T) {
 			p := openPTY(t)
 			cmd, out, stderr := asker(t, p, onStdin)
 			p.answer(t, "New passphrase for the key: ", "hunter2")
-			p.answer(t, "The same again: ", "hunter2")
+			p.answer(t, "Repeat the passphrase: ", "hunter2")
 			require.NoError(t, cmd.Wait(), "%s", stderr)
 			require.Equal(t, `got "hunter2"`, out.String())
 			require.NotContains(t, p.screen()+stderr.String(), "hunter2")
@@ -236,25 +253,25 @@ func TestNewAsksTwice(t *testing.T) {
 		p := openPTY(t)
 		cmd, _, stderr := asker(t, p, false)
 		p.answer(t, "New passphrase for the key: ", "hunter2")
-		p.answer(t, "The same again: ", "hunter3")
+		p.answer(t, "Repeat the passphrase: ", "hunter3")
 		require.Error(t, cmd.Wait())
 		require.Equal(t, ExitFailed, cmd.ProcessState.ExitCode())
-		require.Equal(t, "ask: error: "+ErrRepeat.Error()+"\n", stderr.String())
+		require.Equal(t, "ask: error: "+errRepeat.Error()+"\n", stderr.String())
 	})
 	t.Run("empty", func(t *testing.T) {
 		p := openPTY(t)
 		cmd, _, stderr := asker(t, p, false)
 		p.answer(t, "New passphrase for the key: ", "")
-		p.answer(t, "The same again: ", "")
+		p.answer(t, "Repeat the passphrase: ", "")
 		require.Error(t, cmd.Wait())
-		require.Contains(t, stderr.String(), ErrNoPassphrase.Error())
+		require.Contains(t, stderr.String(), errNoPassphrase.Error())
 	})
 	t.Run("without a terminal", func(t *testing.T) {
 		cmd, out, stderr := asker(t, nil, false)
 		require.Error(t, cmd.Wait())
 		require.Equal(t, ExitMisuse, cmd.ProcessState.ExitCode())
 		require.Contains(t, stderr.String(), "--passphrase-file")
-		require.Equal(t, `got ""`, out.String(), "neither piped input nor another tool's variable is a passphrase")
+		require.Equal(t, `got ""`, out.String(), "piped input and variables of other tools are not used")
 	})
 }
 
@@ -268,7 +285,7 @@ func TestPassphraseFilePermissions(t *testing.T) {
 	require.Equal(t, "secret", string(got))
 	require.Contains(t, stderr.String(), "tool: warning: passphrase file")
 
-	// A pipe that never speaks is left when asked.
+	// An interrupt ends the wait for a pipe.
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	require.NoError(t, unix.Mkfifo(fifo, 0o600))
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)

@@ -11,10 +11,10 @@ import (
 	"unicode/utf8"
 )
 
-// Sanitize makes text from outside harmless on a terminal and keeps it on one
-// line: escape sequences, control characters, line breaks, characters that
-// reorder what is read (bidi) or can't be seen, and bytes that are not UTF-8
-// come out as \x1b, \n, \u202e and the like.
+// Sanitize makes text from outside safe to print on one line of a terminal. It
+// escapes control characters, line breaks, characters that are invisible or
+// change the direction of text (bidi), and invalid UTF-8, for example as \x1b, \n
+// and \u202e. Sanitizing twice changes nothing.
 func Sanitize(s string) string {
 	var b strings.Builder
 	for len(s) > 0 {

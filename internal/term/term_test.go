@@ -48,7 +48,7 @@ func FuzzSanitize(f *testing.F) {
 		for _, r := range out {
 			require.True(t, unicode.IsPrint(r), "%q", out)
 		}
-		require.Equal(t, out, Sanitize(out), "what is harmless stays as it is")
+		require.Equal(t, out, Sanitize(out), "sanitizing twice changes nothing")
 	})
 }
 
@@ -59,7 +59,7 @@ func TestFail(t *testing.T) {
 		code int
 		out  string
 	}{
-		"nil":           {nil, ExitDone, ""},
+		"nil":           {nil, ExitOK, ""},
 		"plain":         {base, ExitFailed, "tool: error: base\\x1b[2J\n"},
 		"usage":         {Usage(base), ExitMisuse, "tool: error: base\\x1b[2J\n"},
 		"usage wrapped": {fmt.Errorf("doing: %w", Usagef("bad %q", "x")), ExitMisuse, "tool: error: doing: bad \"x\"\n"},
@@ -67,7 +67,7 @@ func TestFail(t *testing.T) {
 		"usage, hint":   {WithHint(Usage(base), "h"), ExitMisuse, "tool: error: base\\x1b[2J\ntool: hint: h\n"},
 		"a key": {
 			WithHint(errors.New("bad flag: -----BEGIN PRIVATE KEY-----\nMC4C"), "h"), ExitFailed,
-			"tool: error: what is wrong cannot be shown: it quotes a private key, which was given for something else\ntool: hint: h\n",
+			"tool: error: message not shown, because it contains a private key (a key was given where something else is expected)\ntool: hint: h\n",
 		},
 		"interrupted": {fmt.Errorf("asking: %w", context.Canceled), ExitFailed, "tool: error: interrupted\n"},
 	} {
@@ -107,12 +107,12 @@ func TestExecute(t *testing.T) {
 		code int
 		err  string
 	}{
-		{[]string{"sub", "x"}, ExitDone, ""},
+		{[]string{"sub", "x"}, ExitOK, ""},
 		{[]string{"sub", "fail"}, ExitFailed, "tool: error: it broke\n"},
-		{[]string{}, ExitMisuse, "tool: error: a command is missing\n"},
+		{[]string{}, ExitMisuse, "tool: error: no command given\n"},
 		{[]string{"sbu"}, ExitMisuse, `tool: error: unknown command "sbu"`},
 		{[]string{"sub"}, ExitMisuse, "tool: error: accepts 1 arg"},
-		{[]string{"sub", "x", "--what"}, ExitMisuse, "tool: error: unknown flag: --what\ntool: hint: tool sub --help"},
+		{[]string{"sub", "x", "--what"}, ExitMisuse, "tool: error: unknown flag: --what\ntool: hint: see tool sub --help"},
 		{[]string{"sub", "x", "--n=y"}, ExitMisuse, `invalid argument "y"`},
 		{[]string{"sub", "x", "--a", "--b"}, ExitMisuse, "none of the others can be"},
 	} {
@@ -122,16 +122,16 @@ func TestExecute(t *testing.T) {
 		require.Equal(t, tc.err == "", stderr == "")
 	}
 	code, out, _ := run("--help")
-	require.Equal(t, ExitDone, code)
+	require.Equal(t, ExitOK, code)
 	require.Contains(t, out, "completion")
 	require.NotContains(t, out, "man ")
 	code, out, _ = run("--version")
-	require.Equal(t, ExitDone, code)
+	require.Equal(t, ExitOK, code)
 	require.True(t, strings.HasPrefix(out, "tool "))
 
 	dir := filepath.Join(t.TempDir(), "man")
 	code, _, stderr := run("man", dir)
-	require.Equal(t, ExitDone, code, stderr)
+	require.Equal(t, ExitOK, code, stderr)
 	require.FileExists(t, filepath.Join(dir, "tool-sub.1"))
 }
 
@@ -159,17 +159,17 @@ func TestPassphraseFlags(t *testing.T) {
 		"CRLF":          {"--passphrase-file=" + file("secret\r\nmore"), "secret", ""},
 		"spaces stay":   {"--passphrase-file=" + file("  se cret \n"), "  se cret ", ""},
 		"first line":    {"--passphrase-file=" + file("one\ntwo\n"), "one", ""},
-		"empty file":    {"--passphrase-file=" + file(""), "", ErrNoPassphrase.Error()},
-		"empty line":    {"--passphrase-file=" + file("\nsecret"), "", ErrNoPassphrase.Error()},
+		"empty file":    {"--passphrase-file=" + file(""), "", errNoPassphrase.Error()},
+		"empty line":    {"--passphrase-file=" + file("\nsecret"), "", errNoPassphrase.Error()},
 		"huge":          {"--passphrase-file=" + file(strings.Repeat("x", maxPassphraseFile+1)), "", "larger than"},
 		"missing":       {"--passphrase-file=" + filepath.Join(t.TempDir(), "none"), "", "none"},
 		"directory":     {"--passphrase-file=" + t.TempDir(), "", "is a directory"},
 		"variable":      {"--passphrase-env=TEST_PASSPHRASE", "from env", ""},
-		"empty value":   {"--passphrase-env=TEST_EMPTY", "", ErrNoPassphrase.Error()},
+		"empty value":   {"--passphrase-env=TEST_EMPTY", "", errNoPassphrase.Error()},
 		"unset":         {"--passphrase-env=TEST_NO_SUCH", "", `environment variable "TEST_NO_SUCH" is not set`},
 		"no name":       {"--passphrase-env=correct horse", "", "the environment variable that --passphrase-env names is not set"},
 		"no file":       {"--passphrase-file=correct horse", "", "the file that --passphrase-file names: "},
-		"a device file": {"--passphrase-file=" + os.DevNull, "", ErrNoPassphrase.Error()},
+		"a device file": {"--passphrase-file=" + os.DevNull, "", errNoPassphrase.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stderr bytes.Buffer

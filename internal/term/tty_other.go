@@ -11,8 +11,7 @@ import (
 	"os"
 )
 
-// openTTY opens the terminal that controls this process, wherever its standard
-// streams go.
+// openTTY opens the controlling terminal of the process.
 func openTTY() (in *os.File, out io.Writer, closeTTY func(), err error) {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {

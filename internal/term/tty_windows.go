@@ -9,7 +9,7 @@ import (
 	"os"
 )
 
-// openTTY opens the console of this process, wherever its standard streams go.
+// openTTY opens the console of the process.
 func openTTY() (in *os.File, out io.Writer, closeTTY func(), err error) {
 	r, err := os.OpenFile("CONIN$", os.O_RDWR, 0)
 	if err != nil {

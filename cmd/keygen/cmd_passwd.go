@@ -14,13 +14,12 @@ import (
 	"github.com/choria-io/go-updater/keys"
 )
 
-const passwdHelp = `Change the passphrase of a private key, add one, or take it off with
---no-passphrase. The key keeps its form, except that a key in the form of
-sigstore becomes PKCS#8 without a passphrase. The file is replaced in one step:
-whatever happens, it holds the old or the new one. Its mode is 0600 afterwards.
+const passwdHelp = `Change or add the passphrase of a private key, or remove it with --no-passphrase.
+The key keeps its format, except that a sigstore key without a passphrase
+becomes PKCS#8. The file is replaced atomically and gets mode 0600.
 
-Copies of the old file still open with the old passphrase. If one may have got
-into other hands, make a new key instead.`
+Copies of the old file can still be decrypted with the old passphrase. If an
+attacker may have one, make a new key instead.`
 
 const passwdExample = `  keygen passwd release.key
   keygen passwd release.key --passphrase-env OLD --new-passphrase-env NEW`
@@ -38,8 +37,8 @@ func passwdCommand(c *term.Console) *cobra.Command {
 			return passwd(cmd.Context(), c, args[0], &source, &protect)
 		},
 	}
-	cmd.MarkFlagsMutuallyExclusive(source.AddFlags(cmd.Flags(), "passphrase", "that opens the key now")...)
-	protect.addFlags(cmd, "new-passphrase", "that opens the key from then on")
+	cmd.MarkFlagsMutuallyExclusive(source.AddFlags(cmd.Flags(), "passphrase", "that decrypts the key now")...)
+	protect.addFlags(cmd, "new-passphrase", "that encrypts the key from now on")
 	return cmd
 }
 
@@ -51,20 +50,13 @@ func passwd(ctx context.Context, c *term.Console, path string, source *term.Pass
 	if key.private == nil {
 		return fmt.Errorf("changing the passphrase of %q: %w", path, keys.ErrNotPrivate)
 	}
-	data, err := protect.write(ctx, c, key.private, key.info.Format, fmt.Sprintf("%q", path))
+	data, err := protect.format(ctx, c, key.private, key.info.Format, path)
 	if err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if err := keys.ReplaceFile(path, data); err != nil {
 		return err
 	}
-	how := "encrypted with the new passphrase"
-	if protect.none {
-		how = "not protected"
-	}
-	_, err = fmt.Fprintf(c.Out, "private key: %s (%s)\nfingerprint: %s\n", term.Sanitize(path), how, key.private.Public().ID())
+	_, err = fmt.Fprintf(c.Out, "private key: %s (%s)\nfingerprint: %s\n", term.Sanitize(path), protect, key.private.Public().ID())
 	return err
 }

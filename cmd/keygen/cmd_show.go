@@ -7,24 +7,22 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/choria-io/go-updater/internal/term"
-	"github.com/choria-io/go-updater/keys"
 )
 
-const showHelp = `Show what a key file holds: which half, in which form, and by what names the key
-is known. A secret is never shown. An encrypted private key needs its passphrase,
-for its public half is encrypted too.`
+const showHelp = `Show the contents of a key file: its type, its format, and the fingerprints of
+the key. Secrets are never shown. An encrypted private key needs its passphrase,
+because its public half is encrypted too.`
 
 const showExample = `  keygen show release.pub
   keygen show release.key
   keygen show --json release.pub`
 
-// shown is the data of show, and its JSON.
+// shown is the output of show, and its JSON.
 type shown struct {
 	Kind      string     `json:"kind"` // private or public
 	Format    string     `json:"format,omitempty"`
@@ -44,7 +42,7 @@ func showCommand(c *term.Console) *cobra.Command {
 	var source term.PassphraseSource
 	cmd := &cobra.Command{
 		Use:     "show [--json] [--passphrase-file FILE | --passphrase-env NAME] <file>",
-		Short:   "Show what a key file holds, never a secret",
+		Short:   "Show the contents of a key file, but no secrets",
 		Long:    showHelp,
 		Example: showExample,
 		Args:    cobra.ExactArgs(1),
@@ -68,7 +66,7 @@ func show(ctx context.Context, c *term.Console, path string, source *term.Passph
 		s = shown{Kind: "private", Format: string(k.info.Format), Encrypted: k.info.Encrypted}
 	}
 	for _, p := range k.public {
-		s.Keys = append(s.Keys, shownKey{p.Key.ID(), p.Key.String(), p.SSHFingerprint(), p.MinisignName()})
+		s.Keys = append(s.Keys, shownKey{p.ID(), p.String(), p.SSHFingerprint(), p.MinisignID()})
 	}
 	if asJSON {
 		enc := json.NewEncoder(c.Out)
@@ -81,7 +79,7 @@ func show(ctx context.Context, c *term.Console, path string, source *term.Passph
 func (s *shown) print(c *term.Console) error {
 	how := ""
 	if s.Kind == "private" {
-		how = ", not protected"
+		how = ", not encrypted"
 		if s.Encrypted {
 			how = ", encrypted"
 		}
@@ -94,37 +92,4 @@ func (s *shown) print(c *term.Console) error {
 		}
 	}
 	return nil
-}
-
-// loaded is a key file of either half.
-type loaded struct {
-	info    keys.Info
-	private *keys.PrivateKey // nil for a public key file
-	public  []keys.PublicKey
-}
-
-// load reads a key file of either half, asking for a passphrase if need be.
-func load(ctx context.Context, c *term.Console, path string, source *term.PassphraseSource) (*loaded, error) {
-	file, err := keys.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	info, err := keys.Inspect(file.Data)
-	if errors.Is(err, keys.ErrNotPrivate) {
-		public, err := keys.ParsePublic(file.Data)
-		if err != nil {
-			return nil, fmt.Errorf("reading %q: %w", path, err)
-		}
-		return &loaded{public: public}, nil
-	}
-	private, err := keys.Options{
-		Warn: c.Warning,
-		Passphrase: func(ctx context.Context, what string) ([]byte, error) {
-			return source.Known(ctx, c, what)
-		},
-	}.Open(ctx, file)
-	if err != nil {
-		return nil, err
-	}
-	return &loaded{info, private, []keys.PublicKey{private.PublicKey()}}, nil
 }

@@ -32,13 +32,13 @@ func convertCommand(c *term.Console) *cobra.Command {
 	public, private := formats()
 	cmd := &cobra.Command{
 		Use:   "convert <file> --to FORMAT [--output FILE]",
-		Short: "Write a key in another tool's form",
-		Long: `Write the key in FILE in another form. The public half goes to standard output,
-or to a new file with --output; it can be had from either half. A private key
-only ever goes to a new file that nobody else can read.
+		Short: "Convert a key to another format",
+		Long: `Convert the key in FILE to another format. A public format can be made from
+either kind of key, and goes to standard output or to a new file with --output.
+A private format always goes to a new file that other users cannot read.
 
---passphrase-file and --passphrase-env open FILE; --new-passphrase-file,
---new-passphrase-env and --no-passphrase protect the private key that is written.
+--passphrase-file and --passphrase-env decrypt FILE. --new-passphrase-file,
+--new-passphrase-env and --no-passphrase apply to the private key that is written.
 
 Public formats:  ` + strings.Join(public, ", ") + `
 Private formats: ` + strings.Join(private, ", "),
@@ -50,9 +50,9 @@ Private formats: ` + strings.Join(private, ", "),
 	}
 	cmd.Flags().StringVar(&conv.to, "to", "", "`FORMAT` to write (required)")
 	cmd.Flags().StringVarP(&conv.output, "output", "o", "", "new `FILE` to write; required for private formats")
-	cmd.MarkFlagsMutuallyExclusive(conv.source.AddFlags(cmd.Flags(), "passphrase", "that opens the key")...)
-	conv.protect.addFlags(cmd, "new-passphrase", "of the written key")
-	// Both can only fail for a flag that is not there.
+	cmd.MarkFlagsMutuallyExclusive(conv.source.AddFlags(cmd.Flags(), "passphrase", "that decrypts the key")...)
+	conv.protect.addFlags(cmd, "new-passphrase", "of the new key")
+	// These fail only for an unknown flag.
 	_ = cmd.MarkFlagRequired("to")
 	_ = cmd.RegisterFlagCompletionFunc("to", cobra.FixedCompletions(append(public, private...), cobra.ShellCompDirectiveNoFileComp))
 	cmd.DisableFlagsInUseLine = true
@@ -60,10 +60,12 @@ Private formats: ` + strings.Join(private, ", "),
 }
 
 func formats() (public, private []string) {
-	for _, f := range keys.PublicFormats() {
+	for _, f := range []keys.PublicFormat{
+		keys.PublicPEM, keys.PublicBase64, keys.PublicRaw, keys.PublicOpenSSH, keys.PublicMinisign, keys.PublicGo,
+	} {
 		public = append(public, string(f))
 	}
-	for _, f := range keys.PrivateFormats() {
+	for _, f := range []keys.PrivateFormat{keys.Sigstore, keys.PKCS8, keys.OpenSSH, keys.Minisign} {
 		private = append(private, string(f))
 	}
 	return public, private
@@ -74,13 +76,13 @@ func (v *conversion) run(ctx context.Context, c *term.Console, path string) erro
 	toPrivate := slices.Contains(private, v.to)
 	switch {
 	case !toPrivate && !slices.Contains(public, v.to):
-		return term.WithHint(term.Usagef("unknown format %q", v.to), "the formats are "+strings.Join(append(public, private...), ", "))
+		return term.WithHint(term.Usagef("unknown format %q", v.to), "use one of "+strings.Join(append(public, private...), ", "))
 	case toPrivate && v.output == "":
-		return term.Usagef("%s is a private key and goes to a file only: say --output FILE", v.to)
+		return term.Usagef("%s is a private format and needs a file (use --output FILE)", v.to)
 	case v.protect.none && v.to == string(keys.Sigstore):
-		return term.Usagef("%s is always encrypted: say --to %s for a key without a passphrase", keys.Sigstore, keys.PKCS8)
+		return term.Usagef("%s is always encrypted (use --to %s for a key without a passphrase)", keys.Sigstore, keys.PKCS8)
 	case v.to == string(keys.PublicRaw) && v.output == "" && term.IsTerminal(c.Out):
-		return term.Usagef("raw bytes don't go to a terminal: say --output FILE")
+		return term.Usagef("raw bytes are not written to a terminal (use --output FILE)")
 	}
 	if v.output != "" {
 		if err := absent(v.output); err != nil {
@@ -101,14 +103,11 @@ func (v *conversion) private(ctx context.Context, c *term.Console, path string, 
 	if key.private == nil {
 		return fmt.Errorf("converting %q: %w", path, keys.ErrNotPrivate)
 	}
-	data, err := v.protect.write(ctx, c, key.private, keys.PrivateFormat(v.to), fmt.Sprintf("%q", v.output))
+	data, err := v.protect.format(ctx, c, key.private, keys.PrivateFormat(v.to), v.output)
 	if err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := keys.CreateFiles(keys.NewFile{Path: v.output, Data: data, Mode: 0o600}); err != nil {
+	if err := keys.CreateFiles(keys.File{Path: v.output, Data: data, Mode: 0o600}); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(c.Out, "private key: %s\nfingerprint: %s\n", term.Sanitize(v.output), key.private.Public().ID())
@@ -117,7 +116,7 @@ func (v *conversion) private(ctx context.Context, c *term.Console, path string, 
 
 func (v *conversion) public(c *term.Console, path string, key *loaded) error {
 	if len(key.public) != 1 {
-		return fmt.Errorf("converting %q: it holds %d keys, only one can be converted at a time", path, len(key.public))
+		return fmt.Errorf("converting %q: the file contains %d keys, want one", path, len(key.public))
 	}
 	data, err := keys.FormatPublic(key.public[0], keys.PublicFormat(v.to))
 	if err != nil {
@@ -127,9 +126,9 @@ func (v *conversion) public(c *term.Console, path string, key *loaded) error {
 		_, err := c.Out.Write(data)
 		return err
 	}
-	if err := keys.CreateFiles(keys.NewFile{Path: v.output, Data: data, Mode: 0o644}); err != nil {
+	if err := keys.CreateFiles(keys.File{Path: v.output, Data: data, Mode: 0o644}); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.Out, "public key:  %s\nfingerprint: %s\n", term.Sanitize(v.output), key.public[0].Key.ID())
+	_, err = fmt.Fprintf(c.Out, "public key:  %s\nfingerprint: %s\n", term.Sanitize(v.output), key.public[0].ID())
 	return err
 }
