@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkDownload moves 30 MB over loopback into a file, with the server in
-// the same process: what a download costs that no network slows down.
+// BenchmarkDownload downloads 30 MB over loopback to a file, with the server in the
+// same process.
 func BenchmarkDownload(b *testing.B) {
 	data := random(30_000_000)
 	h := func(w http.ResponseWriter, r *http.Request) {

@@ -45,7 +45,7 @@ func TestUsersClientIsCopied(t *testing.T) {
 	require.ErrorIs(t, err, ErrStatus)
 }
 
-func TestUsersTimeoutIsHonoured(t *testing.T) {
+func TestTimeoutOfClientApplies(t *testing.T) {
 	release := make(chan struct{})
 	srv := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.(http.Flusher).Flush()

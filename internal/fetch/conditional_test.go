@@ -45,7 +45,7 @@ func TestConditional(t *testing.T) {
 
 	_, _, unchanged, err = c.Conditional(t.Context(), u, 100, now)
 	require.NoError(t, err)
-	require.True(t, unchanged, "a weak tag is good enough for a document")
+	require.True(t, unchanged, "a weak tag is good minProgress for a document")
 
 	_, _, _, err = c.Conditional(t.Context(), u, 5, tag)
 	require.ErrorIs(t, err, ErrTooLarge)
@@ -57,8 +57,8 @@ func TestConditional(t *testing.T) {
 	require.Empty(t, etag)
 }
 
-// 304 is an answer only to who sent an entity tag, also when a file that holds
-// one was damaged; the question goes along with a redirect.
+// 304 is accepted only if a valid entity tag was sent. Redirects keep the
+// condition.
 func TestConditionalAsksAndBelieves(t *testing.T) {
 	var rec recorder
 	srv := serve(t, rec.handler(func(w http.ResponseWriter, r *http.Request) {

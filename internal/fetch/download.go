@@ -13,53 +13,52 @@ import (
 	"os"
 )
 
-// enough is how many new bytes, since the last break, make a break the first
-// one again. What a download can cost is thereby bounded: maxTries requests for
-// so many bytes.
-const enough = 64 << 10
+// minProgress is how many new bytes reset the count of failures. The number of
+// requests is thereby limited to maxTries for so many bytes.
+const minProgress = 64 << 10
 
-// Download is a file of known length and hash.
+// Download is a file of known length and hash to download.
 type Download struct {
-	// URLs are where it lies, the same bytes everywhere, in order of preference.
+	// URLs of the file, in order of preference.
 	URLs []*url.URL
 
-	// Size is its length in bytes.
+	// Size is the length of the file in bytes.
 	Size int64
 
-	// Hash is its sha256, in lower case hex.
+	// Hash is the sha256 of the file, in lower case hex.
 	Hash string
 
-	// File is open for reading and writing and may hold the beginning, as an
-	// earlier call, or process, left it. Nothing else may write to it.
+	// File is open for reading and writing. It may contain a partial download of
+	// an earlier call or process. Nothing else may write to it.
 	File *os.File
 
-	// Progress, when it is not nil, is told how many bytes are there. The number
-	// falls when a download starts over.
+	// Progress, if not nil, is called with the number of bytes in the file. It
+	// goes down when a download starts over.
 	Progress func(done int64)
 
-	// Note, when it is not nil, is told what went wrong on the way, with
-	// arguments as log/slog takes them.
+	// Note, if not nil, is called with problems that did not end the download,
+	// with arguments as for log/slog.
 	Note func(message string, args ...any)
 }
 
-// Download completes d.File. It returns nil when the file holds exactly d.Size
-// bytes, every one of which it wrote or read itself, that have the hash d.Hash.
-// Memory does not grow with the size.
+// Download completes d.File. It returns nil if the file has exactly d.Size bytes
+// with the hash d.Hash, all of which it wrote or read itself. Memory does not
+// depend on the size.
 //
-// A download that breaks goes on where it was, and goes on at the next URL when
-// one fails for good. When all failed, the error names each with its reason and
-// answers to errors.Is for each. The file then keeps what came, for a later call,
-// unless all of them have another file, by [ErrHash] or [ErrLength]: then it is
-// empty. It also keeps what came when ctx ends, and when it cannot be written:
-// neither is tried again.
+// After an interruption the download resumes where it was. If a URL fails for
+// good, it resumes at the next one. If all fail, errors.Is matches the error of
+// each. The file then keeps what was downloaded for a later call, unless all URLs
+// have another file ([ErrHash] or [ErrLength]): then it is empty. The file also
+// keeps what was downloaded if ctx ends or the file cannot be written. Neither is
+// retried.
 //
-// No validator has to be kept with the file: that all parts are of one file is
-// proven by the hash, and when it is wrong and there was more than one part, the
-// file is read once more from its start. Within one call a strong ETag saves
-// that when the file changes on the server.
+// Callers need not store an entity tag with the file: the hash proves that all
+// parts are of one file. If it is wrong and there was more than one part, the
+// file is downloaded again from the start. Within one call, a strong entity tag
+// avoids that if the file changes on the server.
 func (c *Client) Download(ctx context.Context, d Download) error {
 	if len(d.URLs) == 0 || d.File == nil || d.Size < 0 || len(d.Hash) != 64 {
-		return errors.New("downloading: URL, file, size and sha256 are required")
+		return errors.New("downloading: URLs, File, Size and Hash are required")
 	}
 	if d.Progress == nil {
 		d.Progress = func(int64) {}
@@ -69,7 +68,7 @@ func (c *Client) Download(ctx context.Context, d Download) error {
 	}
 	p, err := openPartial(ctx, d.File, d.Size, d.Hash)
 	if err != nil {
-		return fmt.Errorf("reading what is there of %s: %w", shown(d.URLs[0]), err)
+		return fmt.Errorf("reading the partial download of %s: %w", Shown(d.URLs[0]), err)
 	}
 	if p.done > 0 {
 		d.Progress(p.done)
@@ -78,13 +77,13 @@ func (c *Client) Download(ctx context.Context, d Download) error {
 		if p.check() == nil {
 			return nil
 		}
-		d.Note("the download on disk is another file, starting over", "url", shown(d.URLs[0]))
+		d.Note("the partial download has the wrong hash, starting over", "url", Shown(d.URLs[0]))
 		if err := p.reset(); err != nil {
-			return fmt.Errorf("emptying a file: %w", err)
+			return fmt.Errorf("truncating the partial download: %w", err)
 		}
 	}
 
-	g := &gathering{Download: d, c: c, p: p, best: p.done}
+	g := &downloader{Download: d, c: c, p: p, best: p.done}
 	for _, u := range d.URLs {
 		g.live = append(g.live, &mirror{url: u})
 	}
@@ -97,39 +96,37 @@ type mirror struct {
 	url *url.URL
 	tries
 
-	// etag is the strong entity tag of what the file holds, when that came from
-	// here, or "".
+	// etag is the strong entity tag of what was downloaded from this URL, or "".
 	etag string
 
-	// whole is true when its answers for a part were not sound.
-	whole bool
+	// noRanges is true after an invalid response to a request for a range.
+	noRanges bool
 
-	// afresh is true when it had to send everything a second time.
-	afresh bool
+	// restarted is true after the second download from the start.
+	restarted bool
 }
 
-// gathering is a download under way.
-type gathering struct {
+// downloader is a running download.
+type downloader struct {
 	Download
 	c *Client
 	p *partial
 
-	// best is how far the file had come when tries were last counted anew. It
-	// never falls while it is the same file, so that sending the beginning again
-	// and again is no progress.
+	// best is the length of the file when failures were last reset. It does not
+	// go down for the same file: the same bytes again are not progress.
 	best int64
 
-	live []*mirror // in the order of trying
-	errs []error   // of those that failed
+	live []*mirror // in the order of use
+	errs []error   // of the mirrors that failed
 }
 
-func (g *gathering) run(ctx context.Context) error {
+func (g *downloader) run(ctx context.Context) error {
 	for len(g.live) > 0 {
 		m := g.live[0]
 		if m.due > 0 {
 			err := g.c.wait(ctx, m.due)
 			if err != nil {
-				return &readError{url: shown(m.url), err: err}
+				return &readError{url: Shown(m.url), err: err}
 			}
 			m.due = 0
 		}
@@ -137,9 +134,9 @@ func (g *gathering) run(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		err = g.judge(ctx, m, err)
+		err = g.handle(ctx, m, err)
 		if err != nil {
-			return &readError{url: shown(m.url), err: err}
+			return &readError{url: Shown(m.url), err: err}
 		}
 	}
 
@@ -163,10 +160,10 @@ func (g *gathering) run(ctx context.Context) error {
 	return err
 }
 
-// try is one request. It returns nil when the file is complete and right.
-func (g *gathering) try(ctx context.Context, m *mirror) error {
-	q := question{bound: bound{size: g.Size, exact: true}, from: g.p.done, ifRange: m.etag}
-	if m.whole {
+// try makes one request. It returns nil if the file is complete and correct.
+func (g *downloader) try(ctx context.Context, m *mirror) error {
+	q := request{bound: bound{size: g.Size, exact: true}, from: g.p.done, ifRange: m.etag}
+	if m.noRanges {
 		q.from = 0
 	}
 	a, err := g.c.open(ctx, m.url, q)
@@ -176,7 +173,7 @@ func (g *gathering) try(ctx context.Context, m *mirror) error {
 	defer a.close()
 
 	if a.from == 0 && g.p.done > 0 {
-		// The server may not know ranges, or has another file by now.
+		// The server does not support ranges, or has another file by now.
 		err = g.p.reset()
 		if err != nil {
 			return &writeError{err}
@@ -193,15 +190,15 @@ func (g *gathering) try(ctx context.Context, m *mirror) error {
 	case err != nil && (g.p.done < g.Size || !retryable(err)):
 		return err
 	case g.p.done < g.Size:
-		return fmt.Errorf("%w: only a part of what is missing was sent: %w", ErrConnection, io.ErrUnexpectedEOF)
+		return fmt.Errorf("%w: the response is shorter than the missing part: %w", ErrConnection, io.ErrUnexpectedEOF)
 	default:
-		// A break after the last byte takes nothing away.
+		// An error after the last byte does not matter.
 		return g.p.check()
 	}
 }
 
-// forget the entity tags of all mirrors but m: the file has bytes of m now.
-func (g *gathering) forget(m *mirror) {
+// forget clears the entity tags of other mirrors: the file now has bytes of m.
+func (g *downloader) forget(m *mirror) {
 	for _, other := range g.live {
 		if other != m {
 			other.etag = ""
@@ -209,9 +206,9 @@ func (g *gathering) forget(m *mirror) {
 	}
 }
 
-// judge decides how it goes on after m failed with err: with the first of
-// g.live, or not at all when it returns an error.
-func (g *gathering) judge(ctx context.Context, m *mirror, err error) error {
+// handle decides what follows the failure of m with err. The download goes on with
+// the first of g.live, unless handle returns an error.
+func (g *downloader) handle(ctx context.Context, m *mirror, err error) error {
 	_, write := errors.AsType[*writeError](err)
 	switch {
 	case ctx.Err() != nil:
@@ -219,34 +216,33 @@ func (g *gathering) judge(ctx context.Context, m *mirror, err error) error {
 	case write:
 		return err
 	case errors.Is(err, ErrHash):
-		return g.wrong(m, err)
+		return g.wrongHash(m, err)
 	case errors.Is(err, ErrRange):
-		// Not a second time: no part is asked for from now on.
-		m.whole = true
-		g.Note("the server does not send the rest of the file, asking for all of it", "url", shown(m.url), "error", err)
+		m.noRanges = true
+		g.Note("the server did not resume the download, starting over", "url", Shown(m.url), "error", err)
 		return nil
 	}
 
-	if g.p.done-g.best >= enough {
+	if g.p.done-g.best >= minProgress {
 		g.best = g.p.done
 		m.failed = 0
 	}
 	verdict := m.again(err)
 	if verdict != nil {
-		return g.drop(m, verdict)
+		return g.giveUp(m, verdict)
 	}
-	g.Note("the download broke off", "url", shown(m.url), "bytes", g.p.done, "wait", m.due, "error", err)
+	g.Note("the download was interrupted, retrying", "url", Shown(m.url), "bytes", g.p.done, "wait", m.due, "error", err)
 	if errors.Is(err, ErrStalled) || m.due > longestWait {
-		// Others may be faster than waiting for this one.
+		// Another mirror may be faster.
 		g.live = append(g.live[1:], m)
 	}
 
 	return nil
 }
 
-// wrong is judge for a file with the wrong hash. When it has more than one part
-// nobody knows which one lied, and m is asked for all of it, once.
-func (g *gathering) wrong(m *mirror, err error) error {
+// wrongHash is handle for a file with the wrong hash. If it has more than one part, the
+// wrong one is unknown, and the whole file is downloaded from m, once.
+func (g *downloader) wrongHash(m *mirror, err error) error {
 	several := g.p.parts > 1
 	g.best = 0
 	m.etag = ""
@@ -254,21 +250,21 @@ func (g *gathering) wrong(m *mirror, err error) error {
 		return &writeError{resetErr}
 	}
 	g.Progress(0)
-	if !several || m.afresh {
-		return g.drop(m, err)
+	if !several || m.restarted {
+		return g.giveUp(m, err)
 	}
-	m.afresh = true
-	g.Note("the parts of the download do not fit together, starting over", "url", shown(m.url), "error", err)
+	m.restarted = true
+	g.Note("the parts of the download do not match, starting over", "url", Shown(m.url), "error", err)
 
 	return nil
 }
 
-// drop gives m up.
-func (g *gathering) drop(m *mirror, err error) error {
-	g.errs = append(g.errs, &readError{url: shown(m.url), err: err})
+// giveUp gives up on m.
+func (g *downloader) giveUp(m *mirror, err error) error {
+	g.errs = append(g.errs, &readError{url: Shown(m.url), err: err})
 	g.live = g.live[1:]
 	if len(g.live) > 0 {
-		g.Note("a mirror failed, trying the next one", "url", shown(m.url), "next", shown(g.live[0].url), "error", err)
+		g.Note("mirror failed, trying the next one", "url", Shown(m.url), "next", Shown(g.live[0].url), "error", err)
 	}
 
 	return nil

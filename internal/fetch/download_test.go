@@ -25,7 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// random are size bytes that are the same in every run.
+// random returns size bytes, which are the same in every run.
 func random(size int) []byte {
 	data := make([]byte, size)
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(data)
@@ -39,7 +39,7 @@ func sha256Of(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// artifact is the download of data into f.
+// artifact returns a Download of data to f.
 func artifact(t testing.TB, data []byte, f *os.File, at ...string) Download {
 	t.Helper()
 	var urls []*url.URL
@@ -50,7 +50,7 @@ func artifact(t testing.TB, data []byte, f *os.File, at ...string) Download {
 	return Download{URLs: urls, Size: int64(len(data)), Hash: sha256Of(data), File: f}
 }
 
-// fileWith is a file that an earlier process left.
+// fileWith returns a file with the partial download of an earlier process.
 func fileWith(t testing.TB, data []byte) *os.File {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "partial")
@@ -72,8 +72,8 @@ func contentOf(t testing.TB, f *os.File) []byte {
 
 const tag = `"v1"`
 
-// origin is a server of one file that records what it is asked and counts what
-// it sends. answer is given the number of the request, from 1.
+// origin is a server of one file. It records requests and counts the bytes sent.
+// answer gets the number of the request, from 1.
 type origin struct {
 	data   []byte
 	answer func(o *origin, n int, w http.ResponseWriter, r *http.Request)
@@ -101,12 +101,12 @@ func (o *origin) requests() int {
 	return len(o.ranges)
 }
 
-// whole answers as a server should.
+// whole is a correct response.
 func (o *origin) whole(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "x", time.Time{}, bytes.NewReader(o.data))
 }
 
-// until answers as a server should, and breaks off before byte end.
+// until is a correct response that ends before byte end.
 func (o *origin) until(end int, w http.ResponseWriter, r *http.Request) {
 	var from int
 	if s := r.Header.Get("Range"); s != "" {
@@ -128,15 +128,15 @@ func (o *origin) until(end int, w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// part sends data as the 206 that says contentRange.
+// part sends data as a 206 with contentRange.
 func part(w http.ResponseWriter, contentRange string, data []byte) {
 	w.Header().Set("Content-Range", contentRange)
 	w.WriteHeader(http.StatusPartialContent)
 	_, _ = w.Write(data)
 }
 
-// Twenty cuts, and three processes, cost no byte twice.
-func TestDownloadGoesOnAfterCuts(t *testing.T) {
+// With twenty interruptions and three processes, no byte is downloaded twice.
+func TestDownloadResumes(t *testing.T) {
 	data := random(4 << 20)
 	for name, start := range map[string]func(testing.TB, http.HandlerFunc) *httptest.Server{"http": serve, "https": serveTLS} {
 		t.Run(name, func(t *testing.T) {
@@ -185,8 +185,8 @@ func TestDownloadGoesOnAfterCuts(t *testing.T) {
 	}
 }
 
-// Requests after the first break are answered by these; the first one brings
-// 200 KiB of 300.
+// The first response has 200 KiB of 300. These are the responses to the requests
+// for the rest.
 func TestServersThatLieAboutTheRest(t *testing.T) {
 	const there = 200 << 10
 	data := random(300 << 10)
@@ -310,7 +310,7 @@ func TestServersThatLieAboutTheRest(t *testing.T) {
 
 func http404(_ *origin, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }
 
-// First answers that are no answers, and answers that are never whole.
+// First responses that are invalid, and responses that are never complete.
 func TestDownloadRefuses(t *testing.T) {
 	data := random(300 << 10)
 	for _, tc := range []struct {
@@ -361,8 +361,8 @@ func TestDownloadRefuses(t *testing.T) {
 	}
 }
 
-// What an earlier process left is hashed before it is built upon.
-func TestDownloadDistrustsTheFile(t *testing.T) {
+// The partial download of an earlier process is hashed.
+func TestPartialDownloadIsHashed(t *testing.T) {
 	data := random(300 << 10)
 	garbage := bytes.Repeat([]byte("x"), len(data)+1)
 	for _, tc := range []struct {

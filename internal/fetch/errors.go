@@ -13,61 +13,60 @@ import (
 )
 
 var (
-	// ErrNotFound means that there is nothing at the URL: 404, 410, or no such
-	// file. For a release document: that release does not exist here.
+	// ErrNotFound means status 404 or 410, or that the file does not exist. For a
+	// release document: the repository does not have the release.
 	ErrNotFound = errors.New("not found")
 
-	// ErrStatus means another status than 200, which the text names. A 404 or
-	// 410 is ErrNotFound too, a 403 ErrForbidden.
-	ErrStatus = errors.New("server answered")
+	// ErrStatus means an HTTP status other than 200. It matches 404 and 410,
+	// which are ErrNotFound too, and 403, which is ErrForbidden too.
+	ErrStatus = errors.New("server returned")
 
-	// ErrForbidden means status 403. An object store says so of what is not
-	// there, too, to those who may not list what is.
+	// ErrForbidden means status 403. An object store returns it for a missing
+	// object too, unless the caller may list objects.
 	ErrForbidden = errors.New("forbidden")
 
-	// ErrTooLarge means more bytes than the caller accepts.
+	// ErrTooLarge means more bytes than the limit.
 	ErrTooLarge = errors.New("too large")
 
-	// ErrLength means that an artifact is not exactly as long as expected: it
-	// is another file than the one that was asked for, or was cut.
+	// ErrLength means that an artifact does not have the expected length. It is
+	// another file, or truncated.
 	ErrLength = errors.New("wrong length")
 
-	// ErrHash means that an artifact is as long as expected, but has another
-	// hash: it is another file than the one that was asked for.
+	// ErrHash means that an artifact has the expected length but another hash. It
+	// is another file.
 	ErrHash = errors.New("wrong hash")
 
-	// ErrRange means an answer to the request for the rest of a file that is not
-	// that rest. The file is then asked for from its start.
+	// ErrRange means a response that is not the requested range. The download
+	// then starts over.
 	ErrRange = errors.New("range refused")
 
-	// ErrStalled means that next to nothing arrived for the idle time. Trying
-	// again later, or elsewhere, may help.
+	// ErrStalled means that almost nothing arrived during the idle time. Retry
+	// later, or use another mirror.
 	ErrStalled = errors.New("stalled")
 
-	// ErrRedirect means that the server sent us where we do not go.
+	// ErrRedirect means a redirect that is not followed.
 	ErrRedirect = errors.New("redirect refused")
 
-	// ErrEncoding means a Content-Encoding that was not asked for: what the
-	// signed length and hash speak of is not what was sent.
+	// ErrEncoding means a Content-Encoding that was not requested. Signed length
+	// and hash do not apply to encoded bytes.
 	ErrEncoding = errors.New("content encoding refused")
 
-	// ErrConnection means that no sound answer came: name lookup, connection,
-	// TLS or the protocol failed. It wraps the cause.
+	// ErrConnection means that name lookup, connection, TLS or the protocol
+	// failed. It wraps the cause.
 	ErrConnection = errors.New("connection failed")
 
 	// ErrUnsupported means a URL that is not http, https or a local regular
 	// file.
-	ErrUnsupported = errors.New("cannot be read")
+	ErrUnsupported = errors.New("unsupported URL")
 
 	// ErrHeader means that a header of [Options] cannot be sent.
 	ErrHeader = errors.New("header refused")
 )
 
-// maxErrorText bounds what one failure says: a server chooses part of the text
-// of protocol errors.
+// maxErrorText limits an error text, because a server chooses a part of it.
 const maxErrorText = 400
 
-// readError is every failure of a read.
+// readError is the error of all reads.
 type readError struct {
 	url string
 	err error
@@ -79,7 +78,7 @@ func (e *readError) Error() string {
 
 func (e *readError) Unwrap() error { return e.err }
 
-// mirrorsError is the failure of every mirror.
+// mirrorsError contains the errors of all mirrors.
 type mirrorsError struct{ errs []error }
 
 func (e *mirrorsError) Error() string {
@@ -93,18 +92,14 @@ func (e *mirrorsError) Error() string {
 
 func (e *mirrorsError) Unwrap() []error { return e.errs }
 
-// Shown is u as it may appear in errors and logs: see the package doc.
-func Shown(u *url.URL) string { return shown(u) }
-
-// shown is u as it may appear in errors and logs. User, password and query are
-// left out: the first two are credentials, and so are the queries of presigned
-// URLs.
-func shown(u *url.URL) string {
+// Shown returns u for errors and logs: without user, password and query, which
+// are the credentials of users and of presigned URLs.
+func Shown(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Opaque: u.Opaque, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
 }
 
-// printable keeps escape sequences and line breaks of a server off the user's
-// terminal: net/textproto quotes header lines verbatim.
+// printable replaces control characters of the server, which would reach the
+// user's terminal: net/textproto quotes header lines verbatim.
 func printable(text string) string {
 	if len(text) > maxErrorText {
 		text = text[:maxErrorText] + "…"

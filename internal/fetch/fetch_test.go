@@ -33,11 +33,11 @@ func parse(t testing.TB, s string) *url.URL {
 	return u
 }
 
-// instantly waits for nothing.
+// instantly does not wait.
 func instantly(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
-// client returns a Client with our own transport, which trusts the test server.
-// It does not wait unless it is told to.
+// client returns a Client with our transport, which trusts the test server. It
+// does not wait before retries unless o.Wait is set.
 func client(t testing.TB, srv *httptest.Server, o Options) *Client {
 	t.Helper()
 	if o.Wait == nil {
@@ -61,7 +61,7 @@ func serve(t testing.TB, h http.HandlerFunc) *httptest.Server {
 	return srv
 }
 
-// serveTLS speaks HTTP/2.
+// serveTLS uses HTTP/2.
 func serveTLS(t testing.TB, h http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(h)
@@ -177,7 +177,7 @@ func TestContentEncodingIsRefused(t *testing.T) {
 		})
 	}
 
-	t.Run("unfolded by a transport", func(t *testing.T) {
+	t.Run("decompressed by a transport", func(t *testing.T) {
 		hc := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Request: r, ContentLength: -1, Uncompressed: true, Body: io.NopCloser(strings.NewReader(body))}, nil
 		})}
@@ -280,8 +280,7 @@ func TestEndlessBodyIsStopped(t *testing.T) {
 	}
 }
 
-// A length above the limit is refused from the headers alone: this server
-// sends no byte of its body.
+// This server sends no byte of its body, so the header alone is rejected.
 func TestAnnouncedLengthIsRefusedBeforeReading(t *testing.T) {
 	release := make(chan struct{})
 	srv := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -352,11 +351,11 @@ func TestErrorsAreOneLineWithoutSecrets(t *testing.T) {
 	}
 
 	_, err := c.Document(t.Context(), parse(t, srv.URL+"/release.json"), 100)
-	require.EqualError(t, err, "reading "+srv.URL+"/release.json: server answered 403 Forbidden")
+	require.EqualError(t, err, "reading "+srv.URL+"/release.json: server returned 403 Forbidden")
 	_, err = c.Document(t.Context(), parse(t, srv.URL+"/moved"), 100)
-	require.EqualError(t, err, "reading "+srv.URL+"/moved: redirected to "+srv.URL+"/gone: server answered 403 Forbidden")
+	require.EqualError(t, err, "reading "+srv.URL+"/moved: redirected to "+srv.URL+"/gone: server returned 403 Forbidden")
 
-	// Nothing listens here any more.
+	// The server is closed.
 	srv.Close()
 	_, err = c.Document(t.Context(), parse(t, "http://t0ken:s3cret@"+host+"/x?sig=s3cret"), 100)
 	require.ErrorIs(t, err, ErrConnection)

@@ -17,14 +17,14 @@ import (
 	"strings"
 )
 
-// fromFile reads a regular file of this machine. What a name stands for is
-// asked of the open file, so that nobody changes it in between.
-func fromFile(ctx context.Context, u *url.URL, q question) (*answer, error) {
+// openFile opens a local regular file. It checks the open file, because another
+// process may replace the path.
+func openFile(ctx context.Context, u *url.URL, q request) (*response, error) {
 	name, err := localPath(u, runtime.GOOS == "windows")
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(name, os.O_RDONLY|noWaiting, 0)
+	f, err := os.OpenFile(name, os.O_RDONLY|openFlags, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
@@ -37,7 +37,7 @@ func fromFile(ctx context.Context, u *url.URL, q question) (*answer, error) {
 		return nil, err
 	}
 
-	return &answer{
+	return &response{
 		bound: q.bound,
 		from:  q.from,
 		body:  cancellable{ctx, f},
@@ -46,8 +46,8 @@ func fromFile(ctx context.Context, u *url.URL, q question) (*answer, error) {
 	}, nil
 }
 
-// checkFile refuses what is no answer to q and goes to the first byte of one.
-func checkFile(f *os.File, q question) error {
+// checkFile rejects a file that does not fit q, and seeks to the first byte.
+func checkFile(f *os.File, q request) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func checkFile(f *os.File, q question) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%w: not a regular file", ErrUnsupported)
 	}
-	err = q.announced(info.Size())
+	err = q.checkAnnounced(info.Size())
 	if err != nil {
 		return err
 	}
@@ -64,8 +64,8 @@ func checkFile(f *os.File, q question) error {
 	return err
 }
 
-// localPath turns a file URL (RFC 8089) into a path. A host, or on Windows a
-// path without a drive letter, would be a file server's.
+// localPath returns the path of a file URL (RFC 8089). A host, or on Windows a
+// path without a drive letter, would refer to a file server.
 func localPath(u *url.URL, windows bool) (string, error) {
 	path := u.Path
 	drive := len(path) > 3 && path[0] == '/' && path[2] == ':' && path[3] == '/' &&
@@ -73,11 +73,11 @@ func localPath(u *url.URL, windows bool) (string, error) {
 
 	switch {
 	case u.Host != "" && !strings.EqualFold(u.Host, "localhost"):
-		return "", fmt.Errorf("%w: a file of the host %q, not of this one", ErrUnsupported, u.Host)
+		return "", fmt.Errorf("%w: file on host %q, want a local file", ErrUnsupported, u.Host)
 	case !strings.HasPrefix(path, "/"):
-		return "", fmt.Errorf("%w: not an absolute path", ErrUnsupported)
+		return "", fmt.Errorf("%w: the path is not absolute", ErrUnsupported)
 	case windows && !drive:
-		return "", fmt.Errorf("%w: a path without a drive letter", ErrUnsupported)
+		return "", fmt.Errorf("%w: the path has no drive letter", ErrUnsupported)
 	case windows:
 		path = path[1:]
 	}
@@ -85,7 +85,7 @@ func localPath(u *url.URL, windows bool) (string, error) {
 	return filepath.FromSlash(path), nil
 }
 
-// cancellable is a reader that ends with its context.
+// cancellable is a reader that fails when its context ends.
 type cancellable struct {
 	ctx context.Context
 	r   io.Reader

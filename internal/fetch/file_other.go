@@ -6,5 +6,5 @@
 
 package fetch
 
-// noWaiting is nothing where no file makes open wait.
-const noWaiting = 0
+// openFlags is 0: opening a file does not wait here.
+const openFlags = 0

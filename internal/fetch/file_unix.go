@@ -8,6 +8,6 @@ package fetch
 
 import "golang.org/x/sys/unix"
 
-// noWaiting keeps open(2) from waiting for the writer of a fifo, and from
-// making a terminal ours.
-const noWaiting = unix.O_NONBLOCK | unix.O_NOCTTY
+// openFlags keep open(2) from waiting for the writer of a fifo, and from making a
+// terminal the controlling one.
+const openFlags = unix.O_NONBLOCK | unix.O_NOCTTY

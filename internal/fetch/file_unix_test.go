@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A fifo has no writer to wait for, a device no end.
+// A fifo may have no writer, and a device no end.
 func TestOnlyRegularFiles(t *testing.T) {
 	dir := t.TempDir()
 	fifo := filepath.Join(dir, "fifo")
@@ -36,7 +36,7 @@ func TestOnlyRegularFiles(t *testing.T) {
 		case err := <-done:
 			require.ErrorIs(t, err, ErrUnsupported, name)
 		case <-time.After(late):
-			require.Fail(t, "hangs", name)
+			require.Fail(t, "Document hangs", name)
 		}
 	}
 

@@ -14,7 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A full disk is nobody's fault out there: one request, and what fitted is kept.
+// A full disk is not the server's fault: it is not retried, and the partial download
+// is kept.
 func TestFullDisk(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("NOT PROVEN: needs root to mount a small file system")

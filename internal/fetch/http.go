@@ -22,13 +22,11 @@ const (
 	userAgent      = "go-updater"
 )
 
-// newTransport is ours alone, so nothing a program did to http.DefaultTransport
-// reaches us. The watchdog ends a lookup, dial or handshake that takes longer
-// than idle; net/http leaves an abandoned dial running, and the timeouts here,
-// which come later on purpose, end that. An update asks two or three times, so
-// connections are not kept: none outlives its answer, and what a server sends
-// unasked on an idle one, which net/http prints to the program's log, is lost.
-// Nor can a retry get the connection that just broke.
+// newTransport returns a transport that changes to http.DefaultTransport do not
+// affect. The watchdog ends a lookup, dial or handshake after idle. net/http lets
+// an abandoned dial continue, so the timeouts here end it a little later. An
+// update makes few requests, so connections are not kept alive: a retry gets a
+// new one, and an idle one cannot receive data, which net/http would log.
 func newTransport(idle time.Duration) *http.Transport {
 	dial := idle + time.Second
 
@@ -43,19 +41,19 @@ func newTransport(idle time.Duration) *http.Transport {
 	}
 }
 
-// call is one request and the reading of its answer.
+// call is one HTTP request, until its body is read.
 type call struct {
 	parent context.Context
 	ctx    context.Context
 	dog    *watchdog
 	body   io.Reader
 
-	// missing is how many bytes have to come before the end of the body is
-	// believed, where that looks like a cut.
+	// missing is how many bytes must arrive before the end of the body, if the
+	// end looks the same as a lost connection.
 	missing int64
 }
 
-func (c *Client) overHTTP(ctx context.Context, u *url.URL, q question) (*answer, error) {
+func (c *Client) openHTTP(ctx context.Context, u *url.URL, q request) (*response, error) {
 	inner, cancel := context.WithCancelCause(ctx)
 	k := &call{parent: ctx, ctx: inner, dog: newWatchdog(c.idle, cancel)}
 	resp, err := c.ask(k, u, q)
@@ -63,15 +61,15 @@ func (c *Client) overHTTP(ctx context.Context, u *url.URL, q question) (*answer,
 		cancel(nil)
 		return nil, err
 	}
-	hangUp := func() {
+	closeBody := func() {
 		k.dog.pause()
 		cancel(nil)
 		resp.Body.Close()
 	}
-	a, err := checkAnswer(resp, q)
+	a, err := checkResponse(resp, q)
 	if err != nil {
-		hangUp()
-		return nil, elsewhere(u, resp, err)
+		closeBody()
+		return nil, withRedirect(u, resp, err)
 	}
 
 	k.body = resp.Body
@@ -79,14 +77,14 @@ func (c *Client) overHTTP(ctx context.Context, u *url.URL, q question) (*answer,
 	if endsWithConnection && a.exact {
 		k.missing = a.size - a.from
 	}
-	a.body, a.close = k, hangUp
-	a.where = func(err error) error { return elsewhere(u, resp, err) }
+	a.body, a.close = k, closeBody
+	a.where = func(err error) error { return withRedirect(u, resp, err) }
 
 	return a, nil
 }
 
-// ask returns once the headers of the last redirect's answer are there.
-func (c *Client) ask(k *call, u *url.URL, q question) (*http.Response, error) {
+// ask follows redirects and returns after the headers of the last response.
+func (c *Client) ask(k *call, u *url.URL, q request) (*http.Response, error) {
 	h := c.headerFor(u)
 	if q.known != "" {
 		h.Set("If-None-Match", q.known)
@@ -114,8 +112,8 @@ func (c *Client) ask(k *call, u *url.URL, q question) (*http.Response, error) {
 	return resp, nil
 }
 
-// Read reads the body under the eyes of the watchdog. What had come already
-// when the call was cancelled is not read: it may be much.
+// Read reads the body while the watchdog runs. After the call was cancelled it
+// does not read what has already arrived, which may be much.
 func (k *call) Read(p []byte) (int, error) {
 	if err := k.ctx.Err(); err != nil {
 		return 0, k.failure(err)
@@ -134,12 +132,12 @@ func (k *call) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// failure names the reason of a failed read: the caller's own cancelling first,
-// then the watchdog's, then whatever the connection says.
+// failure returns the reason of a failed read: that the caller cancelled, that the
+// watchdog did, or the error of the connection.
 func (k *call) failure(err error) error {
 	cause := context.Cause(k.ctx)
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		// It repeats the URL, with its query.
+		// It contains the URL with its query.
 		err = wrapped.Err
 	}
 
@@ -155,30 +153,29 @@ func (k *call) failure(err error) error {
 	}
 }
 
-// elsewhere adds where a redirect led to.
-func elsewhere(u *url.URL, resp *http.Response, err error) error {
-	if err == nil || resp.Request == nil || resp.Request.URL == nil || shown(resp.Request.URL) == shown(u) {
+// withRedirect adds the URL after redirects to err.
+func withRedirect(u *url.URL, resp *http.Response, err error) error {
+	if err == nil || resp.Request == nil || resp.Request.URL == nil || Shown(resp.Request.URL) == Shown(u) {
 		return err
 	}
 
-	return fmt.Errorf("redirected to %s: %w", shown(resp.Request.URL), err)
+	return fmt.Errorf("redirected to %s: %w", Shown(resp.Request.URL), err)
 }
 
-// redirectPolicy is asked before a redirect is followed. net/http copies the
-// headers of the first request to every host, but for six names, and adds a
-// Referer with the query of the URL before: both are replaced. What is asked
-// for is asked of everyone.
+// redirectPolicy decides about redirects. net/http copies most headers of the
+// first request to every host, and adds a Referer with the query of the previous
+// URL, so all headers are replaced. Conditions and ranges are kept.
 func (c *Client) redirectPolicy(theirs func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
 		from := via[len(via)-1].URL.Scheme
 		to := req.URL.Scheme
 		switch {
 		case len(via) > maxRedirects:
-			return fmt.Errorf("%w: more than %d in a row", ErrRedirect, maxRedirects)
+			return fmt.Errorf("%w: more than %d redirects", ErrRedirect, maxRedirects)
 		case to != "http" && to != "https":
-			return fmt.Errorf("%w: to %s, which is not http or https", ErrRedirect, shown(req.URL))
+			return fmt.Errorf("%w: to %s, want http or https", ErrRedirect, Shown(req.URL))
 		case from == "https" && to == "http":
-			return fmt.Errorf("%w: from https to %s", ErrRedirect, shown(req.URL))
+			return fmt.Errorf("%w: from https to %s", ErrRedirect, Shown(req.URL))
 		}
 		req.Header = c.headerFor(req.URL, via...)
 		for _, name := range []string{"If-None-Match", "If-Range", "Range"} {
@@ -199,8 +196,8 @@ func (c *Client) redirectPolicy(theirs func(*http.Request, []*http.Request) erro
 	}
 }
 
-// headerFor returns all that is sent to u, to which the answers to via led. Who
-// is not the origin does not choose what is asked of it in the caller's name.
+// headerFor returns the headers for u, after the redirects of via. Only the origin
+// itself may redirect to the origin with the caller's headers.
 func (c *Client) headerFor(u *url.URL, via ...*http.Request) http.Header {
 	h := http.Header{"User-Agent": {userAgent}}
 	ours := c.origin != nil && sameOrigin(c.origin, u)
@@ -217,8 +214,8 @@ func (c *Client) headerFor(u *url.URL, via ...*http.Request) http.Header {
 	return h
 }
 
-// sameOrigin fails closed: spellings that it does not know to be equal, such as
-// a trailing dot, are other hosts.
+// sameOrigin compares scheme, host and port. Hosts that differ in spelling, such as
+// in a trailing dot, are different.
 func sameOrigin(a, b *url.URL) bool {
 	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
 }
@@ -236,21 +233,21 @@ func port(u *url.URL) string {
 	}
 }
 
-// checkHeader refuses what could start a second header or request, and headers
-// that are ours to choose. Values are secrets and are not repeated.
+// checkHeader rejects headers that could inject another header or request, and
+// headers that this package sets. Errors do not contain values, which are secret.
 func checkHeader(h http.Header) error {
 	for name, values := range h {
 		if name == "" || strings.ContainsFunc(name, notToken) {
-			return fmt.Errorf("%w: %q is no name of a header", ErrHeader, name)
+			return fmt.Errorf("%w: invalid name %q", ErrHeader, name)
 		}
 		switch http.CanonicalHeaderKey(name) {
 		case "Accept-Encoding", "Connection", "Content-Length", "Host", "Range", "Transfer-Encoding",
 			"If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since":
-			return fmt.Errorf("%w: %q is not for callers to set", ErrHeader, name)
+			return fmt.Errorf("%w: %q is set by this package", ErrHeader, name)
 		}
 		for _, value := range values {
 			if strings.ContainsFunc(value, isControl) {
-				return fmt.Errorf("%w: the value of %q has a control character", ErrHeader, name)
+				return fmt.Errorf("%w: the value of %q contains a control character", ErrHeader, name)
 			}
 		}
 	}
@@ -258,7 +255,7 @@ func checkHeader(h http.Header) error {
 	return nil
 }
 
-// notToken is RFC 9110 §5.6.2, turned round.
+// notToken reports whether r is not a tchar of RFC 9110 §5.6.2.
 func notToken(r rune) bool {
 	switch {
 	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':

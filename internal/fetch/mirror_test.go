@@ -25,7 +25,7 @@ func mirrors(t *testing.T, handlers ...http.HandlerFunc) []string {
 	return urls
 }
 
-// badMirrors are ways to fail, each with the reason that is given.
+// badMirrors returns handlers that fail, and the error of each.
 func badMirrors(data []byte) (handlers []http.HandlerFunc, reasons []error) {
 	for _, bad := range []struct {
 		h      http.HandlerFunc
@@ -71,7 +71,7 @@ func TestMirrors(t *testing.T) {
 		d.Note = func(message string, _ ...any) { noted = append(noted, message) }
 		require.NoError(t, client(t, nil, Options{Idle: soon}).Download(t.Context(), d))
 		require.Equal(t, sha256Of(data), sha256Of(contentOf(t, f)))
-		require.Contains(t, noted, "a mirror failed, trying the next one")
+		require.Contains(t, noted, "mirror failed, trying the next one")
 	})
 	t.Run("all bad", func(t *testing.T) {
 		urls := mirrors(t, bad...)
@@ -93,8 +93,7 @@ func TestMirrors(t *testing.T) {
 	})
 }
 
-// The bytes of a mirror that failed are kept, and its validator is not shown to
-// another.
+// The bytes of a failed mirror are kept. Its entity tag is not sent to others.
 func TestNextMirrorGoesOn(t *testing.T) {
 	data := random(300 << 10)
 	first := &origin{data: data, answer: func(o *origin, n int, w http.ResponseWriter, r *http.Request) {
@@ -113,9 +112,8 @@ func TestNextMirrorGoesOn(t *testing.T) {
 	require.Equal(t, sha256Of(data), sha256Of(contentOf(t, f)))
 }
 
-// A mirror that is slow, or asks us to wait, is come back to when the others
-// failed.
-func TestMirrorIsComeBackTo(t *testing.T) {
+// A mirror that is slow, or asks us to wait, is used again after the others failed.
+func TestSlowMirrorIsUsedAgain(t *testing.T) {
 	data := random(1000)
 	busy := &origin{data: data, answer: func(o *origin, n int, w http.ResponseWriter, r *http.Request) {
 		if n > 1 {

@@ -14,9 +14,9 @@ import (
 	"os"
 )
 
-// partial is a file that holds the first done bytes of what it is to become,
-// and their hash. Every byte passes through Write, or is read when the partial
-// is opened: what lies on disk is never taken on trust.
+// partial is a file with the first done bytes of a download, and their hash. Every
+// byte was written by Write or read by openPartial: the hash never covers bytes
+// that were not seen.
 type partial struct {
 	file *os.File
 	size int64
@@ -24,11 +24,11 @@ type partial struct {
 
 	done  int64
 	sum   hash.Hash
-	parts int // how many answers, or former calls, done is made of
+	parts int // how many responses and earlier calls the bytes are from
 }
 
-// openPartial hashes what f holds. A file that is longer than size is emptied:
-// it is of no use whatever its beginning is.
+// openPartial hashes the contents of f. It truncates a file that is longer than
+// size, which cannot be a beginning.
 func openPartial(ctx context.Context, f *os.File, size int64, want string) (*partial, error) {
 	p := &partial{file: f, size: size, want: want, sum: sha256.New()}
 	info, err := f.Stat()
@@ -56,7 +56,7 @@ func (p *partial) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// reset empties the file.
+// reset truncates the file.
 func (p *partial) reset() error {
 	p.done, p.parts = 0, 0
 	p.sum.Reset()
@@ -64,11 +64,11 @@ func (p *partial) reset() error {
 	return p.file.Truncate(0)
 }
 
-// check returns ErrHash unless the bytes are the ones that were promised.
+// check returns ErrHash unless length and hash are those wanted.
 func (p *partial) check() error {
 	got := hex.EncodeToString(p.sum.Sum(nil))
 	if p.done != p.size || got != p.want {
-		return fmt.Errorf("%w: sha256 is %s, %s is expected", ErrHash, got, p.want)
+		return fmt.Errorf("%w: sha256 is %s, want %s", ErrHash, got, p.want)
 	}
 
 	return nil

@@ -19,7 +19,7 @@ import (
 
 const secret = "glpat-0123456789"
 
-// recorder keeps the headers of every request, by path.
+// recorder records the headers of requests by path.
 type recorder struct {
 	mu  sync.Mutex
 	got map[string]http.Header
@@ -41,7 +41,7 @@ func to(target func() string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, target(), http.StatusFound) }
 }
 
-// The repository sends /start to another host, that host sends back.
+// The repository redirects /start to another host, which redirects back.
 func TestHeadersReachTheOriginOnly(t *testing.T) {
 	for _, name := range []string{"Private-Token", "private-token", "Authorization", "Cookie"} {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestHeadersReachTheOriginOnly(t *testing.T) {
 	}
 }
 
-// Why headers are rebuilt at each hop: net/http forwards them to any host.
+// The reason for redirectPolicy: net/http forwards headers to all hosts.
 func TestNetHTTPForwardsCustomHeaders(t *testing.T) {
 	var atOther recorder
 	other := serve(t, atOther.handler(honest))
@@ -218,7 +218,7 @@ func TestHeadersAreChecked(t *testing.T) {
 	require.ErrorIs(t, err, ErrHeader, "headers without an origin")
 }
 
-// The caller's map may change after New.
+// Callers may change their map after New.
 func TestOptionsAreCopied(t *testing.T) {
 	var rec recorder
 	srv := serve(t, rec.handler(honest))

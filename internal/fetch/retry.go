@@ -16,56 +16,54 @@ import (
 )
 
 const (
-	// maxTries is how often in a row something is tried without progress.
+	// maxTries limits the tries in a row without progress.
 	maxTries = 5
 
-	// firstWait and longestWait bound the wait of our own choice: a random one
-	// up to a bound that doubles, so that clients which one fault cut off do not
-	// all come back at once.
+	// firstWait and longestWait limit our own waits. A wait is random, up to a
+	// limit that doubles, so that clients do not all retry at once.
 	firstWait   = 500 * time.Millisecond
 	longestWait = 30 * time.Second
 
-	// longestAsked bounds the one wait that a server asks for, and maxWaiting
-	// all waits for one URL together: a server cannot keep us by asking.
-	longestAsked = 5 * time.Minute
-	maxWaiting   = 20 * time.Minute
+	// maxRetryAfter limits one Retry-After, and maxWaiting the sum of all waits
+	// for one URL, so that a server cannot delay us forever.
+	maxRetryAfter = 5 * time.Minute
+	maxWaiting    = 20 * time.Minute
 )
 
 // tries counts the failures of one URL in a row.
 type tries struct {
 	failed int
-	due    time.Duration // to wait before the next request
-	waited time.Duration // all that was due so far
+	due    time.Duration // wait before the next request
+	waited time.Duration // sum of due so far
 }
 
-// again returns nil when what failed with err is to be repeated once due is
-// over, else the error to give up with.
+// again returns nil if the request that failed with err is to be retried after
+// due. Otherwise it returns the final error.
 func (t *tries) again(err error) error {
 	if !retryable(err) {
 		return err
 	}
 	t.failed++
 	if errors.Is(err, ErrStalled) {
-		// It was waited for already.
+		// A stall has taken the idle time already, so it counts twice.
 		t.failed++
 	}
 	if t.failed >= maxTries {
-		return fmt.Errorf("gave up after several tries: %w", err)
+		return fmt.Errorf("giving up after several tries: %w", err)
 	}
 	t.due = rand.N(min(firstWait<<(t.failed-1), longestWait))
 	if status, ok := errors.AsType[*statusError](err); ok {
 		t.due = max(t.due, status.after)
 	}
 	if t.waited+t.due > maxWaiting {
-		return fmt.Errorf("gave up after waiting for %s: %w", t.waited.Round(time.Second), err)
+		return fmt.Errorf("giving up after waiting for %s: %w", t.waited.Round(time.Second), err)
 	}
 	t.waited += t.due
 
 	return nil
 }
 
-// retry calls once until it succeeds, fails for good, or says that it cannot be
-// repeated.
+// retry calls once until it succeeds, fails for good, or is not repeatable.
 func (c *Client) retry(ctx context.Context, once func() (repeatable bool, err error)) error {
 	var t tries
 	for {
@@ -84,8 +82,8 @@ func (c *Client) retry(ctx context.Context, once func() (repeatable bool, err er
 	}
 }
 
-// retryable tells what may be over by the next time. A wrong certificate, a
-// refused redirect or an answer that breaks our rules will be the same then.
+// retryable reports whether a retry may succeed. A wrong certificate, a rejected
+// redirect or an invalid response will be the same.
 func retryable(err error) bool {
 	if status, ok := errors.AsType[*statusError](err); ok {
 		switch status.code {
@@ -104,14 +102,14 @@ func retryable(err error) bool {
 	return errors.Is(err, ErrConnection) || errors.Is(err, ErrStalled)
 }
 
-// retryAfter reads a Retry-After of RFC 9110 §10.2.3: seconds, or a date, which
-// is compared with the server's own clock when it tells that. It is 0 when
-// there is none to follow, and longestAsked at most.
+// retryAfter reads a Retry-After (RFC 9110 §10.2.3): seconds, or a date, which is
+// compared with the Date of the response if there is one. It returns 0 if the
+// value is invalid, and at most longestAsked.
 func retryAfter(value, date string, now time.Time) time.Duration {
 	if value != "" && strings.Trim(value, "0123456789") == "" {
 		seconds, ok := decimal(strings.TrimLeft(value[:len(value)-1], "0") + value[len(value)-1:])
-		if !ok || seconds > int64(longestAsked/time.Second) {
-			return longestAsked
+		if !ok || seconds > int64(maxRetryAfter/time.Second) {
+			return maxRetryAfter
 		}
 		return time.Duration(seconds) * time.Second
 	}
@@ -124,7 +122,7 @@ func retryAfter(value, date string, now time.Time) time.Duration {
 		now = theirs
 	}
 
-	return min(max(at.Sub(now), 0), longestAsked)
+	return min(max(at.Sub(now), 0), maxRetryAfter)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestWhichStatusIsTriedAgain(t *testing.T) {
+func TestRetriedStatus(t *testing.T) {
 	again := map[int]bool{408: true, 425: true, 429: true, 500: true, 502: true, 503: true, 504: true}
 	for _, code := range []int{201, 204, 206, 300, 302, 304, 400, 401, 403, 404, 408, 410, 412, 416, 421, 425, 429, 451, 500, 501, 502, 503, 504, 505, 511, 799} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
@@ -51,8 +51,8 @@ func TestWhichStatusIsTriedAgain(t *testing.T) {
 	}
 }
 
-// A document that broke off is read again, never put together.
-func TestDocumentIsTriedAgain(t *testing.T) {
+// A truncated document is read again from the start.
+func TestDocumentIsRetried(t *testing.T) {
 	o := &origin{data: []byte(body), answer: func(o *origin, n int, w http.ResponseWriter, r *http.Request) {
 		if n < maxTries {
 			o.until(n, w, r)
@@ -66,8 +66,8 @@ func TestDocumentIsTriedAgain(t *testing.T) {
 	require.Equal(t, []string{"", "", "", "", ""}, o.ranges)
 }
 
-// A writer has no way back.
-func TestStreamIsTriedAgainWhileNothingWasWritten(t *testing.T) {
+// Written bytes cannot be taken back.
+func TestStreamIsRetriedUntilFirstWrite(t *testing.T) {
 	for first, requests := range map[int]int{0: 2, 1: 1} {
 		o := &origin{data: []byte(body), answer: func(o *origin, n int, w http.ResponseWriter, r *http.Request) {
 			if n == 1 {
@@ -90,7 +90,7 @@ func TestStreamIsTriedAgainWhileNothingWasWritten(t *testing.T) {
 	}
 }
 
-func TestWrongCertificateIsNotTriedAgain(t *testing.T) {
+func TestWrongCertificateIsNotRetried(t *testing.T) {
 	srv := serveTLS(t, honest)
 	dials := 0
 	hc := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -111,8 +111,8 @@ func TestWrongCertificateIsNotTriedAgain(t *testing.T) {
 	require.Equal(t, 2, dials)
 }
 
-// A short answer that only the end of the connection ends may have been cut.
-func TestEndOfConnectionIsNoEnd(t *testing.T) {
+// Without Content-Length, the end of the connection may be a truncation.
+func TestClosedConnectionMayBeTruncation(t *testing.T) {
 	data := random(5000)
 	var n atomic.Int32
 	u := "http://" + raw(t, func(conn net.Conn) {
@@ -151,7 +151,7 @@ func TestWaits(t *testing.T) {
 	}
 }
 
-// However often and long a server asks us to wait, the sum is bounded.
+// The sum of all waits that a server asks for is limited.
 func TestServersCannotKeepUsByAsking(t *testing.T) {
 	data := random(2 << 20)
 	o := &origin{data: data, answer: func(o *origin, n int, w http.ResponseWriter, r *http.Request) {
@@ -160,7 +160,7 @@ func TestServersCannotKeepUsByAsking(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
-		o.until((n/2+1)*enough, w, r)
+		o.until((n/2+1)*minProgress, w, r)
 	}}
 	srv := serve(t, o.ServeHTTP)
 	var sum time.Duration
@@ -188,10 +188,10 @@ func TestRetryAfter(t *testing.T) {
 		{"7", "", 7 * time.Second},
 		{"007", "", 7 * time.Second},
 		{"000", "", 0},
-		{"300", "", longestAsked},
-		{"301", "", longestAsked},
-		{"86400", "", longestAsked},
-		{strings.Repeat("9", 1000), "", longestAsked},
+		{"300", "", maxRetryAfter},
+		{"301", "", maxRetryAfter},
+		{"86400", "", maxRetryAfter},
+		{strings.Repeat("9", 1000), "", maxRetryAfter},
 		{"-1", "", 0},
 		{"+1", "", 0},
 		{"1.5", "", 0},
@@ -200,7 +200,7 @@ func TestRetryAfter(t *testing.T) {
 		{"\x1b[31m", "", 0},
 		{"Mon, 23 Nov 2026 10:00:09 GMT", "", 9 * time.Second},
 		{"Mon, 23 Nov 2026 09:00:00 GMT", "", 0},
-		{"Fri, 31 Dec 9999 23:59:59 GMT", "", longestAsked},
+		{"Fri, 31 Dec 9999 23:59:59 GMT", "", maxRetryAfter},
 		{"Mon, 01 Jan 0001 00:00:00 GMT", "", 0},
 		{"Mon, 23 Nov 2026 12:00:09 GMT", "Mon, 23 Nov 2026 12:00:00 GMT", 9 * time.Second},
 		{"Mon, 23 Nov 2026 10:00:09 GMT", "yesterday", 9 * time.Second},
@@ -217,11 +217,11 @@ func FuzzRetryAfter(f *testing.F) {
 	now := time.Unix(1795428000, 0)
 	f.Fuzz(func(t *testing.T, value, date string) {
 		d := retryAfter(value, date, now)
-		require.True(t, 0 <= d && d <= longestAsked, d)
+		require.True(t, 0 <= d && d <= maxRetryAfter, d)
 	})
 }
 
-// Cancelling ends a wait, however long it is.
+// Cancelling ends a wait at once.
 func TestCancelledWhileWaiting(t *testing.T) {
 	srv := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "300")
@@ -246,8 +246,8 @@ func TestCancelledWhileWaiting(t *testing.T) {
 	})
 }
 
-// Wherever it is cancelled, what came is kept, and the next call goes on.
-func TestCancelledDownloadKeepsWhatCame(t *testing.T) {
+// After a cancelled download, the next call resumes it.
+func TestCancelledDownloadIsResumed(t *testing.T) {
 	data := random(1 << 20)
 	o := &origin{data: data, answer: func(o *origin, _ int, w http.ResponseWriter, r *http.Request) { o.whole(w, r) }}
 	srv := serve(t, o.ServeHTTP)
@@ -283,7 +283,7 @@ func TestCancelledDownloadKeepsWhatCame(t *testing.T) {
 	require.ErrorIs(t, c.Download(ctx, artifact(t, data, f, srv.URL)), context.Canceled)
 }
 
-// One byte a second is a stall, as often as it is tried, and is kept.
+// One byte a second is a stall, in every retry. The bytes are kept.
 func TestTrickleIsAStall(t *testing.T) {
 	data := random(5000)
 	var n atomic.Int32
@@ -304,7 +304,7 @@ func TestTrickleIsAStall(t *testing.T) {
 	require.Equal(t, data[:1], contentOf(t, f))
 }
 
-func TestDownloadIsChecked(t *testing.T) {
+func TestDownloadRequiresFields(t *testing.T) {
 	c := client(t, nil, Options{})
 	good := artifact(t, []byte(body), fileWith(t, nil), "http://repo.example/x")
 	for name, spoil := range map[string]func(*Download){

@@ -24,14 +24,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// soon is the idle time of tests over real sockets, late what they must be
-// back by. Neither is a measurement.
+// soon is the idle time of tests over real sockets, and late their time limit.
 const (
 	soon = 300 * time.Millisecond
 	late = 10 * time.Second
 )
 
-// Tests that run side by side here wait, and do not compute.
+// Parallel tests here wait and do not compute.
 func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "16"); err != nil {
 		panic(err)
@@ -39,7 +38,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// raw serves connections without net/http, which does not tell lies.
+// raw serves connections without net/http, which cannot send invalid responses.
 func raw(t testing.TB, answer func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -61,7 +60,7 @@ func raw(t testing.TB, answer func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// says waits for a request and answers with the pieces.
+// says waits for a request and sends the pieces.
 func says(pieces ...string) func(net.Conn) {
 	return func(conn net.Conn) {
 		_, err := http.ReadRequest(bufio.NewReader(conn))
@@ -77,7 +76,7 @@ func says(pieces ...string) func(net.Conn) {
 	}
 }
 
-// hold keeps a connection open until the client gives up.
+// hold keeps a connection open until the client closes it.
 func hold(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 
 func TestLyingServers(t *testing.T) {
@@ -139,7 +138,7 @@ func TestTruncationIsNamed(t *testing.T) {
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
-// trickle sends piece again and again.
+// trickle sends piece repeatedly.
 func trickle(conn net.Conn, piece string, every time.Duration) {
 	for {
 		_, err := io.WriteString(conn, piece)
@@ -150,7 +149,7 @@ func trickle(conn net.Conn, piece string, every time.Duration) {
 	}
 }
 
-// stalls are the ways in which a server keeps someone waiting.
+// stalls are the ways in which a server delays a client.
 var stalls = []struct {
 	name, scheme string
 	answer       func(net.Conn)
@@ -251,9 +250,8 @@ func TestCancelling(t *testing.T) {
 	})
 }
 
-// paced runs a download of size bytes, so many of them each time, whose headers
-// come after a delay, in a bubble where seconds cost nothing, with the default
-// idle time.
+// paced downloads size bytes, piece bytes each time, with headers after a delay,
+// the default idle time and the clock of synctest.
 func paced(t *testing.T, delay time.Duration, size, piece int, each time.Duration, write func()) (err error) {
 	synctest.Test(t, func(t *testing.T) {
 		var server sync.WaitGroup
@@ -301,13 +299,13 @@ func TestHonestSlowLink(t *testing.T) {
 	require.ErrorIs(t, paced(t, 0, 60_000, 1, time.Second, nothing), ErrStalled, "one byte a second")
 }
 
-// A disk or a person that takes an hour is not the server's fault.
+// A disk or a user that takes an hour is not the server's fault.
 func TestTimeSpentWritingDoesNotCount(t *testing.T) {
 	require.NoError(t, paced(t, 0, 10_000, 1000, time.Second, func() { time.Sleep(time.Hour) }))
 }
 
-// A timer that had fired already when it was stopped runs late.
-func TestLateBark(t *testing.T) {
+// A timer may fire just before it is stopped.
+func TestLateTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		d := newWatchdog(time.Minute, cancel)
@@ -316,12 +314,12 @@ func TestLateBark(t *testing.T) {
 		time.Sleep(50 * time.Second)
 		d.arrived(1)
 		time.Sleep(time.Minute)
-		d.bark()
+		d.expired()
 		require.NoError(t, ctx.Err(), "nobody waits")
 
 		d.wait()
 		time.Sleep(9 * time.Second)
-		d.bark()
+		d.expired()
 		require.NoError(t, ctx.Err(), "a second is left")
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
@@ -357,8 +355,8 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		require.NoError(t, err)
 	}()
 
-	// Abandoned dials end a second after the idle time. Listeners of raw stay
-	// until the test ends, one goroutine each.
+	// Abandoned dials end one second after the idle time. Each listener of raw
+	// has a goroutine until the test ends.
 	want := before + len(stalls)
 	for deadline := time.Now().Add(2 * late); runtime.NumGoroutine() > want && time.Now().Before(deadline); {
 		time.Sleep(50 * time.Millisecond)

@@ -11,8 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every request says that it wants no encoding, which hides what the transport
-// would do by itself if it did not.
+// Requests with Accept-Encoding hide that the transport does not decompress.
 func TestTransportUnfoldsNothing(t *testing.T) {
 	require.True(t, newTransport(time.Second).DisableCompression)
 }

@@ -11,15 +11,14 @@ import (
 	"time"
 )
 
-// slowest is how many bytes a second an answer brings at least. A modem is
-// faster; someone who wants to keep us waiting for days on a signed file of
-// many megabytes is not. It is half of the slowest honest link, 1 kB/s, because
-// TLS hands on records of up to 16 KiB: one in 30 seconds is just enough.
-const slowest = 512
+// minRate is the lowest accepted rate in bytes per second. A modem is faster. An
+// attacker who delays a large signed file for days is slower. It is half of 1 kB/s
+// because TLS delivers records of up to 16 KiB: one in 30 seconds is enough.
+const minRate = 512
 
-// watchdog cancels a call when a window of waiting passes in which fewer than
-// least bytes came. Only time between wait and arrived counts, so that a slow
-// disk or a progress callback that asks a question is not the server's fault.
+// watchdog cancels a call if fewer than least bytes arrive in a window of waiting.
+// Only the time between wait and arrived counts, so a slow disk or progress
+// callback does not.
 type watchdog struct {
 	window time.Duration
 	least  int64
@@ -35,17 +34,17 @@ type watchdog struct {
 
 func newWatchdog(window time.Duration, cancel context.CancelCauseFunc) *watchdog {
 	d := &watchdog{window: window, least: leastBytes(window), cancel: cancel, left: window}
-	d.timer = time.AfterFunc(window, d.bark)
+	d.timer = time.AfterFunc(window, d.expired)
 	d.timer.Stop()
 
 	return d
 }
 
 func leastBytes(window time.Duration) int64 {
-	return max(int64(window.Seconds()*slowest), 1)
+	return max(int64(window.Seconds()*minRate), 1)
 }
 
-// wait resumes the window. When nothing is left of it, bark runs at once.
+// wait resumes the window. If nothing is left of it, expired runs at once.
 func (d *watchdog) wait() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -63,8 +62,8 @@ func (d *watchdog) arrived(n int) {
 	d.left -= time.Since(d.since)
 }
 
-// pause ends a wait in which nothing of the body could come: the time until the
-// headers came is not taken from the body's first window.
+// pause ends a wait that does not count: the time until the headers arrive is not
+// part of the first window of the body.
 func (d *watchdog) pause() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -72,9 +71,8 @@ func (d *watchdog) pause() {
 	d.waiting = false
 }
 
-// bark may run late, in a later wait than the one that set the timer, or in
-// none.
-func (d *watchdog) bark() {
+// expired is called by the timer. It may run late, during another wait or none.
+func (d *watchdog) expired() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.waiting {
@@ -82,17 +80,17 @@ func (d *watchdog) bark() {
 	}
 	left := d.left - time.Since(d.since)
 	if left <= 0 {
-		d.turn()
+		d.nextWindow()
 		d.since = time.Now()
 		left = d.left
 	}
 	d.timer.Reset(left)
 }
 
-// turn closes a window and opens the next one.
-func (d *watchdog) turn() {
+// nextWindow ends a window and starts the next one.
+func (d *watchdog) nextWindow() {
 	if d.seen < d.least {
-		d.cancel(fmt.Errorf("%w: fewer than %d bytes came in %s", ErrStalled, d.least, d.window))
+		d.cancel(fmt.Errorf("%w: fewer than %d bytes in %s", ErrStalled, d.least, d.window))
 	}
 	d.seen = 0
 	d.left = d.window

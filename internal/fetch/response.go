@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// maxETag is how long an entity tag may be, in bytes: callers keep it.
+// maxETag is the longest entity tag, in bytes, that callers get to store.
 const maxETag = 256
 
-// statusError is a status that is no answer.
+// statusError is an HTTP status other than success.
 type statusError struct {
 	code int
 
-	// after is how long the server asks us to wait, or 0.
+	// after is the Retry-After of the server, or 0.
 	after time.Duration
 }
 
-// Error shows our reason phrase: the server's is its own to choose.
+// Error uses our reason phrase, because the server's can be any text.
 func (e *statusError) Error() string {
 	text := strings.TrimSpace(fmt.Sprintf("%s %d %s", ErrStatus, e.code, http.StatusText(e.code)))
 	if e.Is(ErrNotFound) {
@@ -39,15 +39,15 @@ func (e *statusError) Is(target error) bool {
 	return target == ErrStatus || target == ErrNotFound && missing || target == ErrForbidden && e.code == http.StatusForbidden
 }
 
-// checkAnswer refuses everything but what was asked for as it is: an unasked
-// 206 is a part of it, a 204 or unasked 304 is nothing, and the unfolding of an
+// checkResponse rejects every response but the requested bytes. A 206 that was not
+// requested is a part of them, a 204 or unrequested 304 has none, and a content
 // encoding hides how many bytes were sent.
-func checkAnswer(resp *http.Response, q question) (*answer, error) {
+func checkResponse(resp *http.Response, q request) (*response, error) {
 	status := &statusError{
 		code:  resp.StatusCode,
 		after: retryAfter(resp.Header.Get("Retry-After"), resp.Header.Get("Date"), time.Now()),
 	}
-	a := &answer{bound: q.bound, etag: entityTag(resp.Header)}
+	a := &response{bound: q.bound, etag: entityTag(resp.Header)}
 	switch {
 	case resp.StatusCode == http.StatusOK:
 		return a, checkWhole(resp, q)
@@ -63,35 +63,35 @@ func checkAnswer(resp *http.Response, q question) (*answer, error) {
 	}
 }
 
-func checkWhole(resp *http.Response, q question) error {
+func checkWhole(resp *http.Response, q request) error {
 	err := checkEncoding(resp)
 	if err != nil {
 		return err
 	}
 
-	return q.announced(resp.ContentLength)
+	return q.checkAnnounced(resp.ContentLength)
 }
 
-// checkPart accepts the one range that was asked for, or the beginning of it
-// (RFC 9110 §15.3.7), of a file as long as ours.
-func checkPart(resp *http.Response, q question, a *answer) error {
+// checkPart accepts only the requested range, or its beginning (RFC 9110
+// §15.3.7), of a file of the expected length.
+func checkPart(resp *http.Response, q request, a *response) error {
 	err := checkEncoding(resp)
 	if err != nil {
 		return err
 	}
 	if strings.HasPrefix(strings.ToLower(resp.Header.Get("Content-Type")), "multipart/") {
-		return fmt.Errorf("%w: several parts were sent", ErrRange)
+		return fmt.Errorf("%w: the response has several parts", ErrRange)
 	}
 	values := resp.Header.Values("Content-Range")
 	if len(values) != 1 {
-		return fmt.Errorf("%w: %d headers say which part this is", ErrRange, len(values))
+		return fmt.Errorf("%w: %d Content-Range headers, want one", ErrRange, len(values))
 	}
 	r, ok := parseContentRange(values[0])
 	switch {
 	case !ok:
-		return fmt.Errorf("%w: %q is no range", ErrRange, values[0])
+		return fmt.Errorf("%w: malformed Content-Range %q", ErrRange, values[0])
 	case r.total >= 0:
-		err = q.announced(r.total)
+		err = q.checkAnnounced(r.total)
 	case r.last >= q.size:
 		err = q.exceeded()
 	}
@@ -99,11 +99,11 @@ func checkPart(resp *http.Response, q question, a *answer) error {
 	case err != nil:
 		return err
 	case r.first != q.from:
-		return fmt.Errorf("%w: it begins at byte %d, not at %d", ErrRange, r.first, q.from)
+		return fmt.Errorf("%w: it starts at byte %d, want %d", ErrRange, r.first, q.from)
 	case resp.ContentLength >= 0 && resp.ContentLength != r.last-r.first+1:
-		return fmt.Errorf("%w: %d bytes are announced for the bytes %d to %d", ErrRange, resp.ContentLength, r.first, r.last)
+		return fmt.Errorf("%w: Content-Length %d for bytes %d to %d", ErrRange, resp.ContentLength, r.first, r.last)
 	case q.ifRange != "" && a.etag != "" && a.etag != q.ifRange:
-		return fmt.Errorf("%w: it is a part of another file", ErrRange)
+		return fmt.Errorf("%w: the entity tag is of another file", ErrRange)
 	}
 	a.from = r.first
 	a.bound = bound{size: r.last + 1, exact: true}
@@ -118,18 +118,18 @@ func checkEncoding(resp *http.Response) error {
 		}
 	}
 	if resp.Uncompressed {
-		return fmt.Errorf("%w: the transport unfolded it", ErrEncoding)
+		return fmt.Errorf("%w: the transport decompressed the response", ErrEncoding)
 	}
 
 	return nil
 }
 
-// contentRange is the part of a file from first to last; total is below zero
-// when it is not known.
+// contentRange is the part of a file from first to last. total is negative if it
+// is unknown.
 type contentRange struct{ first, last, total int64 }
 
-// parseContentRange reads `bytes first-last/total` of RFC 9110 §14.4. Numbers
-// have one spelling and fit in 63 bits, last+1 too.
+// parseContentRange reads `bytes first-last/total` (RFC 9110 §14.4). last+1 does
+// not overflow.
 func parseContentRange(s string) (contentRange, bool) {
 	unit, rest, _ := strings.Cut(s, " ")
 	span, length, _ := strings.Cut(rest, "/")
@@ -147,7 +147,7 @@ func parseContentRange(s string) (contentRange, bool) {
 	return contentRange{first, last, total}, true
 }
 
-// decimal is a number without sign or leading zeros, below 10^18.
+// decimal parses a number without sign or leading zeros, below 10^18.
 func decimal(s string) (int64, bool) {
 	if len(s) == 0 || len(s) > 18 || len(s) > 1 && s[0] == '0' || strings.Trim(s, "0123456789") != "" {
 		return 0, false
@@ -157,7 +157,7 @@ func decimal(s string) (int64, bool) {
 	return n, err == nil
 }
 
-// entityTag is the entity tag of an answer, or "" when it has no sound one.
+// entityTag returns the entity tag of a response, or "" without a valid one.
 func entityTag(h http.Header) string {
 	values := h.Values("ETag")
 	if len(values) != 1 {
@@ -167,8 +167,8 @@ func entityTag(h http.Header) string {
 	return validETag(values[0])
 }
 
-// validETag returns s when it is an entity-tag of RFC 9110 §8.8.3 and not too
-// long, else "". It goes into a header again, so nothing else may.
+// validETag returns s if it is an entity-tag of RFC 9110 §8.8.3 and not too long,
+// otherwise "". Only a valid one is safe to send in a header.
 func validETag(s string) string {
 	opaque := strings.TrimPrefix(s, "W/")
 	if len(s) > maxETag || len(opaque) < 2 || opaque[0] != '"' || opaque[len(opaque)-1] != '"' {
@@ -183,7 +183,7 @@ func validETag(s string) string {
 	return s
 }
 
-// strong returns an entity tag only when equal ones mean equal bytes
+// strong returns a strong entity tag, or "": equal strong ones mean equal bytes
 // (RFC 9110 §8.8.3.2, §13.1.5).
 func strong(etag string) string {
 	if strings.HasPrefix(etag, "W/") {

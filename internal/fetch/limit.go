@@ -9,21 +9,20 @@ import (
 	"io"
 )
 
-// bound says how many bytes are acceptable.
+// bound is the maximum or exact number of bytes.
 type bound struct {
 	size  int64
 	exact bool
 }
 
-// announced refuses a length that the other side states before it sends
-// anything; a negative one is none. What it states is not believed either:
-// copy counts.
-func (b bound) announced(length int64) error {
+// checkAnnounced rejects a length that the server announces; a negative length means
+// none. copy counts the bytes all the same.
+func (b bound) checkAnnounced(length int64) error {
 	switch {
 	case length < 0:
 		return nil
 	case b.exact && length != b.size:
-		return fmt.Errorf("%w: %d bytes are announced, %d are expected", ErrLength, length, b.size)
+		return fmt.Errorf("%w: the server announces %d bytes, want %d", ErrLength, length, b.size)
 	case length > b.size:
 		return b.exceeded()
 	default:
@@ -33,15 +32,15 @@ func (b bound) announced(length int64) error {
 
 func (b bound) exceeded() error {
 	if b.exact {
-		return fmt.Errorf("%w: more than the %d expected bytes", ErrLength, b.size)
+		return fmt.Errorf("%w: more than %d bytes", ErrLength, b.size)
 	}
 
 	return fmt.Errorf("%w: more than the %d bytes that are accepted", ErrTooLarge, b.size)
 }
 
-// copy reads one byte more than is acceptable and never writes it: an endless
-// body ends here, and a body is refused rather than cut. done is how many bytes
-// are there already; it returns how many there are then.
+// copy reads at most one byte more than allowed, and never writes that one: a
+// longer body is rejected, not truncated. done is the number of bytes written
+// before; copy returns the new number.
 func (b bound) copy(w io.Writer, r io.Reader, done int64, progress func(int64)) (int64, error) {
 	buf := make([]byte, min(max(b.size-done, 0), chunkSize-1)+1)
 	for {
@@ -68,7 +67,7 @@ func (b bound) copy(w io.Writer, r io.Reader, done int64, progress func(int64)) 
 
 		switch {
 		case err == io.EOF && b.exact && done != b.size:
-			return done, fmt.Errorf("%w: it ended after %d of the %d expected bytes", ErrLength, done, b.size)
+			return done, fmt.Errorf("%w: got %d of %d bytes", ErrLength, done, b.size)
 		case err == io.EOF:
 			return done, nil
 		case err != nil:
@@ -77,9 +76,9 @@ func (b bound) copy(w io.Writer, r io.Reader, done int64, progress func(int64)) 
 	}
 }
 
-// writeError is a fault of the caller's side, which no other answer mends.
+// writeError is an error of the local writer. Retrying does not help.
 type writeError struct{ err error }
 
-func (e *writeError) Error() string { return "writing what was read: " + e.err.Error() }
+func (e *writeError) Error() string { return "writing the download: " + e.err.Error() }
 
 func (e *writeError) Unwrap() error { return e.err }
