@@ -10,7 +10,7 @@ import (
 	"github.com/choria-io/go-updater/internal/codec/bunzip"
 )
 
-// bzip2Reader has the worker for its blocks to itself.
+// bzip2Reader is a reader with its own worker.
 type bzip2Reader struct {
 	*bunzip.Reader
 	worker *bunzip.Worker

@@ -2,19 +2,21 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package codec unfolds artifacts.
+// Package codec decompresses artifacts.
 //
-// A decoder sees an artifact only after its length and hash were compared with
-// the signed ones, yet it is not trusted: what it returns is counted and stops
-// at the signed size, and when it panics that is an error like any other. So a
-// publisher who signed a bomb by mistake fills no disk, and a bug in a decoder
-// takes no program down.
+// Use [Copy] for an artifact of known size, and [Decode] for the rest.
 //
-// Whatever the artifact, memory is bounded: zstd takes 9 MiB and [Copy]'s
-// buffers, bzip2 as much, gzip less.
+// Callers compare length and hash of an artifact with the signed ones before they
+// decompress it. Decoders are not trusted all the same: their output stops at the
+// signed size, and a panic of a decoder is an error. So a publisher who signs a
+// decompression bomb by mistake fills no disk, and a bug in a decoder does not
+// crash the program.
 //
-// Everything here is linked into the program that updates itself. The writer
-// for publishers lives in codec/bz2, which such a program does not import.
+// Memory is limited for all artifacts: 9 MiB for zstd and bzip2, less for gzip,
+// and the buffers of [Copy].
+//
+// Programs that update themselves link this package. The compressors for
+// publishers are in codec/bz2 and codec/zst.
 package codec
 
 import (
@@ -31,29 +33,29 @@ const (
 	None  = "none"
 )
 
-// MaxWindow is the largest window of a zstd frame that is unfolded, in bytes.
-// It is what RFC 8878 §3.1.1.1.2 asks of every decoder, and what zstd -19 uses.
+// MaxWindow is the largest accepted window of a zstd frame, in bytes. RFC 8878
+// §3.1.1.1.2 recommends that decoders support it, and zstd -19 uses it.
 const MaxWindow = 8 << 20
 
 var (
-	// ErrUnknown means an encoding that this build cannot unfold: another
-	// artifact of the release is to be taken.
+	// ErrUnknown means an encoding that this build cannot decompress. Use another
+	// artifact of the release.
 	ErrUnknown = errors.New("unknown encoding")
 
-	// ErrCorrupt means that the decoder refused its input. It wraps the
-	// decoder's error.
+	// ErrCorrupt means that the decoder rejected its input. It wraps the error of
+	// the decoder.
 	ErrCorrupt = errors.New("corrupt artifact")
 
-	// ErrWindow means a zstd frame whose window is above [MaxWindow], or that
-	// has a block above its own window: it is to be packed again, without
-	// --ultra and --long. It wraps the decoder's error.
+	// ErrWindow means a zstd frame with a window larger than [MaxWindow], or with
+	// a block larger than its window. Compress without --ultra and --long. It
+	// wraps the error of the decoder.
 	ErrWindow = errors.New("zstd window of more than 8 MiB")
 
-	// ErrSize means that an artifact does not unfold to the expected size.
-	ErrSize = errors.New("wrong unfolded size")
+	// ErrSize means that an artifact does not have the expected decompressed size.
+	ErrSize = errors.New("wrong decompressed size")
 )
 
-// Known tells whether Decode can unfold encoding.
+// Known reports whether Decode supports encoding.
 func Known(encoding string) bool {
 	switch encoding {
 	case Bzip2, Zstd, Gzip, None:
@@ -63,19 +65,18 @@ func Known(encoding string) bool {
 	}
 }
 
-// Decode returns a reader of what r unfolds to. It may be endless: a caller
-// who knows the size uses [Copy]. Errors of the decoder, and its panics, are
-// [ErrCorrupt], or [ErrWindow]; errors of r are returned as they are.
+// Decode returns a reader of the decompressed r, or [ErrUnknown]. The output has no
+// limit: use [Copy] if the size is known. Errors and panics of the decoder are
+// [ErrCorrupt] or [ErrWindow]. Errors of r are wrapped.
 //
-// Several bzip2 streams, zstd frames or gzip members in a row unfold to one, as
-// with the programs of those names, and skippable frames of zstd to nothing.
-// Anything else behind them is ErrCorrupt, and so is no stream at all. Frames
-// of zstd without the magic number, or with a dictionary, are ErrCorrupt too.
+// The input is one or more bzip2 streams, zstd frames or gzip members, as with the
+// programs of those names. Skippable frames of zstd are skipped. Other data after
+// them is ErrCorrupt, and so is empty input. Frames of zstd without magic number,
+// or with a dictionary, are ErrCorrupt.
 //
-// r is read by Read alone, so by one goroutine if Read is called by one. Another
-// goroutine may help to decode: it is gone once Read returned an error, io.EOF
-// included, or Close returned. Close does not close r. A reader is not safe for
-// concurrent use.
+// Only calls of Read read from r. Another goroutine may help to decode; it has
+// ended when Read returns an error, including io.EOF, or when Close returns. Close
+// does not close r. A reader is not safe for concurrent use.
 func Decode(encoding string, r io.Reader) (io.ReadCloser, error) {
 	g, err := newGuard(encoding, r)
 	if err != nil {
@@ -101,11 +102,11 @@ func newGuard(encoding string, r io.Reader) (*guard, error) {
 	}
 }
 
-// source remembers how its reader failed, since a decoder may hide it: a disk
-// that cannot be read is not a corrupt artifact.
+// source records the error of its reader, because a decoder may hide it: a read
+// error of a disk is not a corrupt artifact.
 type source struct {
 	r    io.Reader
-	some bool // at least a byte was read
+	some bool // at least one byte was read
 	err  error
 }
 
@@ -119,7 +120,7 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// guard stands between a decoder and the rest of the program.
+// guard turns errors and panics of a decoder into ErrCorrupt and ErrWindow.
 type guard struct {
 	src     *source
 	decoder io.Reader
@@ -134,7 +135,7 @@ func (g *guard) Read(p []byte) (n int, err error) {
 		if v := recover(); v != nil {
 			n, err = 0, fmt.Errorf("%w: %w", ErrCorrupt, panicked(v))
 		}
-		// A decoder that failed once is in no state to be asked again.
+		// A decoder is not used again after an error.
 		if g.err = err; err != nil {
 			g.stop()
 		}
@@ -153,7 +154,7 @@ func (g *guard) Read(p []byte) (n int, err error) {
 	}
 }
 
-// Close ends what helps to decode. It returns nil.
+// Close ends the goroutine of the decoder. It returns nil.
 func (g *guard) Close() error {
 	if g.err == nil {
 		g.err = io.ErrClosedPipe

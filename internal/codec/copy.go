@@ -11,22 +11,21 @@ import (
 )
 
 const (
-	// copySize and copyBuffers are what Copy holds beside the decoder's state:
-	// one buffer is filled, one is written, one waits.
+	// Copy uses copyBuffers of copySize: one is filled, one is written, one waits.
 	copySize    = 256 << 10
 	copyBuffers = 3
 
-	// plainSize is all of that where nothing is decoded meanwhile.
+	// plainSize is the only buffer of a copy without a second goroutine.
 	plainSize = 64 << 10
 )
 
-// Copy unfolds src into dst and fails with [ErrSize] unless that makes exactly
-// size bytes. It asks the decoder for one byte more than size at most, and
-// writes at most size, also on failure. src is read to its end.
+// Copy decompresses src to dst. It returns [ErrSize] unless the result has exactly
+// size bytes. It decodes at most one byte more than size, and writes at most size
+// bytes, even on failure. It reads src to the end. Other errors are those of
+// [Decode] and of dst.
 //
-// dst is written by the caller's goroutine, src may be read by another
-// meanwhile. None is left when Copy returns: it waits for a Read of src that is
-// under way.
+// The caller's goroutine writes dst, and another one may read src. It has ended
+// when Copy returns: Copy waits for a running Read of src.
 func Copy(dst io.Writer, encoding string, src io.Reader, size int64) error {
 	decoded, err := newGuard(encoding, src)
 	if err != nil {
@@ -42,8 +41,8 @@ func Copy(dst io.Writer, encoding string, src io.Reader, size int64) error {
 	return plain(dst, from)
 }
 
-// plain copies where a second goroutine would not pay: what is not packed is
-// read faster than it is hashed.
+// plain copies without a second goroutine: reading an uncompressed artifact is
+// faster than hashing it.
 func plain(dst io.Writer, src io.Reader) error {
 	buf := make([]byte, plainSize)
 	for {
@@ -60,21 +59,20 @@ func plain(dst io.Writer, src io.Reader) error {
 	}
 }
 
-// chunk is a filled buffer and how reading on ended, if it did.
+// chunk is a filled buffer and the error that followed.
 type chunk struct {
 	data []byte
 	err  error
 }
 
-// overlap decodes ahead of dst, so that hashing and writing cost no time of
-// their own where there is a second core.
+// overlap decodes while dst hashes and writes on another core.
 func overlap(dst io.Writer, src io.Reader) error {
 	empty, filled := make(chan []byte, copyBuffers), make(chan chunk, copyBuffers)
 	for range copyBuffers {
 		empty <- make([]byte, copySize)
 	}
-	// filled has a place for every buffer: the goroutine waits for an empty
-	// one only, and none come once that channel is closed.
+	// filled has room for all buffers, so the goroutine waits only for empty
+	// ones, and ends when that channel is closed.
 	go func() {
 		defer close(filled)
 		for buf := range empty {
@@ -125,13 +123,13 @@ func write(dst io.Writer, p []byte) error {
 		err = io.ErrShortWrite
 	}
 	if err != nil {
-		return fmt.Errorf("writing unfolded bytes: %w", err)
+		return fmt.Errorf("writing decompressed bytes: %w", err)
 	}
 
 	return nil
 }
 
-// exact lets size bytes through, no more and no fewer.
+// exact fails unless its reader returns exactly size bytes.
 type exact struct {
 	r          io.Reader
 	size, done int64
@@ -148,7 +146,7 @@ func (e *exact) Read(p []byte) (int, error) {
 	}
 	e.done += int64(n)
 	if err == io.EOF && e.done != e.size {
-		return n, fmt.Errorf("%w: %d bytes, not %d", ErrSize, e.done, e.size)
+		return n, fmt.Errorf("%w: %d bytes, want %d", ErrSize, e.done, e.size)
 	}
 
 	return n, err

@@ -6,24 +6,24 @@
 // Debian's bspatch reads and its bsdiff writes:
 //
 //	"BSDIFF40"              8 bytes
-//	length of control       8 bytes, as it lies in the patch
-//	length of diff          8 bytes, as it lies in the patch
+//	length of control       8 bytes, compressed
+//	length of diff          8 bytes, compressed
 //	size of the new file    8 bytes
-//	control, diff, extra    three bzip2 streams; extra takes the rest
+//	control, diff, extra    three bzip2 streams; extra is the rest of the patch
 //
-// Numbers are little-endian, the highest bit is the sign, the rest the
-// magnitude. Control unfolds to triples (add, insert, seek): take add bytes of
-// diff and add to each the byte of the old file that is at hand, take insert
-// bytes of extra as they are, move by seek in the old file.
+// Numbers are little-endian; the highest bit is the sign, the others the
+// magnitude. Control is a sequence of triples (add, insert, seek): add the next
+// add bytes of diff to those of the old file, copy the next insert bytes of extra,
+// and move by seek in the old file.
 //
-// A patch is seen here only after its length and hash were compared with the
-// signed ones, yet it is not trusted (T4): whatever it says, no more is written
-// than the signed size, no more memory is taken than for an honest one, and a
-// decoder that panics is an error like any other. What is written is to be
-// hashed all the same: that the old file is the right one is not checked here.
+// Callers compare length and hash of a patch with the signed ones before they
+// apply it. It is not trusted all the same (T4): Apply never writes more than the
+// signed size, uses no more memory than for a valid patch, and turns a panic of a
+// decoder into an error. Callers hash the result, because Apply does not check
+// that the old file is the right one.
 //
-// It is linked into the program that updates itself. The writer for publishers
-// lives in bsdiff/diff, which such a program does not import.
+// Programs that update themselves link this package. Package bsdiff/diff makes
+// patches, for publishers.
 package bsdiff
 
 import (
@@ -35,12 +35,11 @@ import (
 )
 
 var (
-	// ErrCorrupt means that a patch is not one, or is damaged. It wraps the
-	// decoder's error where there is one.
+	// ErrCorrupt means that a patch is damaged, or not a patch. It wraps the error
+	// of the decoder, if any.
 	ErrCorrupt = errors.New("corrupt patch")
 
-	// ErrSize means that a patch says that it makes a file of another size
-	// than the expected one.
+	// ErrSize means that the new file of a patch does not have the expected size.
 	ErrSize = errors.New("wrong patched size")
 )
 
@@ -49,31 +48,30 @@ const (
 	headerSize = 32
 	tripleSize = 24
 
-	// outSize is how much of the new file is put together before it is
-	// written. The old file is read in pieces that are no larger.
+	// outSize is the size of writes of the new file, in bytes, and the largest
+	// read of the old one.
 	outSize = 128 << 10
 )
 
-// Apply writes to dst the file of newSize bytes that patch makes of old, whose
-// lengths are patchSize and oldSize. It writes newSize bytes at most, also on
-// failure, and succeeds only if it wrote that many and all three streams of
-// the patch end there, with the checksums of bzip2 correct.
+// Apply applies a patch of patchSize bytes to an old file of oldSize bytes, and
+// writes the new file of newSize bytes to dst. It writes at most newSize bytes,
+// even on failure. It succeeds only if it wrote all of them and all three streams
+// of the patch end there with correct checksums.
 //
-// It takes about 12 MiB, however large the files are: 1.8 MB for each bzip2
-// stream, 4.7 MB for all, and buffers. The time is that of unpacking, plus at most
-// newSize/8 further steps for triples that make nothing.
+// It uses about 12 MiB of memory, independent of the sizes of the files: 1.8 MB
+// for each bzip2 stream, 4.7 MB for all, and buffers. The time is that of
+// decompression, plus at most newSize/8 steps for triples without output.
 //
-// Errors are [ErrSize] when the patch makes a file of another size (or a size
-// given is negative), [ErrCorrupt] for everything else that is wrong with it,
-// those of dst, old and patch, io.ErrUnexpectedEOF when old is shorter than
-// oldSize, and the context's. Parts of the old file that a patch names beyond
-// its ends count as zeros, as with bspatch.
+// It returns [ErrSize] if the new file has another size or an argument is
+// negative, [ErrCorrupt] for other errors in the patch, io.ErrUnexpectedEOF if old
+// is shorter than oldSize, and the errors of dst, old, patch and ctx. Outside of
+// its ends the old file counts as zeros, as with bspatch.
 //
-// The three streams are unpacked at once, by goroutines that end before Apply
-// returns; so patch is read by several at a time, and old by one.
+// Goroutines that end before Apply returns decompress the three streams in
+// parallel, so patch must be safe for concurrent reads.
 func Apply(ctx context.Context, dst io.Writer, old io.ReaderAt, oldSize int64, patch io.ReaderAt, patchSize, newSize int64) error {
 	if oldSize < 0 || patchSize < 0 || newSize < 0 {
-		return fmt.Errorf("%w: a file of a negative size", ErrSize)
+		return fmt.Errorf("%w: negative size", ErrSize)
 	}
 	control, diff, err := readHeader(patch, patchSize, newSize)
 	if err != nil {
@@ -87,19 +85,19 @@ func Apply(ctx context.Context, dst io.Writer, old io.ReaderAt, oldSize int64, p
 		ctx: ctx, dst: dst, old: old, oldSize: oldSize,
 		control: streams.list[0], diff: streams.list[1], extra: streams.list[2],
 		out: make([]byte, 0, outSize), left: newSize,
-		// bsdiff itself makes such a triple only in front of a match of more
-		// than eight bytes.
+		// bsdiff makes such a triple only before a match of more than eight
+		// bytes.
 		idle: 16 + newSize/8,
 	}
 
 	return p.run()
 }
 
-// readHeader returns the lengths of the first two streams. They and what is
-// left for the third lie within the patch.
+// readHeader returns the lengths of the first two streams. All three streams are
+// within the patch.
 func readHeader(patch io.ReaderAt, patchSize, newSize int64) (control, diff int64, err error) {
 	if patchSize < headerSize {
-		return 0, 0, fmt.Errorf("%w: %d bytes are too few", ErrCorrupt, patchSize)
+		return 0, 0, fmt.Errorf("%w: %d bytes are too short", ErrCorrupt, patchSize)
 	}
 	var header [headerSize]byte
 	err = readAt(patch, header[:], 0)
@@ -107,7 +105,7 @@ func readHeader(patch io.ReaderAt, patchSize, newSize int64) (control, diff int6
 		return 0, 0, fmt.Errorf("reading the patch: %w", err)
 	}
 	if string(header[:8]) != magic {
-		return 0, 0, fmt.Errorf("%w: it begins with %q, not %q", ErrCorrupt, header[:8], magic)
+		return 0, 0, fmt.Errorf("%w: it starts with %q, want %q", ErrCorrupt, header[:8], magic)
 	}
 
 	control, diff = number(header[8:]), number(header[16:])
@@ -117,13 +115,13 @@ func readHeader(patch io.ReaderAt, patchSize, newSize int64) (control, diff int6
 	}
 	size := number(header[24:])
 	if size != newSize {
-		return 0, 0, fmt.Errorf("%w: %d bytes, not %d", ErrSize, size, newSize)
+		return 0, 0, fmt.Errorf("%w: %d bytes, want %d", ErrSize, size, newSize)
 	}
 
 	return control, diff, nil
 }
 
-// number reads a number of the format. There are two zeros.
+// number reads a number of the format, which has two zeros.
 func number(b []byte) int64 {
 	v := binary.LittleEndian.Uint64(b)
 	magnitude := int64(v &^ (1 << 63))
@@ -134,7 +132,7 @@ func number(b []byte) int64 {
 	return magnitude
 }
 
-// patcher is an Apply at work.
+// patcher is the state of Apply.
 type patcher struct {
 	ctx     context.Context
 	dst     io.Writer
@@ -143,10 +141,10 @@ type patcher struct {
 
 	control, diff, extra *stream
 
-	out  []byte // made and not yet written
-	pos  int64  // in the old file, or beside it
-	left int64  // bytes to make
-	idle int64  // triples that may yet make nothing
+	out  []byte // not yet written
+	pos  int64  // in the old file, or outside of it
+	left int64  // bytes of output
+	idle int64  // allowed triples without output
 }
 
 func (p *patcher) run() error {
@@ -161,7 +159,7 @@ func (p *patcher) run() error {
 		}
 	}
 
-	// Only at its end has a stream shown its checksums.
+	// The checksums of a stream are verified at its end.
 	for _, s := range []*stream{p.control, p.diff, p.extra} {
 		err := s.end()
 		if err != nil {
@@ -172,21 +170,21 @@ func (p *patcher) run() error {
 	return p.flush()
 }
 
-// step does what the next triple says.
+// step applies the next triple.
 func (p *patcher) step() error {
 	add, insert, seek, err := p.triple()
 	if err != nil {
 		return err
 	}
 
-	// Subtracting, since a sum may overflow.
+	// Subtract, because a sum may overflow.
 	if add < 0 || insert < 0 || add > p.left || insert > p.left-add {
-		return fmt.Errorf("%w: %d and %d bytes where %d are left", ErrCorrupt, add, insert, p.left)
+		return fmt.Errorf("%w: a triple of %d and %d bytes, with %d left", ErrCorrupt, add, insert, p.left)
 	}
 	if add == 0 && insert == 0 {
 		p.idle--
 		if p.idle < 0 {
-			return fmt.Errorf("%w: too many triples make nothing", ErrCorrupt)
+			return fmt.Errorf("%w: too many triples without output", ErrCorrupt)
 		}
 	}
 	p.left -= add + insert
@@ -225,7 +223,7 @@ func (p *patcher) triple() (add, insert, seek int64, err error) {
 	return number(raw[:]), number(raw[8:]), number(raw[16:]), nil
 }
 
-// add makes n bytes from diff and the old file.
+// add outputs n bytes of diff added to the old file.
 func (p *patcher) add(n int64) error {
 	for done := int64(0); done < n; {
 		some, err := p.diff.next(min(n-done, outSize))
@@ -237,8 +235,8 @@ func (p *patcher) add(n int64) error {
 			if err != nil {
 				return err
 			}
-			// step refuses a position that overflows only after this, but
-			// then the sum is that of a far place beside the file, too.
+			// step checks for overflow after this. If there is none yet, the
+			// position is far outside of the file.
 			at, ok := sum(p.pos, done)
 			if !ok {
 				return fmt.Errorf("%w: adding at %d", ErrCorrupt, p.pos)
@@ -256,7 +254,7 @@ func (p *patcher) add(n int64) error {
 	return nil
 }
 
-// insert takes n bytes from extra.
+// insert outputs n bytes of extra.
 func (p *patcher) insert(n int64) error {
 	for done := int64(0); done < n; {
 		some, err := p.extra.next(min(n-done, outSize))
@@ -276,7 +274,7 @@ func (p *patcher) insert(n int64) error {
 	return nil
 }
 
-// readOld fills b with the old file from pos on, zeros before and behind it.
+// readOld fills b with the old file from pos on, and with zeros outside of it.
 func (p *patcher) readOld(b []byte, pos int64) error {
 	n := int64(len(b))
 	if pos <= -n || pos >= p.oldSize {
@@ -297,7 +295,7 @@ func (p *patcher) readOld(b []byte, pos int64) error {
 	return nil
 }
 
-// room returns space for at least one and at most n further bytes of output.
+// room returns space for between one and n bytes of output.
 func (p *patcher) room(n int) ([]byte, error) {
 	if len(p.out) == cap(p.out) {
 		err := p.flush()
@@ -324,7 +322,7 @@ func (p *patcher) flush() error {
 	return nil
 }
 
-// readAt fills b. A file that ends within it is no clean end.
+// readAt fills b. It returns io.ErrUnexpectedEOF if the file ends before.
 func readAt(r io.ReaderAt, b []byte, off int64) error {
 	if len(b) == 0 {
 		return nil
@@ -346,9 +344,9 @@ func sum(a, b int64) (int64, bool) {
 	return c, (c > a) == (b > 0)
 }
 
-// addBytes adds each byte of b to the one of dst, which is as long or shorter.
-// Eight at a time: with their highest bits left out no sum carries over into
-// the byte beside it, and those bits are added without a carry.
+// addBytes adds the bytes of b to those of dst, which is not longer. It adds eight
+// at a time: without the highest bits no sum carries into the next byte, and those
+// bits are added with xor.
 func addBytes(dst, b []byte) {
 	const high = 0x8080808080808080
 	b = b[:len(dst)]

@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	// A decoder runs ahead of the patcher by aheadCount pieces of aheadSize.
-	// bzip2 unpacks whole blocks, so more would not keep it busier.
+	// A decoder is at most aheadCount chunks of aheadSize ahead of the patcher.
+	// bzip2 decodes whole blocks, so more would not make it faster.
 	aheadSize  = 64 << 10
 	aheadCount = 4
 )
 
-// streams are the parts of a patch, each with a goroutine that unpacks it.
+// streams are the parts of a patch, each with a goroutine that decompresses it.
 type streams struct {
 	list   []*stream
 	worker *bunzip.Worker // of all
@@ -28,15 +28,15 @@ type streams struct {
 	done   sync.WaitGroup
 }
 
-// startStreams unpacks the parts between each two neighbours of borders.
-func startStreams(ctx context.Context, patch io.ReaderAt, borders []int64) *streams {
+// startStreams decompresses the parts between consecutive offsets.
+func startStreams(ctx context.Context, patch io.ReaderAt, offsets []int64) *streams {
 	all := &streams{worker: bunzip.Start()}
 	ctx, all.cancel = context.WithCancel(ctx)
-	for i, from := range borders[:len(borders)-1] {
-		src := &source{r: io.NewSectionReader(patch, from, borders[i+1]-from)}
+	for i, from := range offsets[:len(offsets)-1] {
+		src := &source{r: io.NewSectionReader(patch, from, offsets[i+1]-from)}
 		s := newStream(ctx, src, bunzip.NewReader(src, all.worker))
 		all.list = append(all.list, s)
-		all.done.Go(s.unpack)
+		all.done.Go(s.decompress)
 	}
 
 	return all
@@ -49,33 +49,33 @@ func (all *streams) stop() {
 	all.worker.Stop()
 }
 
-// piece is some unpacked bytes, and what came after them.
-type piece struct {
+// chunk is decompressed bytes and the error that followed.
+type chunk struct {
 	data []byte
 	err  error
 }
 
-// stream is what one part of a patch unfolds to. Its buffers go round: from
-// free, filled by unpack, to full, emptied by next, to free.
+// stream is a decompressed part of a patch. Its buffers circulate: decompress takes
+// them from free and fills them to full, next returns them to free.
 type stream struct {
 	ctx     context.Context
 	src     *source
 	decoder io.Reader
 
 	free chan []byte
-	full chan piece
+	full chan chunk
 
-	// Of the patcher only.
-	piece piece
+	// Used by the patcher only.
+	chunk chunk
 	rest  []byte
 }
 
 func newStream(ctx context.Context, src *source, decoder io.Reader) *stream {
 	s := &stream{
 		ctx: ctx, src: src, decoder: decoder,
-		free: make(chan []byte, aheadCount), full: make(chan piece, aheadCount),
+		free: make(chan []byte, aheadCount), full: make(chan chunk, aheadCount),
 	}
-	// Buffers are made when they are needed: small patches never fill all.
+	// Buffers are allocated when needed: small patches do not use all.
 	for range aheadCount {
 		s.free <- nil
 	}
@@ -83,7 +83,7 @@ func newStream(ctx context.Context, src *source, decoder io.Reader) *stream {
 	return s
 }
 
-func (s *stream) unpack() {
+func (s *stream) decompress() {
 	for {
 		var buf []byte
 		select {
@@ -101,16 +101,15 @@ func (s *stream) unpack() {
 			some, err = s.read(buf[n:])
 			n += some
 		}
-		// There is always room: there are no more pieces than that.
-		s.full <- piece{buf[:n], err}
+		// This does not block: full has room for all buffers.
+		s.full <- chunk{buf[:n], err}
 		if err != nil {
 			return
 		}
 	}
 }
 
-// read asks the decoder, which is not trusted. After an error it is in no state
-// to be asked again.
+// read reads from the decoder, which may panic. It is not called after an error.
 func (s *stream) read(p []byte) (n int, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -129,12 +128,12 @@ func (s *stream) read(p []byte) (n int, err error) {
 	}
 }
 
-// next returns at least one and at most limit bytes, which are good until the
-// call after. The end of the stream is ErrCorrupt.
+// next returns between one and limit bytes, which are valid until the next call.
+// The end of the stream is ErrCorrupt.
 func (s *stream) next(limit int64) ([]byte, error) {
 	err := s.load()
 	if err == io.EOF {
-		return nil, fmt.Errorf("%w: a stream ends too early", ErrCorrupt)
+		return nil, fmt.Errorf("%w: a stream is too short", ErrCorrupt)
 	}
 	if err != nil {
 		return nil, err
@@ -146,7 +145,7 @@ func (s *stream) next(limit int64) ([]byte, error) {
 	return some, nil
 }
 
-// end fails unless all of the stream was taken.
+// end fails unless the stream was read completely.
 func (s *stream) end() error {
 	err := s.load()
 	switch {
@@ -155,22 +154,22 @@ func (s *stream) end() error {
 	case err != nil:
 		return err
 	default:
-		return fmt.Errorf("%w: a stream has bytes that nothing takes", ErrCorrupt)
+		return fmt.Errorf("%w: a stream is too long", ErrCorrupt)
 	}
 }
 
-// load waits until rest holds something, or returns why it never will.
+// load waits until rest is not empty, or returns the error of the stream.
 func (s *stream) load() error {
 	for len(s.rest) == 0 {
-		if s.piece.err != nil {
-			return s.piece.err
+		if s.chunk.err != nil {
+			return s.chunk.err
 		}
-		if s.piece.data != nil {
-			s.free <- s.piece.data[:cap(s.piece.data)]
+		if s.chunk.data != nil {
+			s.free <- s.chunk.data[:cap(s.chunk.data)]
 		}
 		select {
-		case s.piece = <-s.full:
-			s.rest = s.piece.data
+		case s.chunk = <-s.full:
+			s.rest = s.chunk.data
 		case <-s.ctx.Done():
 			return fmt.Errorf("patching: %w", s.ctx.Err())
 		}
@@ -179,8 +178,8 @@ func (s *stream) load() error {
 	return nil
 }
 
-// source remembers how its reader failed, since a decoder may hide it: a disk
-// that cannot be read is not a corrupt patch.
+// source records the error of its reader, because a decoder may hide it: a read
+// error of a disk is not a corrupt patch.
 type source struct {
 	r   io.Reader
 	err error

@@ -15,10 +15,10 @@ type panics struct{}
 
 func (panics) Read([]byte) (int, error) { panic("index out of range") }
 
-// In a goroutine of ours nobody else could catch it.
+// A panic in our goroutine would end the program.
 func TestPanicIsAnError(t *testing.T) {
 	s := newStream(t.Context(), &source{r: bytes.NewReader(nil)}, panics{})
-	go s.unpack()
+	go s.decompress()
 	for range 2 {
 		_, err := s.next(10)
 		require.ErrorIs(t, err, ErrCorrupt)

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bz2 writes bzip2, which the standard library only reads. It is for
-// publishers: a program that updates itself does not link it.
+// Package bz2 compresses with bzip2, which the standard library only decompresses.
+// It is for publishers: programs that update themselves do not link it.
 package bz2
 
 import (
@@ -13,8 +13,9 @@ import (
 	"github.com/dsnet/compress/bzip2"
 )
 
-// NewWriter returns a writer that compresses to w at level 9. The stream is
-// complete once Close returned nil; Close does not close w.
+// NewWriter returns a writer that compresses to w at level 9, as one stream. The
+// stream is complete when Close returns nil. Close does not close w. A writer is
+// not safe for concurrent use.
 func NewWriter(w io.Writer) (io.WriteCloser, error) {
 	z, err := bzip2.NewWriter(w, &bzip2.WriterConfig{Level: bzip2.BestCompression})
 	if err != nil {
@@ -24,9 +25,8 @@ func NewWriter(w io.Writer) (io.WriteCloser, error) {
 	return &writer{z: z}, nil
 }
 
-// writer remembers the first failure. The library does not always: closed again
-// after it could not write the end of a stream, it writes that once more behind
-// the torn one and reports success.
+// writer returns the first error again. The library does not always: if Close fails
+// to write the end of a stream, a second Close appends it again and succeeds.
 type writer struct {
 	z   *bzip2.Writer
 	err error

@@ -13,42 +13,41 @@ import (
 	"github.com/dsnet/compress/bzip2"
 )
 
-// pieceSize is how much of the input makes one stream: a block of level 9, so
-// that cutting there costs no more than the few bytes of a stream's ends.
+// pieceSize is the input of one stream, in bytes. It is a block of level 9, so
+// splitting adds only a few bytes for each stream.
 const pieceSize = 900_000
 
 var errClosed = errors.New("the writer is closed")
 
-// NewParallel returns a writer that compresses to w at level 9, up to workers
-// pieces at a time. What it writes is one bzip2 stream after the other, as
-// pbzip2 makes them, which every reader of bzip2 takes for one file; it depends
-// on the input alone, not on workers or the sizes of writes.
+// NewParallel returns a writer that compresses to w at level 9, with up to workers
+// goroutines. The output is a sequence of bzip2 streams, as from pbzip2, that
+// readers of bzip2 accept as one file. It depends only on the input, not on
+// workers or the sizes of writes.
 //
-// The file is complete once Close returned nil; Close does not close w. It has
-// to be called after a failed Write as well: after it, no goroutine is left. w
-// is written to only by the goroutine that calls Write and Close. A worker
-// takes about 20 MB of memory.
+// The file is complete when Close returns nil. Close does not close w. Call it
+// after a failed Write too: it ends the goroutines. Only calls of Write and Close
+// write to w. A worker uses about 20 MB of memory. A writer is not safe for
+// concurrent use.
 func NewParallel(w io.Writer, workers int) (io.WriteCloser, error) {
 	if workers < 1 {
-		return nil, fmt.Errorf("starting bzip2: %d workers", workers)
+		return nil, fmt.Errorf("starting bzip2: %d workers, want at least 1", workers)
 	}
 
 	return &parallel{w: w, workers: workers, piece: make([]byte, 0, pieceSize)}, nil
 }
 
-// parallel keeps the pieces that are being compressed in their order, and itself
-// writes them out: a worker is never held up by w.
+// parallel writes the pieces in order, so workers never wait for w.
 type parallel struct {
 	w       io.Writer
 	workers int
 	piece   []byte
-	started bool          // a stream was begun: none is needed for an empty file
-	queue   []chan *piece // oldest first, at most one for each worker
+	started bool          // a piece was compressed; an empty file needs an empty one
+	queue   []chan *piece // oldest first, at most one per worker
 	idle    []*piece
-	err     error // the first failure, which stays
+	err     error // the first error, which is returned from then on
 }
 
-// piece is what a worker holds. It is used again for the next one.
+// piece is the memory of a worker, which is reused.
 type piece struct {
 	in  []byte
 	out bytes.Buffer
@@ -69,8 +68,8 @@ func (w *parallel) Write(p []byte) (n int, err error) {
 	return n, w.err
 }
 
-// Close returns the first failure however often it is called, and adds nothing
-// to a file that is torn.
+// Close returns the first error, also when called again, and writes nothing after
+// an error.
 func (w *parallel) Close() error {
 	if w.err == nil && (len(w.piece) > 0 || !w.started) {
 		w.compress()
@@ -89,7 +88,7 @@ func (w *parallel) Close() error {
 	return err
 }
 
-// compress hands the piece to a worker, once one is free.
+// compress passes the piece to a worker and waits for a free one.
 func (w *parallel) compress() {
 	if len(w.queue) == w.workers {
 		if w.flush(); w.err != nil {
@@ -109,7 +108,7 @@ func (w *parallel) compress() {
 	}()
 }
 
-// flush waits for the oldest piece and writes it, unless a write failed before.
+// flush waits for the oldest piece and writes it, unless there was an error.
 func (w *parallel) flush() {
 	done := <-w.queue[0]
 	w.queue = w.queue[1:]

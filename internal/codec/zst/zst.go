@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package zst writes zstd. It is for publishers: a program that updates itself
-// links only the reader.
+// Package zst compresses with zstd. It is for publishers: programs that update
+// themselves link only the decoder.
 package zst
 
 import (
@@ -14,26 +14,26 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// windowSize is how far back a client has to remember, and the most that it
-// does. Half of it makes artifacts about 1 % larger.
+// windowSize is the largest window that clients accept, in bytes. Half of it makes
+// artifacts about 1 % larger.
 const windowSize = 8 << 20
 
 var errClosed = errors.New("the writer is closed")
 
-// NewWriter returns a writer that compresses to w as small as it can. What it
-// writes depends on the input alone, neither on the number of processors nor on
-// the sizes of writes; that costs it the use of more than one of them. There is
-// no checksum inside: the hash of what it unfolds to is signed.
+// NewWriter returns a writer that compresses to w at the highest level. The output
+// depends only on the input, not on the number of processors or the sizes of
+// writes, so it uses one processor. It contains no checksum, because the hash of
+// the decompressed bytes is signed.
 //
-// The file is complete once Close returned nil; Close does not close w. The
-// writer takes about 50 MB of memory and leaves no goroutine.
+// The file is complete when Close returns nil. Close does not close w. The writer
+// uses about 50 MB of memory and no goroutine. It is not safe for concurrent use.
 func NewWriter(w io.Writer) (io.WriteCloser, error) {
 	z, err := zstd.NewWriter(w,
 		zstd.WithEncoderLevel(zstd.SpeedBestCompression),
 		zstd.WithWindowSize(windowSize),
 		zstd.WithEncoderConcurrency(1),
 		zstd.WithEncoderCRC(false),
-		// A file of nothing is a frame of nothing, not a file of no bytes.
+		// Empty input makes an empty frame, not an empty file.
 		zstd.WithZeroFrames(true),
 	)
 	if err != nil {
@@ -43,8 +43,7 @@ func NewWriter(w io.Writer) (io.WriteCloser, error) {
 	return &writer{z: z}, nil
 }
 
-// writer remembers the first failure, so that nothing is ever written behind
-// torn bytes, whatever the library would do.
+// writer returns the first error again, so nothing is written after an error.
 type writer struct {
 	z   *zstd.Encoder
 	err error
@@ -62,7 +61,7 @@ func (w *writer) Write(p []byte) (int, error) {
 	return n, w.err
 }
 
-// Close returns the first failure however often it is called.
+// Close returns the first error, also when called again.
 func (w *writer) Close() error {
 	if errors.Is(w.err, errClosed) {
 		return nil

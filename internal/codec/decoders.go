@@ -13,11 +13,11 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// readSize is how much of an artifact is read at once.
+// readSize is the size of one read of an artifact, in bytes.
 const readSize = 64 << 10
 
-// opener makes its decoder when it is first read, since some read, and so may
-// fail or panic, when they are made: that is to happen under the guard.
+// opener creates its decoder in the first Read, because some decoders read, and so
+// may fail or panic, when they are created. The guard handles errors of Read.
 type opener struct {
 	src  *source
 	open func(io.Reader) (io.Reader, error)
@@ -31,7 +31,7 @@ func (o *opener) Read(p []byte) (n int, err error) {
 	if err == nil {
 		n, err = o.r.Read(p)
 	}
-	// No stream is not an empty one. bzip2 says so itself.
+	// Empty input is an error. bzip2 checks that itself.
 	if err == io.EOF && !o.src.some {
 		err = io.ErrUnexpectedEOF
 	}
@@ -39,8 +39,7 @@ func (o *opener) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// openGzip takes the standard library's decoder: who uses net/http links it
-// already.
+// openGzip uses the decoder that programs with net/http link already.
 func openGzip(r io.Reader) (io.Reader, error) {
 	z, err := gzip.NewReader(r)
 	if err != nil {
@@ -50,11 +49,10 @@ func openGzip(r io.Reader) (io.Reader, error) {
 	return z, nil
 }
 
-// openZstd keeps memory at the window and two blocks. With a concurrency of 1
-// the library starts no goroutine, so that a panic is the guard's to catch, and
-// nothing outlives the reader. The checksum of a frame is not compared: it is
-// no defence, being no cryptographic hash and optional, and both the artifact
-// and what it unfolds to are compared with signed hashes by every caller.
+// openZstd limits memory to the window and two blocks. With a concurrency of 1 the
+// library starts no goroutine, so the guard catches panics and nothing outlives
+// the reader. The checksum of a frame is ignored: it is optional and not
+// cryptographic, and callers compare artifact and binary with signed hashes.
 func openZstd(r io.Reader) (io.Reader, error) {
 	z, err := zstd.NewReader(r,
 		zstd.WithDecoderConcurrency(1),
@@ -69,8 +67,8 @@ func openZstd(r io.Reader) (io.Reader, error) {
 	return z, nil
 }
 
-// overWindow tells whether err is the refusal of a large window. A frame in a
-// single segment has its content for a window, hence the second error.
+// overWindow reports whether err means that a window is too large. The second error
+// is that of single segment frames, whose window is their content.
 func overWindow(err error) bool {
 	return errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded)
 }
