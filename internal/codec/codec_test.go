@@ -24,7 +24,7 @@ import (
 	"github.com/choria-io/go-updater/internal/codec/bz2"
 )
 
-func pack(t testing.TB, data []byte) []byte {
+func compress(t testing.TB, data []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w, err := bz2.NewWriter(&b)
@@ -74,8 +74,8 @@ func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 
 func TestCopy(t *testing.T) {
 	hello := []byte("hello")
-	packed := pack(t, hello)
-	flipped := bytes.Clone(packed)
+	compressed := compress(t, hello)
+	flipped := bytes.Clone(compressed)
 	flipped[len(flipped)/2] ^= 1
 	large := noise(910_000)
 
@@ -87,29 +87,29 @@ func TestCopy(t *testing.T) {
 		want     error
 		out      []byte
 	}{
-		{"bzip2", codec.Bzip2, packed, 5, nil, hello},
+		{"bzip2", codec.Bzip2, compressed, 5, nil, hello},
 		{"none", codec.None, hello, 5, nil, hello},
-		{"bzip2 of nothing", codec.Bzip2, pack(t, nil), 0, nil, nil},
+		{"bzip2 of nothing", codec.Bzip2, compress(t, nil), 0, nil, nil},
 		{"nothing as it is", codec.None, nil, 0, nil, nil},
-		{"bzip2 of more than a block", codec.Bzip2, pack(t, large), 910_000, nil, large},
-		{"streams in a row", codec.Bzip2, join(packed, packed), 10, nil, []byte("hellohello")},
+		{"bzip2 of more than a block", codec.Bzip2, compress(t, large), 910_000, nil, large},
+		{"streams in a row", codec.Bzip2, join(compressed, compressed), 10, nil, []byte("hellohello")},
 
-		{"bzip2 longer than size", codec.Bzip2, packed, 4, codec.ErrSize, nil},
-		{"bzip2 shorter than size", codec.Bzip2, packed, 6, codec.ErrSize, nil},
+		{"bzip2 longer than size", codec.Bzip2, compressed, 4, codec.ErrSize, nil},
+		{"bzip2 shorter than size", codec.Bzip2, compressed, 6, codec.ErrSize, nil},
 		{"none longer than size", codec.None, hello, 4, codec.ErrSize, nil},
 		{"none shorter than size", codec.None, hello, 6, codec.ErrSize, nil},
-		{"second stream past size", codec.Bzip2, join(packed, packed), 5, codec.ErrSize, nil},
-		{"size negative", codec.Bzip2, packed, -1, codec.ErrSize, nil},
+		{"second stream past size", codec.Bzip2, join(compressed, compressed), 5, codec.ErrSize, nil},
+		{"size negative", codec.Bzip2, compressed, -1, codec.ErrSize, nil},
 		{"size negative, nothing", codec.None, nil, -1, codec.ErrSize, nil},
-		{"size out of this world", codec.Bzip2, packed, math.MaxInt64, codec.ErrSize, nil},
+		{"largest size", codec.Bzip2, compressed, math.MaxInt64, codec.ErrSize, nil},
 
 		{"no stream", codec.Bzip2, nil, 0, codec.ErrCorrupt, nil},
 		{"not bzip2", codec.Bzip2, hello, 5, codec.ErrCorrupt, nil},
-		{"cut", codec.Bzip2, packed[:len(packed)-1], 5, codec.ErrCorrupt, nil},
+		{"cut", codec.Bzip2, compressed[:len(compressed)-1], 5, codec.ErrCorrupt, nil},
 		{"a bit flipped", codec.Bzip2, flipped, 5, codec.ErrCorrupt, nil},
-		{"a byte behind", codec.Bzip2, join(packed, []byte{0}), 5, codec.ErrCorrupt, nil},
-		{"bytes behind", codec.Bzip2, join(packed, []byte("trailing")), 5, codec.ErrCorrupt, nil},
-		{"half a stream behind", codec.Bzip2, join(packed, packed[:4]), 5, codec.ErrCorrupt, nil},
+		{"a byte after", codec.Bzip2, join(compressed, []byte{0}), 5, codec.ErrCorrupt, nil},
+		{"bytes after", codec.Bzip2, join(compressed, []byte("trailing")), 5, codec.ErrCorrupt, nil},
+		{"half a stream after", codec.Bzip2, join(compressed, compressed[:4]), 5, codec.ErrCorrupt, nil},
 
 		{"zstd", codec.Zstd, zstd(t, hello), 5, nil, hello},
 		{"zstd of nothing", codec.Zstd, zstd(t, nil), 0, nil, nil},
@@ -145,9 +145,9 @@ func TestCopy(t *testing.T) {
 		{"a byte behind gzip", codec.Gzip, join(gzipped(t, hello), []byte{0}), 5, codec.ErrCorrupt, nil},
 		{"bytes behind gzip", codec.Gzip, join(gzipped(t, hello), []byte("trailing")), 5, codec.ErrCorrupt, nil},
 
-		{"unknown", "xz", packed, 5, codec.ErrUnknown, nil},
-		{"of another case", "BZIP2", packed, 5, codec.ErrUnknown, nil},
-		{"unnamed", "", packed, 5, codec.ErrUnknown, nil},
+		{"unknown", "xz", compressed, 5, codec.ErrUnknown, nil},
+		{"upper case", "BZIP2", compressed, 5, codec.ErrUnknown, nil},
+		{"empty", "", compressed, 5, codec.ErrUnknown, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			readers := []io.Reader{bytes.NewReader(tc.src), iotest.DataErrReader(bytes.NewReader(tc.src))}
@@ -168,12 +168,12 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-// A flip that goes unnoticed, as in the block size, changes nothing.
+// A flip without an error, as in the block size, does not change the output.
 func TestFlippedBitsNeverChangeTheOutput(t *testing.T) {
 	data := []byte("the quick brown fox")
-	packed := pack(t, data)
-	for bit := range len(packed) * 8 {
-		flipped := bytes.Clone(packed)
+	compressed := compress(t, data)
+	for bit := range len(compressed) * 8 {
+		flipped := bytes.Clone(compressed)
 		flipped[bit/8] ^= 0x80 >> (bit % 8)
 		var w bytes.Buffer
 		err := codec.Copy(&w, codec.Bzip2, bytes.NewReader(flipped), int64(len(data)))
@@ -197,8 +197,7 @@ func TestBombStaysBounded(t *testing.T) {
 		require.ErrorIs(t, codec.Copy(w, codec.Bzip2, bytes.NewReader(src), size), codec.ErrSize)
 		runtime.ReadMemStats(&after)
 		require.LessOrEqual(t, w.n, int64(size))
-		// Each of four blocks at a time takes 3.6 MB, and 1 MiB ahead of its turn;
-		// so does the decoder for what is not a sound stream.
+		// Four blocks of 3.6 MB each, and 1 MiB of output before its turn.
 		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(32<<20))
 	}
 }
@@ -219,13 +218,13 @@ var encodings = []string{codec.Bzip2, codec.Zstd, codec.Gzip, codec.None}
 
 func TestWhoseErrorItIs(t *testing.T) {
 	broken := errors.New("input/output error")
-	packed := pack(t, noise(100_000))
+	compressed := compress(t, noise(100_000))
 
 	t.Run("source", func(t *testing.T) {
 		for _, encoding := range encodings {
 			begun := map[string][]byte{codec.Zstd: zstd(t, noise(100_000)), codec.Gzip: gzipped(t, noise(100_000))}[encoding]
 			if begun == nil {
-				begun = packed
+				begun = compressed
 			}
 			src := io.MultiReader(bytes.NewReader(begun[:1000]), iotest.ErrReader(broken))
 			err := codec.Copy(io.Discard, encoding, src, 100_000)
@@ -235,15 +234,15 @@ func TestWhoseErrorItIs(t *testing.T) {
 	})
 
 	t.Run("destination", func(t *testing.T) {
-		err := codec.Copy(writeFunc(func([]byte) (int, error) { return 0, broken }), codec.Bzip2, bytes.NewReader(packed), 100_000)
+		err := codec.Copy(writeFunc(func([]byte) (int, error) { return 0, broken }), codec.Bzip2, bytes.NewReader(compressed), 100_000)
 		require.ErrorIs(t, err, broken)
 		require.NotErrorIs(t, err, codec.ErrCorrupt)
-		err = codec.Copy(writeFunc(func(p []byte) (int, error) { return len(p) - 1, nil }), codec.Bzip2, bytes.NewReader(packed), 100_000)
+		err = codec.Copy(writeFunc(func(p []byte) (int, error) { return len(p) - 1, nil }), codec.Bzip2, bytes.NewReader(compressed), 100_000)
 		require.ErrorIs(t, err, io.ErrShortWrite)
 	})
 
 	t.Run("decoder", func(t *testing.T) {
-		err := codec.Copy(io.Discard, codec.Bzip2, bytes.NewReader(packed[:len(packed)/2]), 100_000)
+		err := codec.Copy(io.Discard, codec.Bzip2, bytes.NewReader(compressed[:len(compressed)/2]), 100_000)
 		require.ErrorIs(t, err, codec.ErrCorrupt)
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	})
@@ -266,7 +265,7 @@ func TestPanicIsAnError(t *testing.T) {
 	}
 }
 
-// heals fails once and goes on as if nothing had been.
+// heals fails once and then continues.
 type heals struct{ reads int }
 
 func (h *heals) Read(p []byte) (int, error) {
@@ -278,7 +277,7 @@ func (h *heals) Read(p []byte) (int, error) {
 	return copy(p, "x"), nil
 }
 
-// A refusal stays one, whatever the decoder would say next.
+// The first error is returned again.
 func TestFirstErrorStays(t *testing.T) {
 	r, err := codec.Decode(codec.None, &heals{})
 	require.NoError(t, err)

@@ -19,21 +19,21 @@ import (
 // FuzzCopy holds for any input: no more than size bytes are written; success
 // means exactly what the decoder alone makes of it; failure is a sentinel.
 func FuzzCopy(f *testing.F) {
-	hello := pack(f, []byte("hello"))
+	hello := compress(f, []byte("hello"))
 	for _, src := range [][]byte{nil, hello, join(hello, hello), join(hello, []byte("x")), hello[:10]} {
 		f.Add(true, src, int64(5))
 		f.Add(false, src, int64(len(src)))
 	}
 	f.Add(true, hello, int64(-1))
-	f.Add(true, pack(f, bytes.Repeat([]byte{0}, 1<<16)), int64(1<<16))
+	f.Add(true, compress(f, bytes.Repeat([]byte{0}, 1<<16)), int64(1<<16))
 
-	f.Fuzz(func(t *testing.T, packed bool, src []byte, size int64) {
+	f.Fuzz(func(t *testing.T, compressed bool, src []byte, size int64) {
 		// Beyond this only the fuzzer's memory is tested.
 		if size > 1<<20 {
 			return
 		}
 		encoding, plain := codec.None, io.Reader(bytes.NewReader(src))
-		if packed {
+		if compressed {
 			encoding, plain = codec.Bzip2, bzip2.NewReader(bytes.NewReader(src))
 		}
 
@@ -52,7 +52,7 @@ func FuzzCopy(f *testing.F) {
 		require.True(t, errors.Is(err, codec.ErrSize) || errors.Is(err, codec.ErrCorrupt), err)
 		if errors.Is(err, codec.ErrSize) {
 			require.NotEqualValues(t, size, len(want))
-		} else if !packed {
+		} else if !compressed {
 			// What bzip2 is refused beyond that is for bunzip to test.
 			require.Error(t, plainErr)
 		}

@@ -27,18 +27,18 @@ func (w *failing) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Copy leaves no goroutine, however it ends.
+// Copy leaves no goroutine, after success and after errors.
 func TestNoGoroutineIsLeft(t *testing.T) {
 	before := runtime.NumGoroutine()
-	packed := pack(t, noise(1_000_000))
+	compressed := compress(t, noise(1_000_000))
 	for range 2 {
-		require.NoError(t, codec.Copy(io.Discard, codec.Bzip2, bytes.NewReader(packed), 1_000_000))
-		require.ErrorIs(t, codec.Copy(&failing{300_000}, codec.Bzip2, bytes.NewReader(packed), 1_000_000), io.ErrClosedPipe)
-		require.ErrorIs(t, codec.Copy(io.Discard, codec.Bzip2, bytes.NewReader(packed), 1000), codec.ErrSize)
-		require.ErrorIs(t, codec.Copy(io.Discard, codec.Bzip2, bytes.NewReader(packed[:950_000]), 1_000_000), codec.ErrCorrupt)
-		require.ErrorIs(t, codec.Copy(io.Discard, codec.Zstd, bytes.NewReader(packed), 10), codec.ErrCorrupt)
+		require.NoError(t, codec.Copy(io.Discard, codec.Bzip2, bytes.NewReader(compressed), 1_000_000))
+		require.ErrorIs(t, codec.Copy(&failing{300_000}, codec.Bzip2, bytes.NewReader(compressed), 1_000_000), io.ErrClosedPipe)
+		require.ErrorIs(t, codec.Copy(io.Discard, codec.Bzip2, bytes.NewReader(compressed), 1000), codec.ErrSize)
+		require.ErrorIs(t, codec.Copy(io.Discard, codec.Bzip2, bytes.NewReader(compressed[:950_000]), 1_000_000), codec.ErrCorrupt)
+		require.ErrorIs(t, codec.Copy(io.Discard, codec.Zstd, bytes.NewReader(compressed), 10), codec.ErrCorrupt)
 		require.ErrorIs(t, codec.Copy(io.Discard, codec.Gzip, iotest.ErrReader(io.ErrNoProgress), 10), io.ErrNoProgress)
-		r, err := codec.Decode(codec.Bzip2, bytes.NewReader(packed))
+		r, err := codec.Decode(codec.Bzip2, bytes.NewReader(compressed))
 		require.NoError(t, err)
 		_, err = io.ReadFull(r, make([]byte, 1000))
 		require.NoError(t, err)
@@ -46,7 +46,7 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 		_, err = r.Read(make([]byte, 10))
 		require.ErrorIs(t, err, io.ErrClosedPipe)
 	}
-	// A goroutine that is returning still counts for a moment.
+	// A goroutine that returns is still counted for a moment.
 	for i := 0; runtime.NumGoroutine() > before && i < 1000; i++ {
 		time.Sleep(time.Millisecond)
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/choria-io/go-updater/internal/codec"
 )
 
-// What the programs make that everybody has is unfolded, unless zstd was asked
-// for a window that no decoder has to have.
+// Output of the common programs is accepted, except that of zstd with a window
+// that decoders need not support.
 func TestProgramsAgree(t *testing.T) {
 	data := bytes.Repeat(noise(300_000), 5)
 	for _, tc := range []struct {
@@ -37,10 +37,10 @@ func TestProgramsAgree(t *testing.T) {
 		}
 		cmd := exec.CommandContext(t.Context(), program, append(tc.args[1:], "-c")...)
 		cmd.Stdin = bytes.NewReader(data)
-		packed, err := cmd.Output()
+		compressed, err := cmd.Output()
 		require.NoError(t, err)
 		var got bytes.Buffer
-		err = codec.Copy(&got, tc.encoding, bytes.NewReader(packed), int64(len(data)))
+		err = codec.Copy(&got, tc.encoding, bytes.NewReader(compressed), int64(len(data)))
 		require.ErrorIs(t, err, tc.want, tc.args)
 		if tc.want == nil {
 			require.True(t, bytes.Equal(data, got.Bytes()), tc.args)

@@ -85,10 +85,10 @@ func TestHonestServers(t *testing.T) {
 			require.Equal(t, body, string(doc))
 
 			var w bytes.Buffer
-			var told []int64
-			require.NoError(t, c.Artifact(t.Context(), u, int64(len(body)), &w, func(n int64) { told = append(told, n) }))
+			var reported []int64
+			require.NoError(t, c.Artifact(t.Context(), u, int64(len(body)), &w, func(n int64) { reported = append(reported, n) }))
 			require.Equal(t, body, w.String())
-			require.Equal(t, int64(len(body)), told[len(told)-1])
+			require.Equal(t, int64(len(body)), reported[len(reported)-1])
 
 			w.Reset()
 			n, err := c.Stream(t.Context(), u, math.MaxInt64, &w, nil)

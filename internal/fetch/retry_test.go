@@ -257,9 +257,9 @@ func TestCancelledDownloadIsResumed(t *testing.T) {
 	for cancelled := 0; ; cancelled++ {
 		ctx, cancel := context.WithCancel(t.Context())
 		d := artifact(t, data, f, srv.URL+"/x")
-		told := 0
+		reported := 0
 		d.Progress = func(int64) {
-			if told++; told == 2 {
+			if reported++; reported == 2 {
 				cancel()
 			}
 		}

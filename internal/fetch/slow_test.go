@@ -315,7 +315,7 @@ func TestLateTimer(t *testing.T) {
 		d.arrived(1)
 		time.Sleep(time.Minute)
 		d.expired()
-		require.NoError(t, ctx.Err(), "nobody waits")
+		require.NoError(t, ctx.Err(), "no wait is running")
 
 		d.wait()
 		time.Sleep(9 * time.Second)

@@ -20,7 +20,7 @@ import (
 	"github.com/choria-io/go-updater/internal/codec/bsdiff"
 )
 
-// old is what the handmade patches apply to.
+// old is the old file of the handmade patches.
 var old = []byte("0123456789")
 
 func TestApplyHandmade(t *testing.T) {
@@ -38,7 +38,7 @@ func TestApplyHandmade(t *testing.T) {
 		{"a triple that makes nothing", parts{triples: []int64{0, 0, 4, 2, 0, 0}, diff: make([]byte, 2), size: 2}, "45"},
 		{"minus zero", parts{triples: []int64{2, minusZero, minusZero, 1, 0, 0}, diff: make([]byte, 3), size: 3}, "012"},
 
-		// As bspatch has it.
+		// As bspatch does.
 		{"before the start", parts{triples: []int64{0, 0, -2, 4, 0, 0}, diff: []byte("abcd"), size: 4}, "ab\x93\x95"},
 		{"past the end", parts{triples: []int64{0, 0, 8, 4, 0, 0}, diff: []byte("abcd"), size: 4}, "\x99\x9bcd"},
 		{"over both ends", parts{triples: []int64{0, 0, -1, 12, 0, 0}, diff: append(append([]byte("a"), make([]byte, 10)...), 'z'), size: 12}, "a0123456789z"},
@@ -48,7 +48,7 @@ func TestApplyHandmade(t *testing.T) {
 		{"begins at the end", parts{triples: []int64{0, 0, 10, 2, 0, 0}, diff: []byte("ab"), size: 2}, "ab"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			patch := tc.pack(t)
+			patch := tc.compress(t)
 			got, err := apply(old, patch, tc.size)
 			require.NoError(t, err)
 			require.Equal(t, tc.want, string(got))
@@ -59,7 +59,7 @@ func TestApplyHandmade(t *testing.T) {
 	}
 }
 
-// Inside there are buffers of 64 and of 128 KiB; nobody may notice.
+// Apply uses buffers of 64 and 128 KiB.
 func TestApplyAtBorders(t *testing.T) {
 	for _, border := range []int{8, 64 << 10, 128 << 10} {
 		for size := border - 1; size <= border+1; size++ {
@@ -79,7 +79,7 @@ func TestApplyAtBorders(t *testing.T) {
 			for i := range 3 {
 				want = append(want, p.diff[size+i]+from[1+i])
 			}
-			got, err = apply(from, p.pack(t), p.size)
+			got, err = apply(from, p.compress(t), p.size)
 			require.NoError(t, err)
 			require.True(t, bytes.Equal(want, got), "size %d", size)
 		}
@@ -88,7 +88,7 @@ func TestApplyAtBorders(t *testing.T) {
 
 var errDisk = errors.New("input/output error")
 
-// failing fails for what lies from good on.
+// failing fails to read from offset good on.
 type failing struct {
 	data []byte
 	good int64
@@ -143,7 +143,7 @@ func TestWhoseErrorItIs(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// borrowed is a patch that may be read only while Apply runs.
+// borrowed is a patch that must not be read after Apply returns.
 type borrowed struct {
 	io.ReaderAt
 	back, late atomic.Bool
@@ -151,7 +151,7 @@ type borrowed struct {
 
 func (b *borrowed) ReadAt(p []byte, off int64) (int, error) {
 	n, err := b.ReaderAt.ReadAt(p, off)
-	// Long enough for others to fail meanwhile.
+	// Long enough for the other streams to fail.
 	time.Sleep(5 * time.Millisecond)
 	if b.back.Load() {
 		b.late.Store(true)
@@ -160,8 +160,7 @@ func (b *borrowed) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// However Apply ends, by a panic of what the caller gave too, its goroutines
-// are gone.
+// The goroutines end with Apply, even if an argument panics.
 func TestNoGoroutineOutlivesApply(t *testing.T) {
 	from, to := noise(300_000, 1), noise(300_000, 2)
 	whole := makePatch(t, from, to)
@@ -194,7 +193,7 @@ func TestNoGoroutineOutlivesApply(t *testing.T) {
 	}
 }
 
-// repeated is a file of any size that takes no memory.
+// repeated is a file of any size that uses no memory.
 type repeated struct {
 	unit []byte
 	size int64
@@ -208,12 +207,12 @@ func (r repeated) ReadAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
-// The bound is the same for 1 MB and for 64 MB: nothing is loaded.
+// The limit is the same for 1 MB and 64 MB.
 func TestApplyStaysSmall(t *testing.T) {
 	unit := noise(4096, 1)
 	for _, size := range []int64{1 << 20, 64 << 20} {
 		p := parts{triples: []int64{size, 1 << 20, 0}, diff: make([]byte, size), extra: noise(1<<20, 2), size: size + 1<<20}
-		patch := p.pack(t)
+		patch := p.compress(t)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		count := int64(0)
@@ -222,8 +221,8 @@ func TestApplyStaysSmall(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		require.NoError(t, err)
 		require.Equal(t, p.size, count)
-		// What is taken for bzip2 is 10.1 MB. This is all that was ever taken,
-		// so it is also the most that was held.
+		// bzip2 uses 10.1 MB. This counts all allocations, so it is an upper
+		// limit of the memory in use.
 		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(14<<20))
 	}
 }

@@ -13,20 +13,20 @@ import (
 	"github.com/choria-io/go-updater/internal/codec/bsdiff"
 )
 
-// FuzzApply holds for any patch: no more than size bytes are written; success
-// means exactly that many; failure is a sentinel.
+// FuzzApply checks that no patch writes more than size bytes, that success means
+// exactly size, and that failure is one of the documented errors.
 func FuzzApply(f *testing.F) {
 	for _, p := range []parts{
 		{},
 		{triples: []int64{10, 0, 0}, diff: make([]byte, 10), size: 10},
 		{triples: []int64{0, 0, -2, 4, 2, 9, 4, 0, 0}, diff: make([]byte, 8), extra: []byte("ab"), size: 10},
 	} {
-		f.Add(old, p.pack(f), p.size)
+		f.Add(old, p.compress(f), p.size)
 	}
 	f.Add([]byte(nil), []byte("BSDIFF40"), int64(-1))
 
 	f.Fuzz(func(t *testing.T, from, patch []byte, size int64) {
-		// Beyond this only the fuzzer's patience is tested.
+		// Larger files only slow the fuzzer down.
 		if size > 1<<20 {
 			return
 		}
@@ -41,8 +41,7 @@ func FuzzApply(f *testing.F) {
 	})
 }
 
-// FuzzTriples does the same with streams that unpack, so that what they say is
-// reached.
+// FuzzTriples is FuzzApply with valid bzip2 streams.
 func FuzzTriples(f *testing.F) {
 	good := parts{triples: []int64{4, 2, 2, 4, 0, 0}}
 	f.Add(good.control(), make([]byte, 8), []byte("ab"), int64(10))
@@ -53,7 +52,7 @@ func FuzzTriples(f *testing.F) {
 		if size > 1<<20 {
 			return
 		}
-		got, err := apply(old, join(size, pack(t, control), pack(t, diff), pack(t, extra)), size)
+		got, err := apply(old, join(size, compress(t, control), compress(t, diff), compress(t, extra)), size)
 		require.LessOrEqual(t, int64(len(got)), max(size, 0))
 		if err == nil {
 			require.EqualValues(t, size, len(got))

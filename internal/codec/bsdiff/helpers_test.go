@@ -18,7 +18,7 @@ import (
 	"github.com/choria-io/go-updater/internal/codec/bz2"
 )
 
-func pack(t testing.TB, data []byte) []byte {
+func compress(t testing.TB, data []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w, err := bz2.NewWriter(&b)
@@ -45,7 +45,7 @@ func makePatch(t testing.TB, from, to []byte) []byte {
 	return b.Bytes()
 }
 
-// apply returns what was written, also on failure.
+// apply returns the output, even on failure.
 func apply(old, patch []byte, size int64) ([]byte, error) {
 	var b bytes.Buffer
 	err := bsdiff.Apply(context.Background(), &b, bytes.NewReader(old), int64(len(old)), bytes.NewReader(patch), int64(len(patch)), size)
@@ -53,14 +53,14 @@ func apply(old, patch []byte, size int64) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// parts is a patch before it is packed.
+// parts is an uncompressed patch.
 type parts struct {
 	triples     []int64
 	diff, extra []byte
 	size        int64
 }
 
-// number writes a number as the format has it. minusZero is the other zero.
+// number writes a number of the format. minusZero is the second zero.
 func number(b []byte, v int64) []byte {
 	switch {
 	case v == minusZero:
@@ -83,13 +83,13 @@ func (p parts) control() []byte {
 	return b
 }
 
-func (p parts) pack(t testing.TB) []byte {
+func (p parts) compress(t testing.TB) []byte {
 	t.Helper()
 
-	return join(p.size, pack(t, p.control()), pack(t, p.diff), pack(t, p.extra))
+	return join(p.size, compress(t, p.control()), compress(t, p.diff), compress(t, p.extra))
 }
 
-// join makes a patch of three packed streams.
+// join makes a patch of compressed streams.
 func join(size int64, control, diff, extra []byte) []byte {
 	b := []byte("BSDIFF40")
 	b = number(b, int64(len(control)))

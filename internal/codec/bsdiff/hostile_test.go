@@ -19,12 +19,12 @@ import (
 
 const huge = math.MaxInt64
 
-// Each differs in one thing from a patch that applies.
+// Each differs in one thing from a valid patch.
 func TestHostilePatches(t *testing.T) {
 	good := func() parts {
 		return parts{triples: []int64{4, 2, 2, 4, 0, 0}, diff: make([]byte, 8), extra: []byte("ab"), size: 10}
 	}
-	patch := good().pack(t)
+	patch := good().compress(t)
 	got, err := apply(old, patch, 10)
 	require.NoError(t, err)
 	require.Equal(t, "0123ab6789", string(got))
@@ -39,11 +39,11 @@ func TestHostilePatches(t *testing.T) {
 		p := good()
 		f(&p)
 
-		return p.pack(t)
+		return p.compress(t)
 	}
 	triple := func(i int, v int64) []byte { return change(func(p *parts) { p.triples[i] = v }) }
-	control, diff, extra := pack(t, good().control()), pack(t, good().diff), pack(t, good().extra)
-	packed := func(c, d, e []byte) []byte { return join(10, c, d, e) }
+	control, diff, extra := compress(t, good().control()), compress(t, good().diff), compress(t, good().extra)
+	compressed := func(c, d, e []byte) []byte { return join(10, c, d, e) }
 	with := func(b []byte, more ...byte) []byte { return append(bytes.Clone(b), more...) }
 
 	for _, tc := range []struct {
@@ -105,12 +105,12 @@ func TestHostilePatches(t *testing.T) {
 			p.triples = append(make([]int64, 3*18), p.triples...)
 		}), bsdiff.ErrCorrupt},
 
-		{"control is no bzip2", packed(make([]byte, 40), diff, extra), bsdiff.ErrCorrupt},
-		{"diff is no bzip2", packed(control, make([]byte, 40), extra), bsdiff.ErrCorrupt},
-		{"extra is no bzip2", packed(control, diff, make([]byte, 40)), bsdiff.ErrCorrupt},
-		{"byte behind control", packed(with(control, 0), diff, extra), bsdiff.ErrCorrupt},
-		{"byte behind diff", packed(control, with(diff, 0), extra), bsdiff.ErrCorrupt},
-		{"byte behind the patch", with(patch, 0), bsdiff.ErrCorrupt},
+		{"control is not bzip2", compressed(make([]byte, 40), diff, extra), bsdiff.ErrCorrupt},
+		{"diff is not bzip2", compressed(control, make([]byte, 40), extra), bsdiff.ErrCorrupt},
+		{"extra is not bzip2", compressed(control, diff, make([]byte, 40)), bsdiff.ErrCorrupt},
+		{"byte after control", compressed(with(control, 0), diff, extra), bsdiff.ErrCorrupt},
+		{"byte after diff", compressed(control, with(diff, 0), extra), bsdiff.ErrCorrupt},
+		{"byte after the patch", with(patch, 0), bsdiff.ErrCorrupt},
 		{"last byte missing", patch[:len(patch)-1], bsdiff.ErrCorrupt},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -133,28 +133,28 @@ func TestHostilePatches(t *testing.T) {
 	})
 }
 
-// As many as bsdiff could ever make are taken: it makes one only in front of a
-// match of more than eight bytes.
+// The limit is the most that bsdiff can make: it makes one only before a match of
+// more than eight bytes.
 func TestTriplesThatMakeNothingAreCounted(t *testing.T) {
 	const size = 800
 	p := parts{triples: append(make([]int64, 3*(16+size/8)), 0, size, 0), extra: noise(size, 1), size: size}
-	_, err := apply(nil, p.pack(t), size)
+	_, err := apply(nil, p.compress(t), size)
 	require.NoError(t, err)
 	p.triples = append(make([]int64, 3), p.triples...)
-	_, err = apply(nil, p.pack(t), size)
+	_, err = apply(nil, p.compress(t), size)
 	require.ErrorIs(t, err, bsdiff.ErrCorrupt)
 }
 
-// bomb is 1 GB of zeros: forty million triples that make nothing, or diff or
-// extra bytes without end.
+// Bombs of 1 GB: forty million triples without output, or diff or extra bytes
+// without end.
 func TestBombsStayBounded(t *testing.T) {
 	bomb, err := os.ReadFile("../testdata/bomb.bz2")
 	require.NoError(t, err)
 	bomb = bytes.Repeat(bomb, 100)
 	const size = 1 << 20
-	add := pack(t, parts{triples: []int64{size, 0, 0}}.control())
-	insert := pack(t, parts{triples: []int64{0, size, 0}}.control())
-	none, zeros := pack(t, nil), pack(t, make([]byte, size))
+	add := compress(t, parts{triples: []int64{size, 0, 0}}.control())
+	insert := compress(t, parts{triples: []int64{0, size, 0}}.control())
+	none, zeros := compress(t, nil), compress(t, make([]byte, size))
 
 	for name, patch := range map[string][]byte{
 		"control":          join(size, bomb, zeros, none),
@@ -177,9 +177,8 @@ func TestBombsStayBounded(t *testing.T) {
 	}
 }
 
-// Whatever bit is wrong: no panic, no byte too many, no memory beyond that of
-// an honest patch, and no other file that passes for the right one unless only
-// what bzip2 does not check was hit: which old bytes are added.
+// With any flipped byte: no panic, no byte too many, no more memory than a valid
+// patch. The output is wrong only if the byte is one that bzip2 does not check.
 func TestFlippedBytes(t *testing.T) {
 	from := noise(3000, 1)
 	to := edited(from, 2)

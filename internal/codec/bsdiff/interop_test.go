@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// run writes the files a and b, and returns what the program makes of them.
+// run writes the files a and b, and returns the output of the program.
 func run(t *testing.T, program string, order func(a, b, out string) []string, a, b []byte) ([]byte, bool) {
 	t.Helper()
 	_, err := exec.LookPath(program)
@@ -57,7 +57,7 @@ func self(t *testing.T) []byte {
 	return data[:min(len(data), 1<<20)]
 }
 
-// Theirs applies ours, ours applies theirs, and ours are hardly larger.
+// bspatch applies our patches, we apply those of bsdiff, and ours are hardly larger.
 func TestOthersAgree(t *testing.T) {
 	for _, tool := range []string{"bsdiff", "bspatch"} {
 		_, err := exec.LookPath(tool)

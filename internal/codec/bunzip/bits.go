@@ -12,36 +12,36 @@ import (
 const (
 	readSize = 64 << 10
 
-	// margin is what has to lie in the buffer before a group of symbols is read,
-	// 50 of 20 bits, so that nothing has to be asked about each of them.
+	// margin is how many bytes must be in the buffer before a group of 50 symbols
+	// of 20 bits is read, so that they are read without checks.
 	margin = 50*20/8 + 3*8
 )
 
-// bitReader reads bits, the highest of a byte first. Behind the end of its input
-// come zeros: whoever used some finds that out by failed.
+// bitReader reads bits, the highest of a byte first. After the end of its input it
+// returns zeros; failed reports whether some were used.
 type bitReader struct {
 	src io.Reader
-	buf []byte // as much as is read at once, and room for zeros
+	buf []byte // of one read, and room for zeros
 	pos int    // of the next byte to load
-	end int    // of what was read
+	end int    // of the bytes that were read
 	eof bool
 	err error // of src
 
-	v uint64 // loaded bits, the next one on top
-	n uint   // how many there are; those below are right, or zero
+	v uint64 // loaded bits, the next one is the highest
+	n uint   // number of loaded bits; lower bits of v are correct or zero
 }
 
 func newBitReader(src io.Reader) bitReader {
 	return bitReader{src: src, buf: make([]byte, readSize+2*margin)}
 }
 
-// fill makes margin bytes available, if need be zeros.
+// fill makes margin bytes available, which are zeros after the end.
 func (r *bitReader) fill() {
 	if r.pos+margin <= r.end {
 		return
 	}
 	if r.eof {
-		// Zeros enough, for ever: whoever is there has used some.
+		// Zeros without end, some of which were used.
 		r.pos = min(r.pos, readSize+margin)
 
 		return
@@ -85,11 +85,11 @@ func (r *bitReader) take(n uint) uint64 {
 	return v
 }
 
-// left returns how many bits there are, which is negative if more were used.
-// It means something only once the input has ended.
+// left returns the number of bits left, which is negative if zeros were used. It is
+// valid only after the end of the input.
 func (r *bitReader) left() int { return 8*(r.end-r.pos) + int(r.n) }
 
-// failed returns why what was read is not all there.
+// failed returns an error if zeros after the end were used.
 func (r *bitReader) failed() error {
 	switch {
 	case !r.eof || r.left() >= 0:
@@ -101,7 +101,7 @@ func (r *bitReader) failed() error {
 	}
 }
 
-// align drops the bits up to the next byte, and tells whether the input goes on.
+// align skips to the next byte and reports whether there is more input.
 func (r *bitReader) align() (more bool, err error) {
 	r.take(r.n % 8)
 	r.fill()

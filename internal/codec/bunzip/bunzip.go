@@ -2,22 +2,22 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bunzip reads bzip2, on two cores and several times as fast as package
+// Package bunzip decompresses bzip2 on two cores, several times as fast as package
 // compress/bzip2.
 //
-// Half of the work is to read the bits of a block, which tell where the next one
-// begins: that is done in turn. The other half is to put the block in order; a
-// [Worker] does it for one block while the [Reader] unfolds the block before and
-// reads the bits of the next.
+// Half of the work is to decode the bits of a block. A [Reader] does that in order,
+// because the next block starts where they end. The other half is to invert the
+// Burrows-Wheeler transform. A [Worker] does that for one block while the Reader
+// outputs the block before and decodes the next.
 //
-// Whatever the input, a Reader holds two blocks of 900 kB and 64 KiB of input,
-// and a Worker 4.7 MB; less if the blocks are small. Who reads several streams at
-// once gives them the same Worker.
+// For all inputs, a Reader uses two blocks of 900 kB and 64 KiB of input, and a
+// Worker 4.7 MB, or less for small blocks. Readers of several streams can share a
+// Worker.
 //
-// What is accepted, and what it unfolds to, is what compress/bzip2 has it; so
-// blocks of an ancient bzip2 that are randomised are refused. Refused is beyond
-// that a block that uses an incomplete Huffman code, which no compressor makes:
-// the program bzip2 understands it in another way.
+// Accepted inputs and their output are those of compress/bzip2, so randomised
+// blocks of very old versions of bzip2 are rejected. Blocks that use an incomplete
+// Huffman code are rejected too. No compressor makes them, and the program bzip2
+// decodes them differently.
 package bunzip
 
 import (
@@ -26,14 +26,15 @@ import (
 	"sync"
 )
 
-// Worker is a goroutine that puts blocks in order, for any number of readers.
+// Worker is a goroutine that inverts the transform of blocks, for any number of
+// readers.
 type Worker struct {
 	todo chan *block
 	stop sync.Once
 	gone chan struct{}
 }
 
-// Start starts a Worker, which has to be stopped.
+// Start starts a Worker. Call Stop to end it.
 func Start() *Worker {
 	w := &Worker{todo: make(chan *block), gone: make(chan struct{})}
 	go w.work()
@@ -41,8 +42,8 @@ func Start() *Worker {
 	return w
 }
 
-// Stop returns once the goroutine has ended. No Reader of it may be read then, or
-// later. Stop may be called again.
+// Stop ends the goroutine and waits for it. Do not use its readers during the call
+// or later. Stop can be called again.
 func (w *Worker) Stop() {
 	w.stop.Do(func() { close(w.todo) })
 	<-w.gone
@@ -50,42 +51,42 @@ func (w *Worker) Stop() {
 
 func (w *Worker) work() {
 	defer close(w.gone)
-	var own walker
+	var own inverter
 	for b := range w.todo {
 		b.err = own.try(b)
 		b.done <- struct{}{}
 	}
 }
 
-// ahead is how many blocks are held: one is unfolded, one put in order.
+// ahead is how many blocks are in memory: one for the output, one for the Worker.
 const ahead = 2
 
-// Reader reads bzip2 streams in a row.
+// Reader decompresses bzip2.
 type Reader struct {
 	worker *Worker
 	parser parser
 
-	queue    []*block // those held, oldest first
-	spare    []*block
-	open     bool // the first of the queue is being unfolded
-	unfolder unfolder
-	err      error // what comes behind the queue
+	queue []*block // in memory, oldest first
+	spare []*block
+	open  bool // the output of the first of the queue has started
+	runs  runDecoder
+	err   error // after the queue
 }
 
-// NewReader returns a reader of what the bzip2 streams of src unfold to: one at
-// least, and nothing behind them. It reads src up to its end, in pieces of up to
-// 64 KiB, and only while Read is called.
+// NewReader returns a reader of the decompressed src, which consists of one or more
+// bzip2 streams and nothing else. Only Read reads from src, up to 64 KiB at a
+// time. A Reader is not safe for concurrent use.
 func NewReader(src io.Reader, worker *Worker) *Reader {
 	return &Reader{worker: worker, parser: parser{in: newBitReader(src)}}
 }
 
-// Read implements io.Reader. Errors are those of src, io.ErrUnexpectedEOF if it
-// ends too early, or say what is wrong with the input, and stay. What an intact
-// block unfolds to is returned before the error of a later one.
+// Read implements io.Reader. It returns the errors of src, io.ErrUnexpectedEOF if
+// src is truncated, or an error that describes the damage. It returns the same
+// error again. The output of intact blocks comes before the error of a later one.
 func (z *Reader) Read(p []byte) (int, error) {
 	for len(p) > 0 {
 		if z.open {
-			if n := z.unfolder.read(p); n > 0 {
+			if n := z.runs.read(p); n > 0 {
 				return n, nil
 			}
 			z.close()
@@ -101,7 +102,7 @@ func (z *Reader) Read(p []byte) (int, error) {
 
 			continue
 		}
-		z.unfolder.begin(first)
+		z.runs.begin(first)
 		z.open = true
 	}
 
@@ -123,10 +124,10 @@ func (z *Reader) fill() {
 	}
 }
 
-// close ends with the first block.
+// close verifies and removes the first block.
 func (z *Reader) close() {
 	z.open = false
-	if z.unfolder.sum != z.unfolder.want {
+	if z.runs.sum != z.runs.want {
 		z.fail(invalid("wrong checksum of a block"))
 
 		return
@@ -137,14 +138,14 @@ func (z *Reader) close() {
 
 func (z *Reader) fail(err error) { z.queue, z.err = nil, err }
 
-// try is walk, but that a panic does not end the program.
-func (w *walker) try(b *block) (err error) {
+// try calls invert and returns a panic as an error.
+func (w *inverter) try(b *block) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("the decoder panicked: %v", v)
 		}
 	}()
-	w.walk(b)
+	w.invert(b)
 
 	return nil
 }

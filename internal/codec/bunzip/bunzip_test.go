@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bzip2ed is what bzip2 itself makes of data.
+// bzip2ed compresses data with the program bzip2.
 func bzip2ed(t testing.TB, data []byte, level int) []byte {
 	t.Helper()
 	program, err := exec.LookPath("bzip2")
@@ -50,20 +50,20 @@ func noise(n int) []byte {
 	return data
 }
 
-func unfold(src io.Reader, limit int64) ([]byte, error) {
+func decompress(src io.Reader, limit int64) ([]byte, error) {
 	worker := Start()
 	defer worker.Stop()
 
 	return io.ReadAll(io.LimitReader(NewReader(src, worker), limit))
 }
 
-// agree compares with the standard library. What is accepted there may be refused
-// here if strict.
-func agree(t testing.TB, packed []byte, strict bool) {
+// agree compares with the standard library. If strict, this package may reject what
+// the library accepts.
+func agree(t testing.TB, compressed []byte, strict bool) {
 	t.Helper()
 	const limit = 4 << 20
-	want, wantErr := io.ReadAll(io.LimitReader(bzip2.NewReader(bytes.NewReader(packed)), limit))
-	got, err := unfold(bytes.NewReader(packed), limit)
+	want, wantErr := io.ReadAll(io.LimitReader(bzip2.NewReader(bytes.NewReader(compressed)), limit))
+	got, err := decompress(bytes.NewReader(compressed), limit)
 	if err != nil {
 		require.True(t, strict || wantErr != nil, err)
 		require.True(t, bytes.HasPrefix(want, got))
@@ -79,16 +79,16 @@ func TestReaderAgreesWithTheStandardLibrary(t *testing.T) {
 		agree(t, bzip2ed(t, text(level*250_000), level), false)
 	}
 	small, none, larger := bzip2ed(t, text(250_000), 1), bzip2ed(t, nil, 9), bzip2ed(t, text(950_000), 9)
-	for name, packed := range map[string][]byte{
-		"nothing packed": none,
-		"streams":        bytes.Join([][]byte{none, none, small, none, larger, small, none}, nil),
-		"noise":          bzip2ed(t, noise(950_000), 9),
-		"zeros":          bzip2ed(t, make([]byte, 3_000_000), 1),
-		"a byte":         bzip2ed(t, []byte("x"), 9),
-		"words":          bzip2ed(t, bytes.Repeat([]byte("abab"), 30_000), 1),
-		"all bytes":      bzip2ed(t, []byte(string(noise(255))+"\x00\x00\x00\x00\xff\xff\xff\xff"), 9),
+	for name, compressed := range map[string][]byte{
+		"empty input": none,
+		"streams":     bytes.Join([][]byte{none, none, small, none, larger, small, none}, nil),
+		"noise":       bzip2ed(t, noise(950_000), 9),
+		"zeros":       bzip2ed(t, make([]byte, 3_000_000), 1),
+		"a byte":      bzip2ed(t, []byte("x"), 9),
+		"words":       bzip2ed(t, bytes.Repeat([]byte("abab"), 30_000), 1),
+		"all bytes":   bzip2ed(t, []byte(string(noise(255))+"\x00\x00\x00\x00\xff\xff\xff\xff"), 9),
 	} {
-		t.Run(name, func(t *testing.T) { agree(t, packed, false) })
+		t.Run(name, func(t *testing.T) { agree(t, compressed, false) })
 	}
 	var runs []byte
 	for n := range 600 {
@@ -101,13 +101,13 @@ func TestRefused(t *testing.T) {
 	small, none := bzip2ed(t, text(250_000), 1), bzip2ed(t, nil, 9)
 	with := func(b []byte, more string) []byte { return append(bytes.Clone(b), more...) }
 	for name, tc := range map[string]struct {
-		packed []byte
-		want   error
+		compressed []byte
+		want       error
 	}{
 		"nothing":                {nil, io.ErrUnexpectedEOF},
 		"half a header":          {[]byte("BZ"), io.ErrUnexpectedEOF},
 		"a header":               {[]byte("BZh9"), io.ErrUnexpectedEOF},
-		"level 0":                {with([]byte("BZh0"), string(none[4:])), invalid("no header of a stream")},
+		"level 0":                {with([]byte("BZh0"), string(none[4:])), invalid("invalid header of a stream")},
 		"no end":                 {none[:4], io.ErrUnexpectedEOF},
 		"half an end":            {none[:9], io.ErrUnexpectedEOF},
 		"a byte short":           {none[:13], io.ErrUnexpectedEOF},
@@ -115,34 +115,34 @@ func TestRefused(t *testing.T) {
 		"cut in a block":         {small[:40_000], io.ErrUnexpectedEOF},
 		"a zero behind":          {with(small, "\x00"), io.ErrUnexpectedEOF},
 		"a B behind":             {with(small, "B"), io.ErrUnexpectedEOF},
-		"zeros behind":           {with(small, "\x00\x00\x00\x00"), invalid("no header of a stream")},
+		"zeros behind":           {with(small, "\x00\x00\x00\x00"), invalid("invalid header of a stream")},
 		"another header behind":  {with(small, "BZh9 behind"), invalid("neither a block nor the end of a stream")},
 		"half a stream behind":   {with(small, string(small[:5000])), io.ErrUnexpectedEOF},
-		"gzip":                   {with([]byte("\x1f\x8b\x08\x00"), string(none)), invalid("no header of a stream")},
+		"gzip":                   {with([]byte("\x1f\x8b\x08\x00"), string(none)), invalid("invalid header of a stream")},
 		"wrong sum of a stream":  {with(small[:len(small)-2], "xx"), invalid("wrong checksum of a stream")},
 		"wrong sum of no blocks": {with(none[:13], "\x01"), invalid("wrong checksum of a stream")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := unfold(bytes.NewReader(tc.packed), 1<<20)
+			_, err := decompress(bytes.NewReader(tc.compressed), 1<<20)
 			require.Equal(t, tc.want, err)
-			agree(t, tc.packed, false)
+			agree(t, tc.compressed, false)
 		})
 	}
 }
 
-// Any bit may be wrong: of headers, magics, checksums, tables, data.
+// Any bit may be flipped: of headers, magics, checksums, tables, data.
 func TestReaderAgreesOnDamage(t *testing.T) {
-	packed := bzip2ed(t, text(101_000), 1)
+	compressed := bzip2ed(t, text(101_000), 1)
 	random := rand.New(rand.NewPCG(5, 6))
 	flips := []int{}
 	for bit := range 8 * 15 {
-		flips = append(flips, bit, 8*len(packed)-1-bit)
+		flips = append(flips, bit, 8*len(compressed)-1-bit)
 	}
 	for range 200 {
-		flips = append(flips, random.IntN(8*min(len(packed), 400)), random.IntN(8*len(packed)))
+		flips = append(flips, random.IntN(8*min(len(compressed), 400)), random.IntN(8*len(compressed)))
 	}
 	for _, bit := range flips {
-		damaged := bytes.Clone(packed)
+		damaged := bytes.Clone(compressed)
 		damaged[bit/8] ^= 0x80 >> (bit % 8)
 		agree(t, damaged, true)
 	}
@@ -150,12 +150,12 @@ func TestReaderAgreesOnDamage(t *testing.T) {
 
 func TestReadsAsItComes(t *testing.T) {
 	data := text(250_000)
-	packed := bzip2ed(t, data, 1)
+	compressed := bzip2ed(t, data, 1)
 	worker := Start()
 	defer worker.Stop()
-	require.NoError(t, iotest.TestReader(NewReader(iotest.OneByteReader(iotest.DataErrReader(bytes.NewReader(packed))), worker), data))
+	require.NoError(t, iotest.TestReader(NewReader(iotest.OneByteReader(iotest.DataErrReader(bytes.NewReader(compressed))), worker), data))
 	for _, wrap := range []func(io.Reader) io.Reader{iotest.OneByteReader, iotest.DataErrReader, iotest.HalfReader} {
-		got, err := unfold(wrap(bytes.NewReader(packed)), 1<<20)
+		got, err := decompress(wrap(bytes.NewReader(compressed)), 1<<20)
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(data, got))
 	}
@@ -167,27 +167,27 @@ type silent struct{}
 
 func (silent) Read([]byte) (int, error) { return 0, nil }
 
-// What came before is delivered, and the error of the source is not mistaken for
-// the end of its input, even where a stream ends.
+// The output before an error of the source is returned. The error is not taken for
+// the end of the input, even after a stream.
 func TestErrorsOfTheSource(t *testing.T) {
 	data := text(250_000)
-	packed := bzip2ed(t, data, 1)
-	for _, n := range []int{0, 3, 1000, len(packed) / 2, len(packed) - 1, len(packed)} {
-		got, err := unfold(io.MultiReader(bytes.NewReader(packed[:n]), iotest.ErrReader(errDisk)), 1<<20)
+	compressed := bzip2ed(t, data, 1)
+	for _, n := range []int{0, 3, 1000, len(compressed) / 2, len(compressed) - 1, len(compressed)} {
+		got, err := decompress(io.MultiReader(bytes.NewReader(compressed[:n]), iotest.ErrReader(errDisk)), 1<<20)
 		require.ErrorIs(t, err, errDisk, n)
 		require.True(t, bytes.HasPrefix(data, got))
-		if n == len(packed) {
+		if n == len(compressed) {
 			require.Equal(t, data, got)
 		}
 	}
-	_, err := unfold(silent{}, 10)
+	_, err := decompress(silent{}, 10)
 	require.ErrorIs(t, err, io.ErrNoProgress)
 }
 
-// An error stays, and a Worker goes on with other readers.
+// An error is returned again, and other readers can still use the Worker.
 func TestErrorsStay(t *testing.T) {
-	packed := bzip2ed(t, text(1000), 1)
-	damaged := bytes.Clone(packed)
+	compressed := bzip2ed(t, text(1000), 1)
+	damaged := bytes.Clone(compressed)
 	damaged[10] ^= 1
 	worker := Start()
 	z := NewReader(bytes.NewReader(damaged), worker)
@@ -197,14 +197,14 @@ func TestErrorsStay(t *testing.T) {
 		_, err := z.Read(make([]byte, 1))
 		require.Equal(t, want, err)
 	}
-	got, err := io.ReadAll(NewReader(bytes.NewReader(packed), worker))
+	got, err := io.ReadAll(NewReader(bytes.NewReader(compressed), worker))
 	require.NoError(t, err)
 	require.Equal(t, text(1000), got)
 	worker.Stop()
 	worker.Stop()
 }
 
-// A panic in a goroutine that nobody watches would end the program.
+// A panic in the goroutine would end the program.
 func TestPanicOfAWorker(t *testing.T) {
 	worker := Start()
 	defer worker.Stop()
@@ -220,11 +220,10 @@ func TestPanicOfAWorker(t *testing.T) {
 	require.Equal(t, b.err, err)
 }
 
-// FuzzReader holds for any input: what is accepted unfolds to what the standard
-// library makes of it, and that accepts it too.
+// FuzzReader compares accepted inputs and their output with the standard library.
 func FuzzReader(f *testing.F) {
 	f.Add([]byte("BZh9\x17\x72\x45\x38\x50\x90\x00\x00\x00\x00"))
 	f.Add([]byte(nil))
 	f.Add(bzip2ed(f, text(500), 1))
-	f.Fuzz(func(t *testing.T, packed []byte) { agree(t, packed, true) })
+	f.Fuzz(func(t *testing.T, compressed []byte) { agree(t, compressed, true) })
 }

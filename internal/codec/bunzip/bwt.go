@@ -7,49 +7,50 @@ package bunzip
 import "slices"
 
 const (
-	// lanes is how many ways are walked at once: each step waits for memory.
-	lanes = 8
+	// maxCursors is how many paths are followed at once, because each step waits
+	// for memory.
+	maxCursors = 8
 
-	// maxStarts is how many places there are to start from, and startEvery how
-	// many bytes of a small block there are for each.
+	// maxStarts limits the additional starts, of which there is at most one per
+	// startEvery bytes.
 	maxStarts  = 128
 	startEvery = 4 << 10
 
-	// pageSize is the length of a piece of a way.
+	// pageSize is the largest part of a path, in bytes.
 	pageSize = 512
 
-	// begun marks a row at which a page begins; the rest of it is the page.
+	// begun marks a row at which a page starts. The other bits are the page.
 	begun = 1 << 31
 )
 
-// walker puts the bytes of a column in order.
+// inverter inverts the Burrows-Wheeler transform.
 //
-// The way through the sorted rotations begins at one of them, and where it is
-// later nobody knows before. But from wherever one starts, one comes to a place
-// where somebody started, and what was passed is a piece of the way. So several
-// are walked at once, and put together at the end.
-type walker struct {
-	// rows has, for each of the rotations, its first byte and, above it, which
-	// rotation begins a byte later.
+// The content is the path through the sorted rotations from the start of the block
+// on. From any other start, the path reaches a row where another one started, and
+// is a part of the whole. So several paths are followed at once, and joined at the
+// end.
+type inverter struct {
+	// rows has for each rotation its first byte in the low bits, and above it the
+	// rotation that starts one byte later.
 	rows  []uint32
 	text  []byte // of pages
 	pages []page
 }
 
-// page is a piece of the way, pageSize bytes at most.
+// page is a part of a path, at most pageSize bytes.
 type page struct {
 	size int
 	next uint32 // page
 }
 
-// lane is on its way.
-type lane struct {
-	row uint32 // as it was found in rows, not taken yet
+// cursor is the position on a path.
+type cursor struct {
+	row uint32 // the value in rows, not yet output
 	at  int    // in text
 }
 
-// walk makes of the column of b its content.
-func (w *walker) walk(b *block) {
+// invert replaces the column of b by its content.
+func (w *inverter) invert(b *block) {
 	n := len(b.column)
 	w.sort(b)
 	starts := min(maxStarts, n/startEvery)
@@ -57,12 +58,12 @@ func (w *walker) walk(b *block) {
 	w.text = w.text[:cap(w.text)]
 	w.pages = w.pages[:0]
 
-	var on [lanes]lane
+	var on [maxCursors]cursor
 	on[0] = w.begin(b.start)
 	started, going := 0, 1
 	for going > 0 {
-		// A place where nobody was is found often, until there are few left.
-		for going < lanes && started < starts && len(w.pages)*pageSize < n-n/8 {
+		// Most rows have no path yet, until near the end.
+		for going < maxCursors && started < starts && len(w.pages)*pageSize < n-n/8 {
 			started++
 			if row := uint32(started * (n / (starts + 1))); w.rows[row] < begun {
 				on[going] = w.begin(row)
@@ -81,7 +82,7 @@ func (w *walker) walk(b *block) {
 }
 
 // sort makes the rows of a column.
-func (w *walker) sort(b *block) {
+func (w *inverter) sort(b *block) {
 	w.rows = slices.Grow(w.rows[:0], len(b.column))[:len(b.column)]
 	var next [256]uint32
 	at := uint32(0)
@@ -95,19 +96,19 @@ func (w *walker) sort(b *block) {
 	}
 }
 
-// begin begins a page at a row.
-func (w *walker) begin(row uint32) lane {
+// begin starts a page at a row.
+func (w *inverter) begin(row uint32) cursor {
 	id := len(w.pages)
-	l := lane{w.rows[row], id * pageSize}
+	l := cursor{w.rows[row], id * pageSize}
 	w.rows[row] = begun | uint32(id)
 	w.pages = append(w.pages, page{})
 
 	return l
 }
 
-// run walks on until a lane has come to where somebody was, and returns how many
-// are left: the first ones.
-func (w *walker) run(on []lane) int {
+// run follows the paths until one reaches a row where a page starts. It returns how
+// many are left, which are the first ones.
+func (w *inverter) run(on []cursor) int {
 	rows, text := w.rows, w.text
 	for {
 		for i := range on {

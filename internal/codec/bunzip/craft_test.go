@@ -32,7 +32,7 @@ func (w *bitWriter) put(v uint64, n int) {
 	}
 }
 
-// crafted is a stream of one block, as no compressor would make it.
+// crafted is a stream of one block that no compressor would make.
 type crafted struct {
 	column     string
 	start      int
@@ -86,7 +86,7 @@ func even(n int) []uint8 {
 	return lengths
 }
 
-func (c *crafted) pack() []byte {
+func (c *crafted) compress() []byte {
 	used := c.used()
 	symbols := c.symbols
 	if symbols == nil {
@@ -167,10 +167,10 @@ func canonical(lengths []uint8) []uint64 {
 
 // summed is the stream with the checksum that the standard library wants for it.
 func (c *crafted) summed() []byte {
-	content, _ := io.ReadAll(bzip2.NewReader(bytes.NewReader(c.pack())))
+	content, _ := io.ReadAll(bzip2.NewReader(bytes.NewReader(c.compress())))
 	c.sum = sumOf(content)
 
-	return c.pack()
+	return c.compress()
 }
 
 // sumOf is the CRC of a block, bit by bit as its definition goes.
@@ -190,7 +190,7 @@ func sumOf(data []byte) uint32 {
 func TestCraftedBlocks(t *testing.T) {
 	// The rotations of abracadabra, sorted, end in rdarcaaaabb.
 	good := func() *crafted { return &crafted{column: "rdarcaaaabb", start: 2} }
-	got, err := unfold(bytes.NewReader(good().summed()), 100)
+	got, err := decompress(bytes.NewReader(good().summed()), 100)
 	require.NoError(t, err)
 	require.Equal(t, "abracadabra", string(got))
 	code := even(7)
@@ -199,27 +199,27 @@ func TestCraftedBlocks(t *testing.T) {
 		change func(*crafted)
 		want   error
 	}{
-		"as it is":             {func(*crafted) {}, nil},
+		"unchanged":            {func(*crafted) {}, nil},
 		"wrong sum":            {func(c *crafted) { c.sum++ }, invalid("wrong checksum of a block")},
 		"randomised":           {func(c *crafted) { c.randomised = 1 }, invalid("a randomised block")},
-		"start at the end":     {func(c *crafted) { c.start = 11 }, invalid("a block without its start")},
-		"start far behind":     {func(c *crafted) { c.start = 1<<24 - 1 }, invalid("a block without its start")},
-		"no byte at all":       {func(c *crafted) { c.column, c.start = "", 0 }, invalid("a block without a byte")},
-		"no byte comes":        {func(c *crafted) { c.symbols, c.start = []int{6}, 0 }, invalid("a block without its start")},
-		"one table":            {func(c *crafted) { c.lengths = [][]uint8{code} }, invalid("a wrong number of tables")},
+		"start at the end":     {func(c *crafted) { c.start = 11 }, invalid("the start of a block is outside of it")},
+		"start far outside":    {func(c *crafted) { c.start = 1<<24 - 1 }, invalid("the start of a block is outside of it")},
+		"no byte is used":      {func(c *crafted) { c.column, c.start = "", 0 }, invalid("an empty block")},
+		"no byte occurs":       {func(c *crafted) { c.symbols, c.start = []int{6}, 0 }, invalid("the start of a block is outside of it")},
+		"one table":            {func(c *crafted) { c.lengths = [][]uint8{code} }, invalid("an invalid number of tables")},
 		"six tables":           {func(c *crafted) { c.lengths = [][]uint8{code, code, code, code, code, code} }, nil},
-		"seven tables":         {func(c *crafted) { c.lengths = [][]uint8{code, code, code, code, code, code, code} }, invalid("a wrong number of tables")},
+		"seven tables":         {func(c *crafted) { c.lengths = [][]uint8{code, code, code, code, code, code, code} }, invalid("an invalid number of tables")},
 		"no selector":          {func(c *crafted) { c.selectors = []uint8{} }, invalid("too few groups of symbols")},
 		"selectors not needed": {func(c *crafted) { c.selectors = make([]uint8, 1<<15-1) }, nil},
-		"no such selector":     {func(c *crafted) { c.selectors = []uint8{0, 2} }, invalid("no such table")},
+		"no such selector":     {func(c *crafted) { c.selectors = []uint8{0, 2} }, invalid("a selector of an unknown table")},
 		"a group too few":      {func(c *crafted) { c.symbols = slices.Repeat([]int{2}, 60); c.selectors = []uint8{0} }, invalid("too few groups of symbols")},
-		"length 0":             {func(c *crafted) { c.lengths = [][]uint8{code, {1, 2, 3, 4, 5, 6, 0}} }, invalid("a code of a wrong length")},
-		"length 21":            {func(c *crafted) { c.lengths = [][]uint8{code, {1, 2, 3, 4, 5, 6, 21}} }, invalid("a code of a wrong length")},
+		"length 0":             {func(c *crafted) { c.lengths = [][]uint8{code, {1, 2, 3, 4, 5, 6, 0}} }, invalid("a code of invalid length")},
+		"length 21":            {func(c *crafted) { c.lengths = [][]uint8{code, {1, 2, 3, 4, 5, 6, 21}} }, invalid("a code of invalid length")},
 		"too many codes":       {func(c *crafted) { c.lengths = [][]uint8{code, {2, 2, 2, 2, 3, 3, 3}} }, invalid("too many codes")},
 		"incomplete, used":     {func(c *crafted) { c.lengths = [][]uint8{{3, 3, 3, 3, 3, 3, 3}, code} }, invalid("an incomplete code")},
 		"incomplete, not used": {func(c *crafted) { c.lengths = [][]uint8{code, {3, 3, 3, 3, 3, 3, 3}} }, nil},
 		"long codes":           {func(c *crafted) { c.lengths = [][]uint8{{1, 2, 3, 4, 5, 6, 6}, code} }, nil},
-		"a run too long":       {func(c *crafted) { c.symbols = slices.Repeat([]int{0}, 18) }, invalid("a run longer than its block")},
+		"a run too long":       {func(c *crafted) { c.symbols = slices.Repeat([]int{0}, 18) }, invalid("a run that is too long")},
 		"runs past the end": {func(c *crafted) {
 			c.symbols = append(append(slices.Repeat([]int{0}, 16), 2), append(slices.Repeat([]int{0}, 16), 2, 6)...)
 		}, invalid("a block that is too long")},
@@ -229,25 +229,25 @@ func TestCraftedBlocks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := good()
 			tc.change(c)
-			packed := c.pack()
+			compressed := c.compress()
 			if name != "wrong sum" {
-				packed = c.summed()
+				compressed = c.summed()
 			}
-			_, err := unfold(bytes.NewReader(packed), 1<<20)
+			_, err := decompress(bytes.NewReader(compressed), 1<<20)
 			require.Equal(t, tc.want, err)
-			agree(t, packed, true)
+			agree(t, compressed, true)
 		})
 	}
 }
 
-// A block is exactly as long as its level allows, or is refused. Its last symbol
-// is one of a run, of that behind a byte, or a byte.
+// A block is not longer than its level allows. Its last symbol is part of a run, of
+// a run after a byte, or a byte.
 func TestLengthOfABlock(t *testing.T) {
 	for n := levelSize - 1; n <= levelSize+2; n++ {
 		for _, end := range []string{"", "bbb", "b"} {
 			c := &crafted{column: string(bytes.Repeat([]byte("a"), n-len(end))) + end}
 			var p parser
-			p.in = newBitReader(bytes.NewReader(c.pack()))
+			p.in = newBitReader(bytes.NewReader(c.compress()))
 			var b block
 			err := p.next(&b)
 			if n > levelSize {
@@ -261,35 +261,34 @@ func TestLengthOfABlock(t *testing.T) {
 	}
 }
 
-// Of columns that are no sorted rotations the way is a part of them, gone several
-// times; of periodic content too.
-func TestWalkOfAnyColumn(t *testing.T) {
+// If a column is not that of sorted rotations, or the content is periodic, the path
+// covers a part of it several times.
+func TestInvertAnyColumn(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
 	for _, n := range []int{1, 2, pageSize - 1, pageSize, pageSize + 1, startEvery, 10 * startEvery, levelSize} {
 		for kinds := 1; kinds <= 256; kinds *= 4 {
 			b := &block{column: make([]byte, n), start: uint32(random.IntN(n))}
 			for i := range b.column {
-				// Ways are long if the bytes are as sorted, short if not.
+				// Paths are long if the bytes are sorted.
 				b.column[i] = byte(random.IntN(kinds))
 				if kinds == 4 {
 					b.column[i] = byte(4 * i / n)
 				}
 				b.counts[b.column[i]]++
 			}
-			var w walker
+			var w inverter
 			w.sort(b)
 			want, row := make([]byte, n), b.start
 			for i := range want {
 				want[i], row = byte(w.rows[row]), w.rows[row]>>8
 			}
-			w.walk(b)
+			w.invert(b)
 			require.True(t, bytes.Equal(want, b.column), "%d bytes of %d kinds", n, kinds)
 		}
 	}
 }
 
-// Codes of all lengths are read, at any bit, and a code that ends the block in
-// the midst of a group.
+// Codes of all lengths, at all bit offsets, and a block that ends within a group.
 func TestCodesOfAllLengths(t *testing.T) {
 	var lengths []uint8
 	for l := range uint8(maxLength) {
@@ -306,7 +305,7 @@ func TestCodesOfAllLengths(t *testing.T) {
 		c := &crafted{column: string(column), lengths: [][]uint8{lengths, even(21)}}
 		agree(t, c.summed(), true)
 		var p parser
-		p.in = newBitReader(bytes.NewReader(c.pack()))
+		p.in = newBitReader(bytes.NewReader(c.compress()))
 		var b block
 		require.NoError(t, p.next(&b))
 		require.Equal(t, string(column), string(b.column))
@@ -315,8 +314,7 @@ func TestCodesOfAllLengths(t *testing.T) {
 	}
 }
 
-// FuzzBlock holds for any column, that of sorted rotations or not: it unfolds to
-// what the standard library makes of it.
+// FuzzBlock compares the output for any column with the standard library.
 func FuzzBlock(f *testing.F) {
 	f.Add("rdarcaaaabb", uint32(2))
 	f.Add("bbaa", uint32(1))

@@ -5,28 +5,28 @@
 package bunzip
 
 const (
-	maxSymbols = 258 // bytes, but for one, two of runs, the end
-	maxLength  = 20  // of a code, bits
-	shortBits  = 10  // of a code that is looked up at once
+	maxSymbols = 258 // 255 indexes, two for runs, and the end
+	maxLength  = 20  // of a code, in bits
+	shortBits  = 10  // of codes in a table
 )
 
 // table decodes the symbols of one code.
 type table struct {
-	// short has the symbol and length (symbol<<5 | length) of what begins with
-	// these bits, and 0 where the code is longer.
+	// short has symbol<<5 | length of the code that starts with these bits, or 0
+	// if the code is longer.
 	short [1 << shortBits]uint16
 
-	// For each length: the first code, as maxLength bits, that is longer, and
-	// what to add to a code of that length for its place among the symbols.
+	// For each length: the first longer code, as maxLength bits, and what to add
+	// to a code of that length for its index in symbols.
 	limit   [maxLength + 2]uint32
 	offset  [maxLength + 1]int32
 	symbols [maxSymbols]uint16 // by length
-	whole   bool               // every sequence of bits begins with a code
+	whole   bool               // every sequence of bits starts with a code
 }
 
-// build makes the table of a canonical code. It fails if there are more codes
-// than the lengths have room for. With fewer, a decoder cannot say what the
-// remaining ones mean: such a table is sound only if it is not used.
+// build makes the table of a canonical code. It returns false if there are too many
+// codes for their lengths. If there are too few, the remaining ones have no
+// meaning, and the table is valid only if it is not used.
 func (t *table) build(lengths []uint8) bool {
 	var count [maxLength + 1]int32
 	for _, l := range lengths {
@@ -67,7 +67,7 @@ func (t *table) build(lengths []uint8) bool {
 	return true
 }
 
-// long finds the entry of a code of more than shortBits, which bits begin with.
+// long returns the entry of the code of more than shortBits that bits starts with.
 func (t *table) long(bits uint64) uint16 {
 	code := uint32(bits >> (64 - maxLength))
 	l := shortBits + 1

@@ -6,14 +6,15 @@ package bunzip
 
 import "encoding/binary"
 
-// smallColumn is what is taken for a block at first, in bytes.
+// smallColumn is the first allocation for a block, in bytes.
 const smallColumn = 16 << 10
 
-// mover makes the column of a block from its symbols.
+// mover decodes the column of a block from its symbols, which are runs and indexes
+// of a move-to-front list.
 type mover struct {
 	block *block
-	size  int    // of the block, at most
-	end   uint16 // the symbol
+	size  int    // largest size of the block
+	end   uint16 // symbol of the end of the block
 
 	n          int    // bytes of the column
 	front      uint64 // the first eight bytes of the list, the first one lowest
@@ -29,8 +30,8 @@ func (m *mover) start(used []byte) {
 	m.block.column = m.block.column[:min(cap(m.block.column), m.size+1)]
 }
 
-// group takes the symbols of a group, or up to the end of the block. There are
-// at least margin bytes in the buffer of in.
+// group decodes the symbols of a group, or up to the end of the block. The buffer of
+// in has at least margin bytes.
 func (m *mover) group(in *bitReader, t *table) (ended bool, err error) {
 	column, counts, front, k := m.block.column, &m.block.counts, m.front, m.n
 	buf, pos, v, n := in.buf, in.pos, in.v, in.n
@@ -48,7 +49,7 @@ func (m *mover) group(in *bitReader, t *table) (ended bool, err error) {
 		symbol := entry >> 5
 		if symbol < 2 {
 			if m.run += m.power << symbol; m.run > m.size {
-				err = invalid("a run longer than its block")
+				err = invalid("a run that is too long")
 
 				break
 			}
@@ -78,7 +79,7 @@ func (m *mover) group(in *bitReader, t *table) (ended bool, err error) {
 
 		var c byte
 		if i := uint(symbol) - 1; i < 8 {
-			// The bytes before it move up by one.
+			// The bytes before it move back by one.
 			c = byte(front >> (8 * i))
 			moved := uint64(2)<<(8*i+7) - 1
 			front = front&^moved | front<<8&moved | uint64(c)
@@ -101,8 +102,8 @@ func (m *mover) group(in *bitReader, t *table) (ended bool, err error) {
 	return ended, err
 }
 
-// grow makes room for n bytes behind the first k of the column. It returns nil if
-// they are too many for a block, in which the symbol of its end counts as one.
+// grow makes room for n bytes after the first k of the column. It returns nil if
+// that is more than a block, in which the symbol of its end counts as one byte.
 func (m *mover) grow(k, n int) []byte {
 	if k+n > m.size+1 {
 		return nil

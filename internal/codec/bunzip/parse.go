@@ -18,45 +18,46 @@ const (
 	maxLevel  = 9
 
 	maxTables = 6
-	groupSize = 50 // symbols that are read with one table
+	groupSize = 50 // symbols with the same table
 )
 
-// invalid says what is wrong with the input.
+// invalid is an error in the input.
 type invalid string
 
 func (e invalid) Error() string { return "bzip2: " + string(e) }
 
-// block is what was read of one: the last column of its sorted rotations.
+// block is a decoded block: the last column of its sorted rotations, and after
+// invert the content.
 type block struct {
 	column []byte
 	start  uint32 // the rotation that is the content
-	sum    uint32 // CRC of what it unfolds to
+	sum    uint32 // CRC of the output
 	counts [256]uint32
 
-	err  error         // of its walk
-	done chan struct{} // has something when it was walked
+	err  error         // of invert
+	done chan struct{} // receives a value after invert
 }
 
-// parser reads blocks.
+// parser decodes blocks.
 type parser struct {
 	in    bitReader
 	level int    // of the stream, 0 before the first
-	fold  uint32 // of the CRCs of its blocks
+	fold  uint32 // combined CRC of its blocks
 
-	used      []byte  // bytes there are in the block
-	selectors []uint8 // of tables, for groups
+	used      []byte  // bytes that occur in the block
+	selectors []uint8 // table of each group
 	lengths   [maxSymbols]uint8
 	tables    [maxTables]table
 }
 
-// next reads a block, behind whatever headers and ends of streams. It returns
-// io.EOF at a sound end.
+// next decodes the next block, after headers and ends of streams. It returns io.EOF
+// at a valid end.
 func (p *parser) next(b *block) error {
 	more, err := p.toBlock()
 	if err == nil && more {
 		err = p.block(b)
 	}
-	// What was read of zeros means nothing.
+	// Errors in zeros after the end do not matter.
 	if failed := p.in.failed(); failed != nil {
 		return failed
 	}
@@ -67,7 +68,7 @@ func (p *parser) next(b *block) error {
 	return err
 }
 
-// toBlock reads up to the next block, and past its magic, if there is one.
+// toBlock reads up to the next block, including its magic, if there is one.
 func (p *parser) toBlock() (more bool, err error) {
 	if p.level == 0 {
 		if err := p.header(); err != nil {
@@ -97,14 +98,14 @@ func (p *parser) toBlock() (more bool, err error) {
 func (p *parser) header() error {
 	magic, level := p.in.take(24), int(p.in.take(8))-'0'
 	if magic != 'B'<<16|'Z'<<8|'h' || level < 1 || level > maxLevel {
-		return invalid("no header of a stream")
+		return invalid("invalid header of a stream")
 	}
 	p.level, p.fold = level, 0
 
 	return nil
 }
 
-// block reads a block from behind its magic.
+// block decodes a block after its magic.
 func (p *parser) block(b *block) error {
 	b.sum = uint32(p.in.take(32))
 	p.fold = bits.RotateLeft32(p.fold, 1) ^ b.sum
@@ -114,11 +115,11 @@ func (p *parser) block(b *block) error {
 	b.start = uint32(p.in.take(24))
 	p.readUsed()
 	if len(p.used) == 0 {
-		return invalid("a block without a byte")
+		return invalid("an empty block")
 	}
 	tables := int(p.in.take(3))
 	if tables < 2 || tables > maxTables {
-		return invalid("a wrong number of tables")
+		return invalid("an invalid number of tables")
 	}
 	if err := p.readSelectors(tables); err != nil {
 		return err
@@ -132,13 +133,13 @@ func (p *parser) block(b *block) error {
 		return err
 	}
 	if int(b.start) >= len(b.column) {
-		return invalid("a block without its start")
+		return invalid("the start of a block is outside of it")
 	}
 
 	return nil
 }
 
-// readUsed reads which bytes there are: which sixteens, and which of each.
+// readUsed reads which bytes occur: which groups of 16, and which of each.
 func (p *parser) readUsed() {
 	p.used = p.used[:0]
 	sixteens := p.in.take(16)
@@ -163,7 +164,7 @@ func (p *parser) readSelectors(tables int) error {
 		i := 0
 		for p.in.take(1) != 0 {
 			if i++; i == tables {
-				return invalid("no such table")
+				return invalid("a selector of an unknown table")
 			}
 		}
 		s := list[i]
@@ -181,7 +182,7 @@ func (p *parser) readTable(t *table) error {
 	for i := range lengths {
 		for {
 			if length < 1 || length > maxLength {
-				return invalid("a code of a wrong length")
+				return invalid("a code of invalid length")
 			}
 			if p.in.take(1) == 0 {
 				break
@@ -197,8 +198,8 @@ func (p *parser) readTable(t *table) error {
 	return nil
 }
 
-// readColumn reads the symbols: numbers of bytes in a list from which each moves
-// to the front, and runs of the front as binary numbers of the digits 1 and 2.
+// readColumn decodes the symbols: indexes in a move-to-front list, and the lengths
+// of runs of its front as binary numbers with the digits 1 and 2.
 func (p *parser) readColumn(b *block) error {
 	m := mover{block: b, size: p.level * levelSize, end: uint16(len(p.used) + 1)}
 	m.start(p.used)

@@ -10,25 +10,26 @@ import (
 	"math/bits"
 )
 
-// unfolder unfolds runs: after four equal bytes comes how often there is another.
-type unfolder struct {
+// runDecoder decodes runs: the byte after four equal ones is the number of further
+// ones.
+type runDecoder struct {
 	in   []byte
-	last byte // came run times in a row
-	run  int
-	more int // times that last is yet to come
+	last byte // the last byte
+	run  int  // how often it occurred in a row
+	more int  // how often it is still to be output
 
 	sum, want uint32
 	mirrored  [1024]byte
 }
 
-// begin takes a block whose content is in order.
-func (u *unfolder) begin(b *block) {
+// begin starts with the content of a block.
+func (u *runDecoder) begin(b *block) {
 	u.in, u.run, u.more = b.column, 0, 0
 	u.sum, u.want = 0, bits.Reverse32(b.sum)
 }
 
-// read fills p, unless the block ends before.
-func (u *unfolder) read(p []byte) int {
+// read fills p, or less at the end of the block.
+func (u *runDecoder) read(p []byte) int {
 	n := 0
 	for n < len(p) {
 		if u.more > 0 {
@@ -49,16 +50,16 @@ func (u *unfolder) read(p []byte) int {
 	return n
 }
 
-// literal copies up to the next four equal bytes and takes the number behind.
-func (u *unfolder) literal(p []byte) int {
+// literal copies up to the next four equal bytes and reads the number after them.
+func (u *runDecoder) literal(p []byte) int {
 	in, last, run := u.in, u.last, u.run
 	n := min(len(in), len(p))
 	for i, c := range in[:n] {
 		if run == 4 {
 			u.in, u.last, u.run, u.more = in[i+1:], last, 0, int(c)
 			if c == 0 {
-				// No compressor lets the same byte follow, which would not be
-				// a new run to compress/bzip2.
+				// The same byte may follow. compress/bzip2 does not start a new
+				// run then, and no compressor writes it.
 				u.run = 1
 			}
 
@@ -76,9 +77,9 @@ func (u *unfolder) literal(p []byte) int {
 	return n
 }
 
-// add takes p into the checksum. It is the usual CRC-32, for which there are
-// instructions, of bytes whose bits go the other way.
-func (u *unfolder) add(p []byte) {
+// add adds p to the checksum: the common CRC-32, for which processors have
+// instructions, of bytes with reversed bits.
+func (u *runDecoder) add(p []byte) {
 	for len(p) > 0 {
 		m := u.mirrored[:copy(u.mirrored[:], p)]
 		p = p[len(m):]

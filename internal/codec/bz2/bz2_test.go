@@ -35,7 +35,7 @@ func compressBy(t testing.TB, data []byte, open func(io.Writer) (io.WriteCloser,
 	var b bytes.Buffer
 	w, err := open(&b)
 	require.NoError(t, err)
-	// Uneven pieces, as from a file that is being read.
+	// Writes of different sizes, as from a file.
 	for rest := data; len(rest) > 0; {
 		n := min(len(rest), 70_001)
 		wrote, err := w.Write(rest[:n])
@@ -49,7 +49,7 @@ func compressBy(t testing.TB, data []byte, open func(io.Writer) (io.WriteCloser,
 	return b.Bytes()
 }
 
-// program runs the real bzip2, which is what v0.1.0 and people use.
+// program runs bzip2, which v0.1.0 and publishers use.
 func program(t *testing.T, in []byte, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "bzip2", args...)
@@ -69,7 +69,7 @@ func noise(n int) []byte {
 	return data
 }
 
-// runs is made of runs of all lengths about the limits of bzip2's first stage.
+// runs has runs of all lengths near the limits of bzip2's first stage.
 func runs() []byte {
 	var b bytes.Buffer
 	for n := range 600 {
@@ -79,7 +79,7 @@ func runs() []byte {
 	return b.Bytes()
 }
 
-// fibonacci gives code lengths as uneven as they get.
+// fibonacci gives the most uneven code lengths.
 func fibonacci() []byte {
 	var b bytes.Buffer
 	for sym, x, y := 0, 1, 1; b.Len() < 300_000; sym, x, y = sym+1, y, x+y {
@@ -134,18 +134,18 @@ func TestOthersReadIt(t *testing.T) {
 		{"a program", self(t)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			for name, packed := range map[string][]byte{"one stream": compress(t, tc.data), "in parallel": compressBy(t, tc.data, inParallel(2))} {
-				got, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(packed)))
+			for name, compressed := range map[string][]byte{"one stream": compress(t, tc.data), "in parallel": compressBy(t, tc.data, inParallel(2))} {
+				got, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(compressed)))
 				require.NoError(t, err, name)
 				require.True(t, bytes.Equal(tc.data, got), "compress/bzip2 reads something else, %s", name)
-				require.LessOrEqual(t, len(packed), len(tc.data)+len(tc.data)/50+600, "bzip2's own bound, %s", name)
+				require.LessOrEqual(t, len(compressed), len(tc.data)+len(tc.data)/50+600, "bzip2's own bound, %s", name)
 
 				if missing != nil {
 					continue
 				}
-				require.True(t, bytes.Equal(tc.data, program(t, packed, "-dc")), "bzip2 reads something else, %s", name)
+				require.True(t, bytes.Equal(tc.data, program(t, compressed, "-dc")), "bzip2 reads something else, %s", name)
 				theirs := len(program(t, tc.data, "-9c"))
-				require.Less(t, len(packed), theirs+theirs/10+1200, "bzip2 -9 makes %d bytes of it, %s", theirs, name)
+				require.Less(t, len(compressed), theirs+theirs/10+1200, "bzip2 -9 makes %d bytes of it, %s", theirs, name)
 			}
 		})
 	}
@@ -158,7 +158,7 @@ func TestSameInputSameOutput(t *testing.T) {
 
 var errFull = errors.New("no space left on device")
 
-// flaky fails once, after room bytes, as a disk does that is cleaned up then.
+// flaky fails once, after room bytes, like a full disk that gets space again.
 type flaky struct {
 	room   int
 	failed bool
@@ -219,7 +219,7 @@ func TestFailureStays(t *testing.T) {
 	})
 }
 
-// FuzzRoundTrip: what is written is what compress/bzip2 reads.
+// FuzzRoundTrip checks that compress/bzip2 reads what is written.
 func FuzzRoundTrip(f *testing.F) {
 	f.Add([]byte(nil), uint16(0))
 	f.Add([]byte("hello"), uint16(1))

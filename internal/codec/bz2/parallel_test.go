@@ -17,7 +17,7 @@ import (
 	"github.com/choria-io/go-updater/internal/codec/bz2"
 )
 
-// What is published must not depend on the machine that packed it.
+// The output does not depend on the machine.
 func TestParallelDependsOnTheInputAlone(t *testing.T) {
 	data := append(noise(1_900_000), runs()...)
 	want := compressBy(t, data, inParallel(1))
@@ -40,11 +40,11 @@ func TestParallelDependsOnTheInputAlone(t *testing.T) {
 func TestParallelPieces(t *testing.T) {
 	for _, n := range []int{0, 1, 899_999, 900_000, 900_001, 1_800_000, 1_800_001} {
 		data := bytes.Repeat([]byte("ab"), n/2+1)[:n]
-		packed := compressBy(t, data, inParallel(2))
-		got, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(packed)))
+		compressed := compressBy(t, data, inParallel(2))
+		got, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(compressed)))
 		require.NoError(t, err, "%d bytes", n)
 		require.True(t, bytes.Equal(data, got), "%d bytes", n)
-		require.Equal(t, max((n+899_999)/900_000, 1), bytes.Count(packed, []byte("BZh9")), "streams of %d bytes", n)
+		require.Equal(t, max((n+899_999)/900_000, 1), bytes.Count(compressed, []byte("BZh9")), "streams of %d bytes", n)
 	}
 }
 
@@ -67,7 +67,7 @@ func TestParallelFailureStays(t *testing.T) {
 		require.ErrorIs(t, w.Close(), errFull)
 		require.ErrorIs(t, w.Close(), errFull)
 		require.Zero(t, disk.after, "nothing is written behind torn bytes")
-		settle(t, before)
+		waitForGoroutines(t, before)
 	}
 
 	t.Run("while closing", func(t *testing.T) {
@@ -105,12 +105,12 @@ func TestParallelLeavesNoGoroutine(t *testing.T) {
 	_, err = w.Write(noise(3_000_000))
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
-	settle(t, before)
+	waitForGoroutines(t, before)
 }
 
-// settle waits until no more goroutines are there than before. One that handed
-// over its result may still be on its way out.
-func settle(t *testing.T, before int) {
+// waitForGoroutines waits until there are no more goroutines than before. One that
+// returned its result may still be running.
+func waitForGoroutines(t *testing.T, before int) {
 	t.Helper()
 	for range 200 {
 		if runtime.NumGoroutine() <= before {
@@ -121,7 +121,7 @@ func settle(t *testing.T, before int) {
 	require.LessOrEqual(t, runtime.NumGoroutine(), before)
 }
 
-// What waits to be written is bounded, however long the input is.
+// The data that waits to be written is limited for any input.
 func TestParallelMemoryIsBounded(t *testing.T) {
 	data := noise(900_000)
 	used := func(pieces int) uint64 {
@@ -137,7 +137,7 @@ func TestParallelMemoryIsBounded(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		return after.TotalAlloc - before.TotalAlloc
 	}
-	// Nothing is allocated anew for a later piece but small change.
+	// Later pieces allocate almost nothing.
 	few, many := used(6), used(12)
 	require.Less(t, many, few+few/4, "%d bytes for 6 pieces, %d for 12", few, many)
 }

@@ -65,10 +65,10 @@ func TestOthersReadIt(t *testing.T) {
 		"noise": noise(300_000), "a program": self(t), "more than a window": bytes.Repeat(noise(1<<20), 10),
 	} {
 		t.Run(name, func(t *testing.T) {
-			packed := compress(t, data, 70_001)
-			require.NotEmpty(t, packed)
+			compressed := compress(t, data, 70_001)
+			require.NotEmpty(t, compressed)
 			// What clients grant: a window that is larger fails here.
-			z, err := zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderMaxWindow(8<<20))
+			z, err := zstd.NewReader(bytes.NewReader(compressed), zstd.WithDecoderMaxWindow(8<<20))
 			require.NoError(t, err)
 			defer z.Close()
 			got, err := io.ReadAll(z)
@@ -76,7 +76,7 @@ func TestOthersReadIt(t *testing.T) {
 			require.True(t, bytes.Equal(data, got))
 			if missing == nil {
 				cmd := exec.CommandContext(t.Context(), program, "-dcM8MiB")
-				cmd.Stdin = bytes.NewReader(packed)
+				cmd.Stdin = bytes.NewReader(compressed)
 				got, err := cmd.Output()
 				require.NoError(t, err)
 				require.True(t, bytes.Equal(data, got))
@@ -85,7 +85,7 @@ func TestOthersReadIt(t *testing.T) {
 	}
 }
 
-// What is published must not depend on the machine that packed it.
+// The output does not depend on the machine.
 func TestDependsOnTheInputAlone(t *testing.T) {
 	data := self(t)
 	want := compress(t, data, 1<<20)
@@ -97,7 +97,7 @@ func TestDependsOnTheInputAlone(t *testing.T) {
 
 var errFull = errors.New("no space left on device")
 
-// flaky fails once, after room bytes, as a disk does that is cleaned up then.
+// flaky fails once, after room bytes, like a full disk that gets space again.
 type flaky struct {
 	room   int
 	failed bool

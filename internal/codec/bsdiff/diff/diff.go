@@ -2,16 +2,15 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package diff makes the patches that codec/bsdiff and bspatch apply. It is for
-// publishers: a program that updates itself does not link it.
+// Package diff makes patches that codec/bsdiff and bspatch apply. It is for
+// publishers: programs that update themselves do not link it.
 //
-// The method is that of bsdiff, described by C. Percival in "Naive differences
-// of executable code", 2003. A program that was built again after a small
-// change consists of pieces of the old one in which, here and there, an address
-// differs. So pieces that match in most bytes, not in all, are sought: from
-// exact matches, found in a suffix array of the old file, they are grown both
-// ways for as long as more bytes match than do not. The bytewise differences of
-// such pieces are nearly all zero, and compress to nearly nothing.
+// The method is that of bsdiff: C. Percival, "Naive differences of executable
+// code", 2003. After a small change, a program consists of pieces of the old one
+// in which a few addresses differ. So the search is for pieces in which most bytes
+// match: exact matches, found in a suffix array of the old file, are extended in
+// both directions while more bytes match than not. The differences of such pieces
+// are nearly all zero and compress well.
 package diff
 
 import (
@@ -22,21 +21,20 @@ import (
 	"math"
 )
 
-// ErrTooLarge means that no patch can be made because the old file has 2 GiB
-// or more.
+// ErrTooLarge means that the old file has 2 GiB or more.
 var ErrTooLarge = errors.New("file too large to make a patch from")
 
-// Write makes the patch from old to new, and writes it to patch. The same files
-// make the same patch. progress, when given, is called now and then with the
-// work done of the work to do, which is len(old) + len(new): sorting the old
-// file, which is told at its end, then looking up the new one.
+// Write writes the patch from old to new. The same files give the same patch.
+// progress, if not nil, is called with the work done, of a total of len(old) +
+// len(new): once after sorting the old file, then during the search.
 //
-// Beside the files it takes about 6.5 bytes of memory for each byte of old, and
-// the packed patch; a program of 16 MB took 136 MB with both files, and a
-// quarter of a second of one core for each MB.
+// Besides the files it uses about 6.5 bytes of memory per byte of old, and the
+// compressed patch. A program of 16 MB took 136 MB including both files, and a
+// quarter of a second of one core per MB.
 //
-// When ctx is cancelled Write returns its error within some tens of
-// milliseconds, a second for files of a hundred megabytes.
+// If ctx is cancelled, Write returns its error within some tens of milliseconds,
+// or a second for files of a hundred megabytes. It returns [ErrTooLarge] if old is
+// too large.
 func Write(ctx context.Context, patch io.Writer, old, new []byte, progress func(done, total int64)) error {
 	if len(old) > math.MaxInt32 {
 		return fmt.Errorf("%w: %d bytes", ErrTooLarge, len(old))
@@ -57,7 +55,7 @@ func Write(ctx context.Context, patch io.Writer, old, new []byte, progress func(
 		return err
 	}
 	s := &scanner{index: index, old: old, new: new}
-	for told := 0; s.scan < len(new); {
+	for reported := 0; s.scan < len(new); {
 		err := s.advance(ctx)
 		if err != nil {
 			return fmt.Errorf("comparing the files: %w", err)
@@ -66,9 +64,9 @@ func Write(ctx context.Context, patch io.Writer, old, new []byte, progress func(
 		if err != nil {
 			return err
 		}
-		if s.scan-told >= 1<<18 || s.scan == len(new) {
-			told = s.scan
-			progress(int64(len(old)+told), total)
+		if s.scan-reported >= 1<<18 || s.scan == len(new) {
+			reported = s.scan
+			progress(int64(len(old)+reported), total)
 		}
 	}
 

@@ -119,9 +119,9 @@ func TestSameFilesSamePatch(t *testing.T) {
 	require.True(t, bytes.Equal(makePatch(t, from, to), makePatch(t, from, to)))
 }
 
-// Two nearly equal halves are what costs a plain search the square of their
-// size: at each place the other half has the longer match, but not by enough.
-// Unbounded, this runs for minutes.
+// Two nearly equal halves cost a simple search the square of their size: at each
+// byte the other half has a longer match, but not by enough. Without a limit, this
+// runs for minutes.
 func TestRepeatsAreBounded(t *testing.T) {
 	half := noise(2<<20, 1)
 	other := bytes.Clone(half)
@@ -188,7 +188,7 @@ func TestWriteFails(t *testing.T) {
 	}
 }
 
-// FuzzRoundTrip: what a patch makes of the old file is the new one.
+// FuzzRoundTrip checks that a patch of the old file gives the new one.
 func FuzzRoundTrip(f *testing.F) {
 	f.Add([]byte(nil), []byte(nil))
 	f.Add([]byte("hello"), []byte("hello, world"))

@@ -14,23 +14,23 @@ import (
 	"github.com/choria-io/go-updater/internal/codec/bz2"
 )
 
-// encoder packs pieces. Their streams are kept in memory until all is known,
-// since the lengths come first in a patch.
+// encoder compresses pieces. The streams are kept in memory, because a patch
+// starts with their lengths.
 type encoder struct {
 	control, diff, extra part
 	buf                  []byte
 }
 
 type part struct {
-	packed bytes.Buffer
-	w      io.WriteCloser
+	compressed bytes.Buffer
+	w          io.WriteCloser
 }
 
 func newEncoder() (*encoder, error) {
 	e := &encoder{buf: make([]byte, 64<<10)}
 	for _, p := range e.parts() {
 		var err error
-		p.w, err = bz2.NewWriter(&p.packed)
+		p.w, err = bz2.NewWriter(&p.compressed)
 		if err != nil {
 			return nil, err
 		}
@@ -77,14 +77,14 @@ func (e *encoder) write(ctx context.Context, p piece) error {
 func write(ctx context.Context, w io.Writer, b []byte) error {
 	err := ctx.Err()
 	if err != nil {
-		return fmt.Errorf("packing the patch: %w", err)
+		return fmt.Errorf("compressing the patch: %w", err)
 	}
 	_, err = w.Write(b)
 
 	return err
 }
 
-// finish writes the patch, which makes a file of size bytes.
+// finish writes the patch. size is that of the new file.
 func (e *encoder) finish(w io.Writer, size int64) error {
 	for _, p := range e.parts() {
 		err := p.w.Close()
@@ -94,10 +94,10 @@ func (e *encoder) finish(w io.Writer, size int64) error {
 	}
 
 	header := []byte("BSDIFF40")
-	header = appendNumber(header, int64(e.control.packed.Len()))
-	header = appendNumber(header, int64(e.diff.packed.Len()))
+	header = appendNumber(header, int64(e.control.compressed.Len()))
+	header = appendNumber(header, int64(e.diff.compressed.Len()))
 	header = appendNumber(header, size)
-	for _, b := range [][]byte{header, e.control.packed.Bytes(), e.diff.packed.Bytes(), e.extra.packed.Bytes()} {
+	for _, b := range [][]byte{header, e.control.compressed.Bytes(), e.diff.compressed.Bytes(), e.extra.compressed.Bytes()} {
 		_, err := w.Write(b)
 		if err != nil {
 			return fmt.Errorf("writing the patch: %w", err)
@@ -107,7 +107,7 @@ func (e *encoder) finish(w io.Writer, size int64) error {
 	return nil
 }
 
-// appendNumber adds a number of the format: the highest bit is the sign, the
+// appendNumber appends a number of the format: the highest bit is the sign, the
 // others are the magnitude.
 func appendNumber(b []byte, v int64) []byte {
 	u := uint64(v)

@@ -15,8 +15,8 @@ type index struct {
 	text []byte
 	sa   []int32
 
-	// Suffixes that begin with the two letters of p lie from pairs[p] to
-	// pairs[p+1]. So does the last suffix, which has but one.
+	// Suffixes that start with the two letters of p are from pairs[p] to
+	// pairs[p+1] in sa. The last suffix, of one letter, is included.
 	pairs []int32
 }
 
@@ -37,7 +37,7 @@ func newIndex(ctx context.Context, text []byte) (*index, error) {
 	return &index{text: text, sa: sa, pairs: pairs}, nil
 }
 
-// pair is the number of the first two letters of s, which has one at least.
+// pair returns the index of the first two letters of s, which is not empty.
 func pair(s []byte) int {
 	if len(s) < 2 {
 		return int(s[0]) << 8
@@ -46,25 +46,25 @@ func pair(s []byte) int {
 	return int(s[0])<<8 | int(s[1])
 }
 
-// longest returns where the longest prefix of pattern lies in the text, and how
-// long that is. The pattern is not empty.
+// longest returns position and length of the longest prefix of pattern in the text.
+// The pattern is not empty.
 func (x *index) longest(pattern []byte) (pos, n int) {
 	p := pair(pattern)
 	if len(pattern) > 1 {
 		pos, n = x.search(pattern, int(x.pairs[p]), int(x.pairs[p+1]))
 	}
 	if n == 0 {
-		// Perhaps one letter is there.
+		// One letter may match.
 		pos, n = x.search(pattern[:1], 0, len(x.sa))
 	}
 
 	return pos, n
 }
 
-// search looks among the suffixes from lo to hi. The longest match begins one
-// of the two between which the pattern would lie, and both are looked at. What
-// a suffix has in common with the pattern on both sides, all between have, so
-// that is not compared again: long repeats cost no more than others.
+// search searches the suffixes from lo to hi. The longest match is one of the two
+// neighbours of the pattern, and the search visits both. All suffixes between two
+// have the prefix that those two share with the pattern, so it is not compared
+// again and long repeats are not slow.
 func (x *index) search(pattern []byte, lo, hi int) (pos, n int) {
 	below, above := 0, 0
 	for lo < hi {
@@ -88,7 +88,7 @@ func (x *index) search(pattern []byte, lo, hi int) (pos, n int) {
 	return pos, n
 }
 
-// common returns how many bytes a and b begin with together.
+// common returns the length of the common prefix of a and b.
 func common(a, b []byte) int {
 	n := min(len(a), len(b))
 	i := 0

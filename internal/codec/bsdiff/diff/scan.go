@@ -7,38 +7,38 @@ package diff
 import "context"
 
 const (
-	// better is by how many bytes an exact match has to beat the alignment in
-	// force to be worth a new triple.
+	// better is how many bytes an exact match must be better than the current
+	// alignment to start a new triple.
 	better = 8
 
-	// maxDepth is how long a match has to be for the search not to look for a
-	// longer one elsewhere. Without it, a file that repeats itself would cost
-	// the square of its size.
+	// maxDepth is the length of a match from which on there is no search for a
+	// longer one. Without it, a file that repeats itself costs the square of its
+	// size.
 	maxDepth = 4 << 10
 )
 
-// scanner walks through the new file and cuts it into pieces.
+// scanner divides the new file into pieces.
 type scanner struct {
 	index    *index
 	old, new []byte
 
-	scan   int // where it looks in the new file
-	pos, n int // where in the old file what is there was found, and how much
+	scan   int // position in the new file
+	pos, n int // position and length of its match in the old file
 
-	// What lies before doneNew is in the patch; the piece to come is aligned
+	// The patch covers the new file up to doneNew. The next piece is aligned
 	// with the old file from doneOld on.
 	doneNew, doneOld int
 }
 
-// piece is what one triple says: add is made from the old bytes beside it,
-// insert follows as it is.
+// piece is the contents of one triple: add is the new bytes for old, and insert
+// follows.
 type piece struct {
 	add, old, insert []byte
 	seek             int
 }
 
-// advance moves scan to where a match begins that is better than to go on as
-// before, or to the end.
+// advance moves scan to the next match that is better than the current alignment,
+// or to the end.
 func (s *scanner) advance(ctx context.Context) error {
 	for s.scan < len(s.new) {
 		s.scan += s.n
@@ -49,16 +49,16 @@ func (s *scanner) advance(ctx context.Context) error {
 				return ctx.Err()
 			}
 			s.find()
-			// How well the alignment in force does over the same stretch.
+			// The score of the current alignment for the same bytes.
 			for ; counted < s.scan+s.n; counted++ {
-				if s.goesOn(counted) {
+				if s.aligned(counted) {
 					score++
 				}
 			}
 			if s.n == score && s.n != 0 || s.n > score+better {
 				break
 			}
-			if s.goesOn(s.scan) {
+			if s.aligned(s.scan) {
 				score--
 			}
 		}
@@ -70,7 +70,7 @@ func (s *scanner) advance(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// find sets pos and n for scan. They are what it found one byte before, or 0.
+// find sets pos and n for scan. Before, they are those of the previous byte, or 0.
 func (s *scanner) find() {
 	if s.n > maxDepth {
 		s.pos++
@@ -85,15 +85,15 @@ func (s *scanner) find() {
 	}
 }
 
-// goesOn tells whether the alignment in force gives the byte at i.
-func (s *scanner) goesOn(i int) bool {
+// aligned reports whether the byte at i matches in the current alignment.
+func (s *scanner) aligned(i int) bool {
 	j := i - s.doneNew + s.doneOld
 
 	return j < len(s.old) && s.old[j] == s.new[i]
 }
 
-// take cuts off the piece between what is done and the match at scan, which it
-// grows backwards while it grows the last one forwards.
+// take returns the piece before the match at scan. It extends the match backwards,
+// and the current alignment forwards.
 func (s *scanner) take() piece {
 	ahead := s.forwards()
 	if s.scan == len(s.new) {
@@ -110,7 +110,7 @@ func (s *scanner) take() piece {
 	return s.cut(ahead, s.scan-back, s.pos-back)
 }
 
-// cut returns the piece up to end, and begins the next one there and at pos.
+// cut returns the piece up to end. The next one starts there and is aligned at pos.
 func (s *scanner) cut(ahead, end, pos int) piece {
 	p := piece{
 		add:    s.new[s.doneNew : s.doneNew+ahead],
@@ -123,8 +123,8 @@ func (s *scanner) cut(ahead, end, pos int) piece {
 	return p
 }
 
-// forwards returns the length, up to scan, at which the alignment in force has
-// most more bytes right than wrong.
+// forwards returns the length, up to scan, for which matches minus mismatches of
+// the current alignment are highest.
 func (s *scanner) forwards() (length int) {
 	right, best := 0, 0
 	for i := 0; s.doneNew+i < s.scan && s.doneOld+i < len(s.old); {
@@ -140,7 +140,7 @@ func (s *scanner) forwards() (length int) {
 	return length
 }
 
-// backwards does the same for the match at scan.
+// backwards is forwards for the match at scan, backwards.
 func (s *scanner) backwards() (length int) {
 	right, best := 0, 0
 	for i := 1; s.scan-i >= s.doneNew && i <= s.pos; i++ {
@@ -156,7 +156,7 @@ func (s *scanner) backwards() (length int) {
 }
 
 // divide returns how many of the overlap bytes at from, which both alignments
-// reach, the one in force should keep.
+// cover, belong to the current one.
 func (s *scanner) divide(from, overlap int) (keep int) {
 	this, next := from-s.doneNew+s.doneOld, from-s.scan+s.pos
 	lead, best := 0, 0

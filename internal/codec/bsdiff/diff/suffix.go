@@ -10,19 +10,19 @@ import (
 
 // The suffix array is made by induced sorting, SA-IS: G. Nong, S. Zhang and
 // W. H. Chan, "Two Efficient Algorithms for Linear Time Suffix Array
-// Construction", 2011. A suffix is of type S when it is smaller than the one
-// behind it, otherwise of type L; it is LMS when it is of type S and the one
-// before it is of type L. Once the LMS suffixes are sorted, two passes sort
-// all. They are sorted by sorting the pieces between LMS positions in just
-// that way, naming each piece by its rank, and sorting the string of names.
+// Construction", 2011. A suffix has type S if it is smaller than the next one,
+// otherwise type L. It is LMS if it has type S and the previous one has type L.
+// When the LMS suffixes are sorted, two passes sort all. To sort them, the pieces
+// between LMS positions are sorted in the same way and named by rank, and the
+// string of names is sorted.
 //
-// There is no sentinel in the text: its end counts as smaller than any letter.
+// The text has no sentinel: its end counts as smaller than all letters.
 
 // letter is a byte of the text, or the name of a piece of it.
 type letter interface{ ~uint8 | ~int32 }
 
-// suffixArray returns the starts of all suffixes of text in their order. It
-// takes four bytes for each byte of text and about 1.5 more while it works.
+// suffixArray returns the starts of all suffixes of text in order. It uses four
+// bytes per byte of text, and about 1.5 more while it runs.
 func suffixArray(ctx context.Context, text []byte) ([]int32, error) {
 	sa := make([]int32, len(text))
 	err := sortSuffixes(ctx, text, sa, 256)
@@ -36,7 +36,7 @@ type sorter[T letter] struct {
 	text []T
 	sa   []int32
 	isS  bitmap
-	ends []int32 // scratch: a border of each letter's bucket
+	ends []int32 // scratch: start or end of the bucket of each letter
 }
 
 func sortSuffixes[T letter](ctx context.Context, text []T, sa []int32, letters int) error {
@@ -48,8 +48,7 @@ func sortSuffixes[T letter](ctx context.Context, text []T, sa []int32, letters i
 	s := &sorter[T]{ctx: ctx, text: text, sa: sa, isS: make(bitmap, (len(text)+63)/64), ends: make([]int32, letters)}
 	s.classify()
 
-	// Sort the pieces: the order of LMS suffixes among themselves does not
-	// matter yet.
+	// Sort the pieces. The order of the LMS suffixes does not matter yet.
 	fill(sa)
 	s.bucketEnds()
 	for i := range text {
@@ -68,8 +67,8 @@ func sortSuffixes[T letter](ctx context.Context, text []T, sa []int32, letters i
 		return err
 	}
 
-	// sa[:count] are the sorted LMS suffixes. Each goes to the end of its
-	// bucket, the last first, so that none is overwritten before its turn.
+	// sa[:count] are the sorted LMS suffixes. Each moves to the end of its
+	// bucket, the last one first, so that none is overwritten before it moves.
 	fill(sa[count:])
 	s.bucketEnds()
 	for i := count - 1; i >= 0; i-- {
@@ -93,7 +92,7 @@ func (s *sorter[T]) classify() {
 
 func (s *sorter[T]) lms(i int) bool { return i > 0 && s.isS.has(i) && !s.isS.has(i-1) }
 
-// nextLMS returns the first LMS position behind i, or the end of the text.
+// nextLMS returns the first LMS position after i, or the end of the text.
 func (s *sorter[T]) nextLMS(i int) int {
 	for i++; i < len(s.text) && !s.lms(i); i++ {
 	}
@@ -101,7 +100,7 @@ func (s *sorter[T]) nextLMS(i int) int {
 	return i
 }
 
-// bucketEnds sets ends to where the bucket of each letter ends.
+// bucketEnds sets ends to the end of the bucket of each letter.
 func (s *sorter[T]) bucketEnds() {
 	clear(s.ends)
 	for _, c := range s.text {
@@ -120,12 +119,12 @@ func (s *sorter[T]) bucketStarts() {
 	s.ends[0] = 0
 }
 
-// someWork is how many steps of a loop pass before the context is asked.
+// someWork is the number of steps between two checks of the context.
 const someWork = 1 << 20
 
-// induce sorts all suffixes, given the LMS ones at the ends of their buckets.
-// A suffix of type L comes behind the one that follows it in the text, so one
-// pass upwards finds them in order; one downwards finds those of type S.
+// induce sorts all suffixes, given the LMS ones at the ends of their buckets. A
+// suffix of type L is greater than the next one in the text, so an upward pass
+// finds them in order. A downward pass finds those of type S.
 func (s *sorter[T]) induce() error {
 	text, sa, ends := s.text, s.sa, s.ends
 
@@ -138,8 +137,8 @@ func (s *sorter[T]) induce() error {
 			return s.ctx.Err()
 		}
 		j := int(sa[i]) - 1
-		// What lies here is of type L or LMS, so its predecessor is of type L
-		// unless it is smaller.
+		// This suffix has type L or is LMS, so its predecessor has type L unless
+		// it is smaller.
 		if j >= 0 && text[j] >= text[j+1] {
 			c := text[j]
 			sa[ends[c]] = int32(j)
@@ -163,8 +162,8 @@ func (s *sorter[T]) induce() error {
 	return nil
 }
 
-// sortLMS puts the LMS suffixes in their order at the start of sa, which holds
-// them in the order of their pieces, and returns how many they are.
+// sortLMS sorts the LMS suffixes, which are in the order of their pieces, to the
+// start of sa and returns their number.
 func (s *sorter[T]) sortLMS() (int, error) {
 	text, sa := s.text, s.sa
 	count := 0
@@ -178,8 +177,8 @@ func (s *sorter[T]) sortLMS() (int, error) {
 		return 0, nil
 	}
 
-	// LMS positions are two apart at least, so half of each is a place of its
-	// own for its name, and there is room for those behind count.
+	// LMS positions are at least two apart, so half of each is a unique index for
+	// its name, and there is room for them after count.
 	names := sa[count:]
 	fill(names)
 	name, before := int32(-1), -1
@@ -215,7 +214,7 @@ func (s *sorter[T]) sortLMS() (int, error) {
 		}
 	}
 
-	// From places in the string of names to places in the text.
+	// From positions in the string of names to positions in the text.
 	to = 0
 	for i := range text {
 		if s.lms(i) {
@@ -230,9 +229,8 @@ func (s *sorter[T]) sortLMS() (int, error) {
 	return count, nil
 }
 
-// samePiece compares the pieces from two LMS positions up to the next ones,
-// with the letters there. One that reaches the end of the text is like no
-// other.
+// samePiece compares the pieces from two LMS positions to the next ones, including
+// the letters there. A piece at the end of the text is unique.
 func (s *sorter[T]) samePiece(a, b int) bool {
 	n := s.nextLMS(a) - a
 	if s.nextLMS(b)-b != n || max(a, b)+n >= len(s.text) {

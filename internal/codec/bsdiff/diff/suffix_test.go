@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// naive sorts suffixes as anyone would.
+// naive sorts suffixes by comparison.
 func naive(text []byte) []int32 {
 	sa := make([]int32, len(text))
 	for i := range sa {
@@ -88,7 +88,7 @@ func TestSuffixArrayCancel(t *testing.T) {
 	}
 }
 
-// What the index finds is as long as what looking everywhere finds.
+// The match of the index is as long as that of an exhaustive search.
 func TestLongest(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for n := range 200 {
