@@ -8,9 +8,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/ed25519"
-	"crypto/subtle"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
@@ -19,9 +17,7 @@ import (
 
 	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/crypto/blake2b"
 	"golang.org/x/crypto/cryptobyte"
-	"golang.org/x/crypto/scrypt"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -193,32 +189,6 @@ func TestRefusesMismatchedHalves(t *testing.T) {
 	})
 }
 
-func TestWrongMinisignPassphrase(t *testing.T) {
-	k := rfcKey(t)
-	sealed := cheapMinisign(t, k)
-	_, err := ParsePrivate(sealed, []byte("wrong"))
-	require.ErrorIs(t, err, ErrPassphrase)
-	back, err := ParsePrivate(sealed, []byte(testPassphrase))
-	require.NoError(t, err)
-	require.True(t, back.equal(k))
-}
-
-// cheapMinisign encrypts k with testPassphrase and the lowest possible costs.
-func cheapMinisign(t *testing.T, k *PrivateKey) []byte {
-	t.Helper()
-	raw, err := minisignLine(formatMinisign(k))
-	require.NoError(t, err)
-	copy(raw[2:], "Sc")
-	binary.LittleEndian.PutUint64(raw[38:], 1<<15)
-	binary.LittleEndian.PutUint64(raw[46:], 1<<20)
-	sum := blake2b.Sum256(append([]byte("Ed"), raw[minisignIDAt:minisignSumAt]...))
-	copy(raw[minisignSumAt:], sum[:])
-	stream, err := scrypt.Key([]byte(testPassphrase), raw[6:38], 1<<10, 8, 1, len(raw)-minisignIDAt)
-	require.NoError(t, err)
-	subtle.XORBytes(raw[minisignIDAt:], raw[minisignIDAt:], stream)
-	return minisignFile(raw)
-}
-
 // slow skips a test with -short, which is used with the race detector.
 func slow(t *testing.T) {
 	t.Helper()
@@ -231,24 +201,6 @@ func testKey2(t testing.TB) *PrivateKey {
 	k, err := Generate(strings.NewReader(strings.Repeat("2", 32)))
 	require.NoError(t, err)
 	return k
-}
-
-func minisignFile(raw []byte) []byte {
-	return []byte(minisignComment + " test\n" + base64.StdEncoding.EncodeToString(raw) + "\n")
-}
-
-func TestMinisignChecksum(t *testing.T) {
-	raw, err := minisignLine(testdata(t, "minisign.key"))
-	require.NoError(t, err)
-	sum := blake2b.Sum256(append([]byte("Ed"), raw[minisignIDAt:minisignSumAt]...))
-
-	copy(raw[minisignSumAt:], sum[:])
-	_, err = ParsePrivate(minisignFile(raw), nil)
-	require.NoError(t, err, "a correct checksum")
-
-	raw[minisignSumAt] ^= 1
-	_, err = ParsePrivate(minisignFile(raw), nil)
-	require.ErrorIs(t, err, ErrMalformed)
 }
 
 // A file with absurd costs is rejected before any work is done (DoS). Each differs
@@ -386,14 +338,6 @@ func TestRefusesUnsound(t *testing.T) {
 			require.ErrorIs(t, err, tc.err)
 		})
 	}
-}
-
-// minisignWith is a secret key with another algorithm at an offset.
-func minisignWith(t *testing.T, at int, algorithm string) string {
-	raw, err := minisignLine(testdata(t, "minisign.key"))
-	require.NoError(t, err)
-	copy(raw[at:], algorithm)
-	return minisignComment + "\n" + base64.StdEncoding.EncodeToString(raw) + "\n"
 }
 
 // An OpenSSH key is rejected before the user types a passphrase.

@@ -177,6 +177,41 @@ func (s *sorter[T]) sortLMS() (int, error) {
 		return 0, nil
 	}
 
+	names, err := s.namePieces(count)
+	if err != nil {
+		return 0, err
+	}
+	reduced := sa[len(sa)-count:]
+	if names < count {
+		err := sortSuffixes(s.ctx, reduced, sa[:count], names)
+		if err != nil {
+			return 0, err
+		}
+	} else {
+		for i, c := range reduced {
+			sa[c] = int32(i)
+		}
+	}
+
+	// From positions in the string of names to positions in the text.
+	to := 0
+	for i := range text {
+		if s.lms(i) {
+			reduced[to] = int32(i)
+			to++
+		}
+	}
+	for i, at := range sa[:count] {
+		sa[i] = reduced[at]
+	}
+
+	return count, nil
+}
+
+// namePieces names the pieces at sa[:count] by rank, writes the names in the order
+// of the text to the end of sa, and returns the number of different names.
+func (s *sorter[T]) namePieces(count int) (int, error) {
+	sa := s.sa
 	// LMS positions are at least two apart, so half of each is a unique index for
 	// its name, and there is room for them after count.
 	names := sa[count:]
@@ -193,8 +228,6 @@ func (s *sorter[T]) sortLMS() (int, error) {
 		names[at/2] = name
 	}
 
-	// The names in the order of the text, at the end of sa.
-	reduced := sa[len(sa)-count:]
 	to := len(sa)
 	for i := len(sa) - 1; i >= count; i-- {
 		if sa[i] >= 0 {
@@ -203,30 +236,7 @@ func (s *sorter[T]) sortLMS() (int, error) {
 		}
 	}
 
-	if int(name)+1 < count {
-		err := sortSuffixes(s.ctx, reduced, sa[:count], int(name)+1)
-		if err != nil {
-			return 0, err
-		}
-	} else {
-		for i, c := range reduced {
-			sa[c] = int32(i)
-		}
-	}
-
-	// From positions in the string of names to positions in the text.
-	to = 0
-	for i := range text {
-		if s.lms(i) {
-			reduced[to] = int32(i)
-			to++
-		}
-	}
-	for i, at := range sa[:count] {
-		sa[i] = reduced[at]
-	}
-
-	return count, nil
+	return int(name) + 1, nil
 }
 
 // samePiece compares the pieces from two LMS positions to the next ones, including
