@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"math/rand/v2"
 	"os"
 	"runtime"
 	"testing"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/choria-io/go-updater/internal/codec"
 	"github.com/choria-io/go-updater/internal/codec/bz2"
+	"github.com/choria-io/go-updater/internal/testing/sample"
 )
 
 func compress(t testing.TB, data []byte) []byte {
@@ -63,13 +63,6 @@ var skippable = []byte("\x5f\x2a\x4d\x18\x03\x00\x00\x00abc")
 
 func cut(b []byte) []byte { return b[:len(b)-1] }
 
-func noise(n int) []byte {
-	data := make([]byte, n)
-	_, _ = rand.NewChaCha8([32]byte{}).Read(data)
-
-	return data
-}
-
 func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 
 func TestCopy(t *testing.T) {
@@ -77,7 +70,7 @@ func TestCopy(t *testing.T) {
 	compressed := compress(t, hello)
 	flipped := bytes.Clone(compressed)
 	flipped[len(flipped)/2] ^= 1
-	large := noise(910_000)
+	large := sample.Noise(910_000, 0)
 
 	for _, tc := range []struct {
 		name     string
@@ -113,7 +106,7 @@ func TestCopy(t *testing.T) {
 
 		{"zstd", codec.Zstd, zstd(t, hello), 5, nil, hello},
 		{"zstd of nothing", codec.Zstd, zstd(t, nil), 0, nil, nil},
-		{"zstd of more than a window", codec.Zstd, zstd(t, noise(9<<20)), 9 << 20, nil, noise(9 << 20)},
+		{"zstd of more than a window", codec.Zstd, zstd(t, sample.Noise(9<<20, 0)), 9 << 20, nil, sample.Noise(9<<20, 0)},
 		{"frames in a row", codec.Zstd, join(zstd(t, hello), zstd(t, hello)), 10, nil, []byte("hellohello")},
 		{"skippable frames", codec.Zstd, join(skippable, zstd(t, hello), skippable), 5, nil, hello},
 		{"gzip", codec.Gzip, gzipped(t, hello), 5, nil, hello},
@@ -131,9 +124,9 @@ func TestCopy(t *testing.T) {
 		{"not zstd", codec.Zstd, hello, 5, codec.ErrCorrupt, nil},
 		{"zstd without its magic", codec.Zstd, zstd(t, hello)[4:], 5, codec.ErrCorrupt, nil},
 		{"zstd cut", codec.Zstd, cut(zstd(t, hello)), 5, codec.ErrCorrupt, nil},
-		{"a byte behind zstd", codec.Zstd, join(zstd(t, hello), []byte{0}), 5, codec.ErrCorrupt, nil},
-		{"bytes behind zstd", codec.Zstd, join(zstd(t, hello), []byte("trailing")), 5, codec.ErrCorrupt, nil},
-		{"half a frame behind", codec.Zstd, join(zstd(t, hello), zstd(t, hello)[:6]), 5, codec.ErrCorrupt, nil},
+		{"a byte after zstd", codec.Zstd, join(zstd(t, hello), []byte{0}), 5, codec.ErrCorrupt, nil},
+		{"bytes after zstd", codec.Zstd, join(zstd(t, hello), []byte("trailing")), 5, codec.ErrCorrupt, nil},
+		{"half a frame after", codec.Zstd, join(zstd(t, hello), zstd(t, hello)[:6]), 5, codec.ErrCorrupt, nil},
 		{"a dictionary", codec.Zstd, []byte("\x28\xb5\x2f\xfd\x21\x07\x05\x29\x00\x00hello"), 5, codec.ErrCorrupt, nil},
 		{"a window of 8 MiB", codec.Zstd, []byte("\x28\xb5\x2f\xfd\x00\x68\x29\x00\x00hello"), 5, nil, hello},
 		{"a window of 9 MiB", codec.Zstd, []byte("\x28\xb5\x2f\xfd\x00\x69\x29\x00\x00hello"), 5, codec.ErrWindow, nil},
@@ -142,8 +135,8 @@ func TestCopy(t *testing.T) {
 		{"no member", codec.Gzip, nil, 0, codec.ErrCorrupt, nil},
 		{"not gzip", codec.Gzip, hello, 5, codec.ErrCorrupt, nil},
 		{"gzip cut", codec.Gzip, cut(gzipped(t, hello)), 5, codec.ErrCorrupt, nil},
-		{"a byte behind gzip", codec.Gzip, join(gzipped(t, hello), []byte{0}), 5, codec.ErrCorrupt, nil},
-		{"bytes behind gzip", codec.Gzip, join(gzipped(t, hello), []byte("trailing")), 5, codec.ErrCorrupt, nil},
+		{"a byte after gzip", codec.Gzip, join(gzipped(t, hello), []byte{0}), 5, codec.ErrCorrupt, nil},
+		{"bytes after gzip", codec.Gzip, join(gzipped(t, hello), []byte("trailing")), 5, codec.ErrCorrupt, nil},
 
 		{"unknown", "xz", compressed, 5, codec.ErrUnknown, nil},
 		{"upper case", "BZIP2", compressed, 5, codec.ErrUnknown, nil},
@@ -218,11 +211,11 @@ var encodings = []string{codec.Bzip2, codec.Zstd, codec.Gzip, codec.None}
 
 func TestWhoseErrorItIs(t *testing.T) {
 	broken := errors.New("input/output error")
-	compressed := compress(t, noise(100_000))
+	compressed := compress(t, sample.Noise(100_000, 0))
 
 	t.Run("source", func(t *testing.T) {
 		for _, encoding := range encodings {
-			begun := map[string][]byte{codec.Zstd: zstd(t, noise(100_000)), codec.Gzip: gzipped(t, noise(100_000))}[encoding]
+			begun := map[string][]byte{codec.Zstd: zstd(t, sample.Noise(100_000, 0)), codec.Gzip: gzipped(t, sample.Noise(100_000, 0))}[encoding]
 			if begun == nil {
 				begun = compressed
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/codec"
+	"github.com/choria-io/go-updater/internal/testing/sample"
 )
 
 type failing struct{ after int }
@@ -30,7 +31,7 @@ func (w *failing) Write(p []byte) (int, error) {
 // Copy leaves no goroutine, after success and after errors.
 func TestNoGoroutineIsLeft(t *testing.T) {
 	before := runtime.NumGoroutine()
-	compressed := compress(t, noise(1_000_000))
+	compressed := compress(t, sample.Noise(1_000_000, 0))
 	for range 2 {
 		require.NoError(t, codec.Copy(io.Discard, codec.Bzip2, bytes.NewReader(compressed), 1_000_000))
 		require.ErrorIs(t, codec.Copy(&failing{300_000}, codec.Bzip2, bytes.NewReader(compressed), 1_000_000), io.ErrClosedPipe)

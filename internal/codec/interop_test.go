@@ -12,12 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/codec"
+	"github.com/choria-io/go-updater/internal/testing/sample"
 )
 
 // Output of the common programs is accepted, except that of zstd with a window
 // that decoders need not support.
 func TestProgramsAgree(t *testing.T) {
-	data := bytes.Repeat(noise(300_000), 5)
+	data := bytes.Repeat(sample.Noise(300_000, 0), 5)
 	for _, tc := range []struct {
 		encoding string
 		args     []string

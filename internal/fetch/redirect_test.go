@@ -62,7 +62,7 @@ func TestHeadersReachTheOriginOnly(t *testing.T) {
 			require.NotContains(t, fmt.Sprint(atOther.got["/elsewhere"]), secret, "neither the header nor a Referer")
 			require.Empty(t, atRepo.got["/back"].Get(name), "another chose what is asked of the origin")
 
-			// A mirror that answers so would have us ask anything of the origin.
+			// Otherwise a mirror could send our headers to any URL of the origin.
 			_, err = c.Document(t.Context(), parse(t, other.URL+"/first"), 100)
 			require.NoError(t, err)
 			require.NotContains(t, fmt.Sprint(atOther.got["/first"]), secret)

@@ -101,7 +101,7 @@ func TestLyingServers(t *testing.T) {
 		{"transfer-encoding gzip", says(ok + "Transfer-Encoding: gzip\r\n\r\nhello"), ErrConnection, ErrConnection},
 		{"header of 1 MB", says(ok + "X: " + large + "\r\nContent-Length: 5\r\n\r\nhello"), ErrConnection, ErrConnection},
 		{"headers without end", says(ok + strings.Repeat("X: y\r\n", 1<<17)), ErrConnection, ErrConnection},
-		{"interim answers without end", says(strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", 1<<16)), ErrConnection, ErrConnection},
+		{"endless interim responses", says(strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", 1<<16)), ErrConnection, ErrConnection},
 		{"status line of 1 MB", says("HTTP/1.1 200 " + large + "\r\nContent-Length: 5\r\n\r\nhello"), ErrConnection, ErrConnection},
 		{"not HTTP", says("\x1b]0;owned\x07SSH-2.0-x\r\n"), ErrConnection, ErrConnection},
 		{"header with an escape sequence", says(ok + "X\x1b[31m\r\n\r\nhello"), ErrConnection, ErrConnection},
@@ -164,7 +164,7 @@ var stalls = []struct {
 		says("HTTP/1.1 200 OK\r\nX: ")(conn)
 		trickle(conn, "x", 20*time.Millisecond)
 	}},
-	{"interim answers that never end", "http", func(conn net.Conn) {
+	{"interim responses that never end", "http", func(conn net.Conn) {
 		says()(conn)
 		trickle(conn, "HTTP/1.1 103 Early Hints\r\n\r\n", 20*time.Millisecond)
 	}},

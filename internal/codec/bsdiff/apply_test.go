@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/codec/bsdiff"
+	"github.com/choria-io/go-updater/internal/testing/sample"
 )
 
 // old is the old file of the handmade patches.
@@ -43,7 +44,7 @@ func TestApplyHandmade(t *testing.T) {
 		{"past the end", parts{triples: []int64{0, 0, 8, 4, 0, 0}, diff: []byte("abcd"), size: 4}, "\x99\x9bcd"},
 		{"over both ends", parts{triples: []int64{0, 0, -1, 12, 0, 0}, diff: append(append([]byte("a"), make([]byte, 10)...), 'z'), size: 12}, "a0123456789z"},
 		{"wholly before", parts{triples: []int64{0, 0, -100, 2, 0, 0}, diff: []byte("ab"), size: 2}, "ab"},
-		{"wholly behind", parts{triples: []int64{0, 0, 100, 2, 0, 0}, diff: []byte("ab"), size: 2}, "ab"},
+		{"entirely after", parts{triples: []int64{0, 0, 100, 2, 0, 0}, diff: []byte("ab"), size: 2}, "ab"},
 		{"ends just before the start", parts{triples: []int64{0, 0, -2, 2, 0, 0}, diff: []byte("ab"), size: 2}, "ab"},
 		{"begins at the end", parts{triples: []int64{0, 0, 10, 2, 0, 0}, diff: []byte("ab"), size: 2}, "ab"},
 	} {
@@ -63,14 +64,14 @@ func TestApplyHandmade(t *testing.T) {
 func TestApplyAtBorders(t *testing.T) {
 	for _, border := range []int{8, 64 << 10, 128 << 10} {
 		for size := border - 1; size <= border+1; size++ {
-			from := noise(size+5, 1)
-			to := append(edited(from, uint64(size)), noise(size, 4)...)[:size]
+			from := sample.Noise(size+5, 1)
+			to := append(sample.Edited(from, uint64(size)), sample.Noise(size, 4)...)[:size]
 			got, err := apply(from, makePatch(t, from, to), int64(len(to)))
 			require.NoError(t, err)
 			require.True(t, bytes.Equal(to, got), "size %d", size)
 
 			// Additions and insertions of nearly a chunk, one after the other.
-			p := parts{triples: []int64{int64(size), int64(size), 1 - int64(size), 3, 0, 0}, diff: noise(size+3, 2), extra: noise(size, 3), size: int64(2*size) + 3}
+			p := parts{triples: []int64{int64(size), int64(size), 1 - int64(size), 3, 0, 0}, diff: sample.Noise(size+3, 2), extra: sample.Noise(size, 3), size: int64(2*size) + 3}
 			want := make([]byte, 0, p.size)
 			for i := range size {
 				want = append(want, p.diff[i]+from[i])
@@ -107,8 +108,8 @@ type writeFunc func([]byte) (int, error)
 func (f writeFunc) Write(p []byte) (int, error) { return f(p) }
 
 func TestWhoseErrorItIs(t *testing.T) {
-	from := noise(400_000, 1)
-	to := edited(from, 1)
+	from := sample.Noise(400_000, 1)
+	to := sample.Edited(from, 1)
 	patch := makePatch(t, from, to)
 	run := func(ctx context.Context, dst io.Writer, old, patchFile io.ReaderAt) error {
 		return bsdiff.Apply(ctx, dst, old, int64(len(from)), patchFile, int64(len(patch)), int64(len(to)))
@@ -162,7 +163,7 @@ func (b *borrowed) ReadAt(p []byte, off int64) (int, error) {
 
 // The goroutines end with Apply, even if an argument panics.
 func TestNoGoroutineOutlivesApply(t *testing.T) {
-	from, to := noise(300_000, 1), noise(300_000, 2)
+	from, to := sample.Noise(300_000, 1), sample.Noise(300_000, 2)
 	whole := makePatch(t, from, to)
 	corrupt := bytes.Clone(whole)
 	corrupt[32]++
@@ -209,9 +210,9 @@ func (r repeated) ReadAt(p []byte, off int64) (int, error) {
 
 // The limit is the same for 1 MB and 64 MB.
 func TestApplyStaysSmall(t *testing.T) {
-	unit := noise(4096, 1)
+	unit := sample.Noise(4096, 1)
 	for _, size := range []int64{1 << 20, 64 << 20} {
-		p := parts{triples: []int64{size, 1 << 20, 0}, diff: make([]byte, size), extra: noise(1<<20, 2), size: size + 1<<20}
+		p := parts{triples: []int64{size, 1 << 20, 0}, diff: make([]byte, size), extra: sample.Noise(1<<20, 2), size: size + 1<<20}
 		patch := p.compress(t)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -228,8 +229,8 @@ func TestApplyStaysSmall(t *testing.T) {
 }
 
 func BenchmarkApply(b *testing.B) {
-	from := noise(16<<20, 1)
-	to := edited(from, 1)
+	from := sample.Noise(16<<20, 1)
+	to := sample.Edited(from, 1)
 	patch := makePatch(b, from, to)
 	b.SetBytes(int64(len(to)))
 	b.ReportAllocs()

@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,13 +27,6 @@ func compress(t testing.TB, data []byte) []byte {
 	require.NoError(t, w.Close())
 
 	return b.Bytes()
-}
-
-func noise(n int, seed byte) []byte {
-	data := make([]byte, n)
-	_, _ = rand.NewChaCha8([32]byte{seed}).Read(data)
-
-	return data
 }
 
 func makePatch(t testing.TB, from, to []byte) []byte {
@@ -97,21 +89,4 @@ func join(size int64, control, diff, extra []byte) []byte {
 	b = number(b, size)
 
 	return bytes.Join([][]byte{b, control, diff, extra}, nil)
-}
-
-// edited is data after some insertions, deletions and scattered changes, as
-// between two builds of a program.
-func edited(data []byte, seed uint64) []byte {
-	r := rand.New(rand.NewPCG(seed, 1))
-	out := bytes.Clone(data)
-	for range 1 + len(data)/20_000 {
-		at := r.IntN(len(out) + 1)
-		cut := min(r.IntN(300), len(out)-at)
-		out = bytes.Join([][]byte{out[:at], noise(r.IntN(300), byte(seed)), out[at+cut:]}, nil)
-	}
-	for i := 0; i < len(out); i += 1 + r.IntN(400) {
-		out[i] += byte(r.IntN(5))
-	}
-
-	return out
 }

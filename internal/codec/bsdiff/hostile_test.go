@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/codec/bsdiff"
+	"github.com/choria-io/go-updater/internal/testing/sample"
 )
 
 const huge = math.MaxInt64
@@ -96,7 +97,7 @@ func TestHostilePatches(t *testing.T) {
 
 		{"triples end early", change(func(p *parts) { p.triples = p.triples[:3] }), bsdiff.ErrCorrupt},
 		{"half a triple", change(func(p *parts) { p.triples = p.triples[:5] }), bsdiff.ErrCorrupt},
-		{"a triple behind", change(func(p *parts) { p.triples = append(p.triples, 0, 0, 0) }), bsdiff.ErrCorrupt},
+		{"a triple after the end", change(func(p *parts) { p.triples = append(p.triples, 0, 0, 0) }), bsdiff.ErrCorrupt},
 		{"diff ends early", change(func(p *parts) { p.diff = p.diff[1:] }), bsdiff.ErrCorrupt},
 		{"diff goes on", change(func(p *parts) { p.diff = append(p.diff, 0) }), bsdiff.ErrCorrupt},
 		{"extra ends early", change(func(p *parts) { p.extra = p.extra[1:] }), bsdiff.ErrCorrupt},
@@ -137,7 +138,7 @@ func TestHostilePatches(t *testing.T) {
 // more than eight bytes.
 func TestTriplesThatMakeNothingAreCounted(t *testing.T) {
 	const size = 800
-	p := parts{triples: append(make([]int64, 3*(16+size/8)), 0, size, 0), extra: noise(size, 1), size: size}
+	p := parts{triples: append(make([]int64, 3*(16+size/8)), 0, size, 0), extra: sample.Noise(size, 1), size: size}
 	_, err := apply(nil, p.compress(t), size)
 	require.NoError(t, err)
 	p.triples = append(make([]int64, 3), p.triples...)
@@ -180,8 +181,8 @@ func TestBombsStayBounded(t *testing.T) {
 // With any flipped byte: no panic, no byte too many, no more memory than a valid
 // patch. The output is wrong only if the byte is one that bzip2 does not check.
 func TestFlippedBytes(t *testing.T) {
-	from := noise(3000, 1)
-	to := edited(from, 2)
+	from := sample.Noise(3000, 1)
+	to := sample.Edited(from, 2)
 	patch := makePatch(t, from, to)
 	for i := range patch {
 		for _, flip := range []byte{0x01, 0x80, 0xff} {

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/testing/sample"
 )
 
 // run writes the files a and b, and returns the output of the program.
@@ -47,16 +49,6 @@ func bsdiffProgram(t *testing.T, from, to []byte) ([]byte, bool) {
 	return run(t, "bsdiff", func(a, b, out string) []string { return []string{a, b, out} }, from, to)
 }
 
-func self(t *testing.T) []byte {
-	t.Helper()
-	name, err := os.Executable()
-	require.NoError(t, err)
-	data, err := os.ReadFile(name)
-	require.NoError(t, err)
-
-	return data[:min(len(data), 1<<20)]
-}
-
 // bspatch applies our patches, we apply those of bsdiff, and ours are hardly larger.
 func TestOthersAgree(t *testing.T) {
 	for _, tool := range []string{"bsdiff", "bspatch"} {
@@ -65,7 +57,7 @@ func TestOthersAgree(t *testing.T) {
 			t.Skipf("SKIPPED, NOT PROVEN: %s is not installed", tool)
 		}
 	}
-	program := self(t)
+	program := sample.Binary(t)
 
 	for _, tc := range []struct {
 		name     string
@@ -76,10 +68,10 @@ func TestOthersAgree(t *testing.T) {
 		{"to nothing", []byte("hello"), nil},
 		{"a byte", []byte("a"), []byte("b")},
 		{"equal", program, program},
-		{"edited", program, edited(program, 1)},
-		{"edited, small", program[:5000], edited(program[:5000], 2)},
+		{"edited", program, sample.Edited(program, 1)},
+		{"edited, small", program[:5000], sample.Edited(program[:5000], 2)},
 		{"halves exchanged", program, append(bytes.Clone(program[1<<19:]), program[:1<<19]...)},
-		{"nothing in common", noise(100_000, 1), noise(100_000, 2)},
+		{"nothing in common", sample.Noise(100_000, 1), sample.Noise(100_000, 2)},
 		{"zeros", make([]byte, 100_000), make([]byte, 90_000)},
 		{"repeats", bytes.Repeat([]byte("abc"), 10_000), bytes.Repeat([]byte("abcd"), 10_000)},
 	} {

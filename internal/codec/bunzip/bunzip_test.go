@@ -16,6 +16,8 @@ import (
 	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/testing/sample"
 )
 
 // bzip2ed compresses data with the program bzip2.
@@ -41,13 +43,6 @@ func text(n int) []byte {
 	}
 
 	return b[:n]
-}
-
-func noise(n int) []byte {
-	data := make([]byte, n)
-	_, _ = rand.NewChaCha8([32]byte{}).Read(data)
-
-	return data
 }
 
 func decompress(src io.Reader, limit int64) ([]byte, error) {
@@ -82,11 +77,11 @@ func TestReaderAgreesWithTheStandardLibrary(t *testing.T) {
 	for name, compressed := range map[string][]byte{
 		"empty input": none,
 		"streams":     bytes.Join([][]byte{none, none, small, none, larger, small, none}, nil),
-		"noise":       bzip2ed(t, noise(950_000), 9),
+		"noise":       bzip2ed(t, sample.Noise(950_000, 0), 9),
 		"zeros":       bzip2ed(t, make([]byte, 3_000_000), 1),
 		"a byte":      bzip2ed(t, []byte("x"), 9),
 		"words":       bzip2ed(t, bytes.Repeat([]byte("abab"), 30_000), 1),
-		"all bytes":   bzip2ed(t, []byte(string(noise(255))+"\x00\x00\x00\x00\xff\xff\xff\xff"), 9),
+		"all bytes":   bzip2ed(t, []byte(string(sample.Noise(255, 0))+"\x00\x00\x00\x00\xff\xff\xff\xff"), 9),
 	} {
 		t.Run(name, func(t *testing.T) { agree(t, compressed, false) })
 	}
@@ -113,11 +108,11 @@ func TestRefused(t *testing.T) {
 		"a byte short":           {none[:13], io.ErrUnexpectedEOF},
 		"blocks a byte short":    {small[:len(small)-1], io.ErrUnexpectedEOF},
 		"cut in a block":         {small[:40_000], io.ErrUnexpectedEOF},
-		"a zero behind":          {with(small, "\x00"), io.ErrUnexpectedEOF},
-		"a B behind":             {with(small, "B"), io.ErrUnexpectedEOF},
-		"zeros behind":           {with(small, "\x00\x00\x00\x00"), invalid("invalid header of a stream")},
-		"another header behind":  {with(small, "BZh9 behind"), invalid("neither a block nor the end of a stream")},
-		"half a stream behind":   {with(small, string(small[:5000])), io.ErrUnexpectedEOF},
+		"a zero after":           {with(small, "\x00"), io.ErrUnexpectedEOF},
+		"a B after":              {with(small, "B"), io.ErrUnexpectedEOF},
+		"zeros after":            {with(small, "\x00\x00\x00\x00"), invalid("invalid header of a stream")},
+		"another header after":   {with(small, "BZh9 behind"), invalid("neither a block nor the end of a stream")},
+		"half a stream after":    {with(small, string(small[:5000])), io.ErrUnexpectedEOF},
 		"gzip":                   {with([]byte("\x1f\x8b\x08\x00"), string(none)), invalid("invalid header of a stream")},
 		"wrong sum of a stream":  {with(small[:len(small)-2], "xx"), invalid("wrong checksum of a stream")},
 		"wrong sum of no blocks": {with(none[:13], "\x01"), invalid("wrong checksum of a stream")},

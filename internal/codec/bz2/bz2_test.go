@@ -10,7 +10,6 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/codec/bz2"
+	"github.com/choria-io/go-updater/internal/testing/sample"
 )
 
 func compress(t testing.TB, data []byte) []byte {
@@ -62,13 +62,6 @@ func program(t *testing.T, in []byte, args ...string) []byte {
 	return out
 }
 
-func noise(n int) []byte {
-	data := make([]byte, n)
-	_, _ = rand.NewChaCha8([32]byte{1}).Read(data)
-
-	return data
-}
-
 // runs has runs of all lengths near the limits of bzip2's first stage.
 func runs() []byte {
 	var b bytes.Buffer
@@ -89,16 +82,6 @@ func fibonacci() []byte {
 	rand.New(rand.NewPCG(1, 2)).Shuffle(len(data), func(i, j int) { data[i], data[j] = data[j], data[i] })
 
 	return data
-}
-
-func self(t *testing.T) []byte {
-	t.Helper()
-	name, err := os.Executable()
-	require.NoError(t, err)
-	data, err := os.ReadFile(name)
-	require.NoError(t, err)
-
-	return data[:min(len(data), 1<<20)]
 }
 
 func TestOthersReadIt(t *testing.T) {
@@ -127,11 +110,11 @@ func TestOthersReadIt(t *testing.T) {
 		{"one more", bytes.Repeat([]byte{'a'}, 260)},
 		{"runs", runs()},
 		{"long run", bytes.Repeat([]byte{0xff}, 10_000_000)},
-		{"incompressible, a block", noise(900_000)},
-		{"incompressible, then a run over the end of the block", append(noise(899_998), bytes.Repeat([]byte{7}, 1000)...)},
+		{"incompressible, a block", sample.Noise(900_000, 1)},
+		{"incompressible, then a run over the end of the block", append(sample.Noise(899_998, 1), bytes.Repeat([]byte{7}, 1000)...)},
 		{"two letters", bytes.Repeat([]byte("ab"), 300_000)},
 		{"uneven", fibonacci()},
-		{"a program", self(t)},
+		{"a program", sample.Binary(t)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for name, compressed := range map[string][]byte{"one stream": compress(t, tc.data), "in parallel": compressBy(t, tc.data, inParallel(2))} {
@@ -152,7 +135,7 @@ func TestOthersReadIt(t *testing.T) {
 }
 
 func TestSameInputSameOutput(t *testing.T) {
-	data := self(t)[:200_000]
+	data := sample.Binary(t)[:200_000]
 	require.True(t, bytes.Equal(compress(t, data), compress(t, data)))
 }
 
@@ -180,7 +163,7 @@ func (f *flaky) Write(p []byte) (int, error) {
 }
 
 func TestFailureStays(t *testing.T) {
-	data := noise(1_000_000)
+	data := sample.Noise(1_000_000, 1)
 
 	t.Run("while writing", func(t *testing.T) {
 		disk := &flaky{room: 1000}
@@ -193,7 +176,7 @@ func TestFailureStays(t *testing.T) {
 		after := disk.after
 		require.ErrorIs(t, w.Close(), errFull)
 		require.ErrorIs(t, w.Close(), errFull)
-		require.Equal(t, after, disk.after, "nothing is written behind torn bytes")
+		require.Equal(t, after, disk.after, "nothing is written after an error")
 	})
 
 	for name, some := range map[string][]byte{"last block": data[:100_000], "end": nil} {
@@ -224,7 +207,7 @@ func FuzzRoundTrip(f *testing.F) {
 	f.Add([]byte(nil), uint16(0))
 	f.Add([]byte("hello"), uint16(1))
 	f.Add(bytes.Repeat([]byte{0}, 300), uint16(3))
-	f.Add(noise(1000), uint16(40))
+	f.Add(sample.Noise(1000, 1), uint16(40))
 	f.Fuzz(func(t *testing.T, data []byte, times uint16) {
 		data = bytes.Repeat(data, int(times%64)+1)
 		got, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(compress(t, data))))

@@ -15,11 +15,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/codec/bz2"
+	"github.com/choria-io/go-updater/internal/testing/sample"
 )
 
 // The output does not depend on the machine.
 func TestParallelDependsOnTheInputAlone(t *testing.T) {
-	data := append(noise(1_900_000), runs()...)
+	data := append(sample.Noise(1_900_000, 1), runs()...)
 	want := compressBy(t, data, inParallel(1))
 	for _, workers := range []int{2, 3, 8} {
 		require.True(t, bytes.Equal(want, compressBy(t, data, inParallel(workers))), "%d workers", workers)
@@ -49,7 +50,7 @@ func TestParallelPieces(t *testing.T) {
 }
 
 func TestParallelFailureStays(t *testing.T) {
-	data := noise(4_000_000)
+	data := sample.Noise(4_000_000, 1)
 	for _, workers := range []int{1, 2, 5} {
 		before := runtime.NumGoroutine()
 		disk := &flaky{room: 1000}
@@ -66,7 +67,7 @@ func TestParallelFailureStays(t *testing.T) {
 		require.ErrorIs(t, err, errFull)
 		require.ErrorIs(t, w.Close(), errFull)
 		require.ErrorIs(t, w.Close(), errFull)
-		require.Zero(t, disk.after, "nothing is written behind torn bytes")
+		require.Zero(t, disk.after, "nothing is written after an error")
 		waitForGoroutines(t, before)
 	}
 
@@ -102,7 +103,7 @@ func TestParallelLeavesNoGoroutine(t *testing.T) {
 	before := runtime.NumGoroutine()
 	w, err := bz2.NewParallel(io.Discard, 3)
 	require.NoError(t, err)
-	_, err = w.Write(noise(3_000_000))
+	_, err = w.Write(sample.Noise(3_000_000, 1))
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	waitForGoroutines(t, before)
@@ -123,7 +124,7 @@ func waitForGoroutines(t *testing.T, before int) {
 
 // The data that waits to be written is limited for any input.
 func TestParallelMemoryIsBounded(t *testing.T) {
-	data := noise(900_000)
+	data := sample.Noise(900_000, 1)
 	used := func(pieces int) uint64 {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -143,7 +144,7 @@ func TestParallelMemoryIsBounded(t *testing.T) {
 }
 
 func BenchmarkParallel(b *testing.B) {
-	data := bytes.Repeat(noise(300_000), 30)
+	data := bytes.Repeat(sample.Noise(300_000, 1), 30)
 	for _, workers := range []int{1, 2} {
 		b.Run(string('0'+rune(workers)), func(b *testing.B) {
 			b.SetBytes(int64(len(data)))

@@ -8,8 +8,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"math/rand/v2"
-	"os"
 	"os/exec"
 	"runtime"
 	"testing"
@@ -18,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/codec/zst"
+	"github.com/choria-io/go-updater/internal/testing/sample"
 )
 
 func compress(t testing.TB, data []byte, step int) []byte {
@@ -38,23 +37,6 @@ func compress(t testing.TB, data []byte, step int) []byte {
 	return b.Bytes()
 }
 
-func noise(n int) []byte {
-	data := make([]byte, n)
-	_, _ = rand.NewChaCha8([32]byte{1}).Read(data)
-
-	return data
-}
-
-func self(t testing.TB) []byte {
-	t.Helper()
-	name, err := os.Executable()
-	require.NoError(t, err)
-	data, err := os.ReadFile(name)
-	require.NoError(t, err)
-
-	return data[:min(len(data), 1<<20)]
-}
-
 func TestOthersReadIt(t *testing.T) {
 	program, missing := exec.LookPath("zstd")
 	if missing != nil {
@@ -62,7 +44,7 @@ func TestOthersReadIt(t *testing.T) {
 	}
 	for name, data := range map[string][]byte{
 		"empty": nil, "a byte": {0}, "tiny": []byte("hello\n"), "run": bytes.Repeat([]byte{'a'}, 1<<20),
-		"noise": noise(300_000), "a program": self(t), "more than a window": bytes.Repeat(noise(1<<20), 10),
+		"noise": sample.Noise(300_000, 1), "a program": sample.Binary(t), "more than a window": bytes.Repeat(sample.Noise(1<<20, 1), 10),
 	} {
 		t.Run(name, func(t *testing.T) {
 			compressed := compress(t, data, 70_001)
@@ -87,7 +69,7 @@ func TestOthersReadIt(t *testing.T) {
 
 // The output does not depend on the machine.
 func TestDependsOnTheInputAlone(t *testing.T) {
-	data := self(t)
+	data := sample.Binary(t)
 	want := compress(t, data, 1<<20)
 	require.True(t, bytes.Equal(want, compress(t, data, 1000)))
 	was := runtime.GOMAXPROCS(1)
@@ -118,7 +100,7 @@ func (f *flaky) Write(p []byte) (int, error) {
 }
 
 func TestFailureStays(t *testing.T) {
-	for name, some := range map[string][]byte{"while writing": noise(1 << 20), "while closing": noise(1000)} {
+	for name, some := range map[string][]byte{"while writing": sample.Noise(1<<20, 1), "while closing": sample.Noise(1000, 1)} {
 		t.Run(name, func(t *testing.T) {
 			disk := &flaky{room: 5}
 			w, err := zst.NewWriter(disk)
@@ -128,7 +110,7 @@ func TestFailureStays(t *testing.T) {
 			_, err = w.Write(some)
 			require.ErrorIs(t, err, errFull)
 			require.ErrorIs(t, w.Close(), errFull)
-			require.Zero(t, disk.after, "nothing is written behind torn bytes")
+			require.Zero(t, disk.after, "nothing is written after an error")
 		})
 	}
 	t.Run("after closing", func(t *testing.T) {

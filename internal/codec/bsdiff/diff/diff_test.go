@@ -9,38 +9,14 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math/rand/v2"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/codec/bsdiff"
 	"github.com/choria-io/go-updater/internal/codec/bsdiff/diff"
+	"github.com/choria-io/go-updater/internal/testing/sample"
 )
-
-func noise(n int, seed byte) []byte {
-	data := make([]byte, n)
-	_, _ = rand.NewChaCha8([32]byte{seed}).Read(data)
-
-	return data
-}
-
-// edited is data after insertions, deletions and scattered changes.
-func edited(data []byte, seed uint64) []byte {
-	r := rand.New(rand.NewPCG(seed, 1))
-	out := bytes.Clone(data)
-	for range 1 + len(data)/20_000 {
-		at := r.IntN(len(out) + 1)
-		cut := min(r.IntN(300), len(out)-at)
-		out = bytes.Join([][]byte{out[:at], noise(r.IntN(300), byte(seed)), out[at+cut:]}, nil)
-	}
-	for i := 0; i < len(out); i += 1 + r.IntN(400) {
-		out[i] += byte(r.IntN(5))
-	}
-
-	return out
-}
 
 func makePatch(t testing.TB, from, to []byte) []byte {
 	t.Helper()
@@ -57,18 +33,8 @@ func requireMakes(t testing.TB, want, from, patch []byte) {
 	require.True(t, bytes.Equal(want, b.Bytes()), "the patch makes something else")
 }
 
-func self(t testing.TB) []byte {
-	t.Helper()
-	name, err := os.Executable()
-	require.NoError(t, err)
-	data, err := os.ReadFile(name)
-	require.NoError(t, err)
-
-	return data[:min(len(data), 1<<20)]
-}
-
 func TestRoundTrip(t *testing.T) {
-	program := self(t)
+	program := sample.Binary(t)
 	half := len(program) / 2
 	for _, tc := range []struct {
 		name     string
@@ -82,10 +48,10 @@ func TestRoundTrip(t *testing.T) {
 		{"from one byte", program[:1], program[:100], 400},
 		{"bytes", []byte("a"), []byte("b"), 200},
 		{"equal", program, program, 300},
-		{"edited", program, edited(program, 1), len(program) / 50},
+		{"edited", program, sample.Edited(program, 1), len(program) / 50},
 		{"halves exchanged", program, bytes.Join([][]byte{program[half:], program[:half]}, nil), 400},
-		{"grown at the front", program, append(noise(1000, 1), program...), 2500},
-		{"nothing in common", noise(100_000, 1), noise(100_000, 2), 110_000},
+		{"grown at the front", program, append(sample.Noise(1000, 1), program...), 2500},
+		{"nothing in common", sample.Noise(100_000, 1), sample.Noise(100_000, 2), 110_000},
 		{"zeros", make([]byte, 1<<20), make([]byte, 1<<20+7), 400},
 		{"a repeat that drifts", bytes.Repeat([]byte("abc"), 100_000), bytes.Repeat([]byte("abcd"), 100_000), 40_000},
 	} {
@@ -106,16 +72,16 @@ func TestRoundTrip(t *testing.T) {
 	})
 	t.Run("random", func(t *testing.T) {
 		for seed := range uint64(40) {
-			from := noise(int(seed*seed*20), byte(seed))
-			to := edited(from, seed)
+			from := sample.Noise(int(seed*seed*20), byte(seed))
+			to := sample.Edited(from, seed)
 			requireMakes(t, to, from, makePatch(t, from, to))
 		}
 	})
 }
 
 func TestSameFilesSamePatch(t *testing.T) {
-	from := self(t)
-	to := edited(from, 1)
+	from := sample.Binary(t)
+	to := sample.Edited(from, 1)
 	require.True(t, bytes.Equal(makePatch(t, from, to), makePatch(t, from, to)))
 }
 
@@ -123,7 +89,7 @@ func TestSameFilesSamePatch(t *testing.T) {
 // byte the other half has a longer match, but not by enough. Without a limit, this
 // runs for minutes.
 func TestRepeatsAreBounded(t *testing.T) {
-	half := noise(2<<20, 1)
+	half := sample.Noise(2<<20, 1)
 	other := bytes.Clone(half)
 	for i := range 5 {
 		other[len(other)-1-i*3] ^= 1
@@ -133,8 +99,8 @@ func TestRepeatsAreBounded(t *testing.T) {
 }
 
 func TestProgress(t *testing.T) {
-	from := noise(2<<20, 1)
-	to := edited(from, 1)
+	from := sample.Noise(2<<20, 1)
+	to := sample.Edited(from, 1)
 	total, last, calls := int64(len(from)+len(to)), int64(0), 0
 	require.NoError(t, diff.Write(t.Context(), io.Discard, from, to, func(done, all int64) {
 		require.Equal(t, total, all)
@@ -147,8 +113,8 @@ func TestProgress(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
-	from := noise(3<<20, 1)
-	to := edited(from, 1)
+	from := sample.Noise(3<<20, 1)
+	to := sample.Edited(from, 1)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -193,15 +159,15 @@ func FuzzRoundTrip(f *testing.F) {
 	f.Add([]byte(nil), []byte(nil))
 	f.Add([]byte("hello"), []byte("hello, world"))
 	f.Add(bytes.Repeat([]byte{0}, 300), bytes.Repeat([]byte{0}, 200))
-	f.Add(noise(300, 1), edited(noise(300, 1), 1))
+	f.Add(sample.Noise(300, 1), sample.Edited(sample.Noise(300, 1), 1))
 	f.Fuzz(func(t *testing.T, from, to []byte) {
 		requireMakes(t, to, from, makePatch(t, from, to))
 	})
 }
 
 func BenchmarkWrite(b *testing.B) {
-	from := noise(4<<20, 1)
-	to := edited(from, 1)
+	from := sample.Noise(4<<20, 1)
+	to := sample.Edited(from, 1)
 	b.SetBytes(int64(len(to)))
 	b.ReportAllocs()
 	for b.Loop() {
