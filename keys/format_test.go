@@ -13,7 +13,7 @@ import (
 
 // The result of FormatEncrypted is decrypted before it is returned. A key with
 // mismatched halves stands for an error in one of the libraries.
-func TestFormatEncryptedReadsBack(t *testing.T) {
+func TestWhatWasWrittenIsReadBack(t *testing.T) {
 	k := rfcKey(t)
 	other, err := Generate(bytes.NewReader(bytes.Repeat([]byte{7}, 32)))
 	require.NoError(t, err)

@@ -149,7 +149,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	require.Contains(t, fmt.Sprint(k), k.Public().ID())
 }
 
-func TestPrivateFormatsRoundTrip(t *testing.T) {
+func TestRoundTripPrivate(t *testing.T) {
 	k := rfcKey(t)
 	for _, f := range privateFormats() {
 		t.Run(string(f), func(t *testing.T) {

@@ -294,6 +294,10 @@ func TestRefusesUnsound(t *testing.T) {
 	fields["cipher"] = json.RawMessage(`{"name":"rot13","nonce":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}`)
 	rot13, err := json.Marshal(fields)
 	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(block.Bytes, &fields))
+	fields["kdf"] = bytes.Replace(fields["kdf"], []byte("scrypt"), []byte("argon2"), 1)
+	argon2, err := json.Marshal(fields)
+	require.NoError(t, err)
 	plain, _ := pem.Decode([]byte(good))
 	// What a wrong passphrase decrypts to if the padding is valid by chance.
 	noise, err := sealPKCS8([]byte("noise"), []byte(testPassphrase))
@@ -320,6 +324,7 @@ func TestRefusesUnsound(t *testing.T) {
 		"noise inside":            {string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: noise})), ErrPassphrase},
 		"triple DES":              {string(testdata(t, "openssl-des3.pem")), ErrUnsupported},
 		"another cipher":          {string(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: rot13})), ErrUnsupported},
+		"another KDF":             {string(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: argon2})), ErrUnsupported},
 		"public PEM":              {string(testdata(t, "openssl.pub")), ErrNotPrivate},
 		"public PEM twice":        {strings.Repeat(string(testdata(t, "openssl.pub")), 2), ErrNotPrivate},
 		"public RSA PEM":          {string(testdata(t, "rsa.pub")), ErrNotPrivate},

@@ -118,16 +118,11 @@ func (f fields) format() ([]byte, error) {
 	}
 	out.WriteByte('\n')
 
-	return bounded(out.Bytes())
-}
-
-// bounded rejects a document that is too long for clients.
-func bounded(document []byte) ([]byte, error) {
-	if len(document) > trust.MaxDocument {
-		return nil, fmt.Errorf("%w: the document has %d bytes, clients accept at most %d", trust.ErrMalformed, len(document), trust.MaxDocument)
+	if out.Len() > trust.MaxDocument {
+		return nil, fmt.Errorf("%w: the document has %d bytes, clients accept at most %d", trust.ErrMalformed, out.Len(), trust.MaxDocument)
 	}
 
-	return document, nil
+	return out.Bytes(), nil
 }
 
 // quoted returns a JSON string without the escapes that Go adds for HTML. Encoding
