@@ -18,54 +18,7 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// File is a binary to publish and what it runs on.
-type File struct {
-	OS, Arch, Path string
-}
-
-// AddRequest is what Add publishes: one version for one or more platforms.
-type AddRequest struct {
-	Files   []File
-	Name    string // the product
-	Version string
-
-	Now      time.Time // what the clock says
-	Released time.Time // Now when empty
-	Expires  time.Time
-
-	// Encodings are those of the artifacts, DefaultEncodings when empty.
-	// Uncompressed adds "none", the binary as it is.
-	Encodings    []string
-	Uncompressed bool
-
-	// Artifacts are ready-made: files, named after their encoding, that unfold
-	// to the binary for the same platform. Each takes the place of what Add
-	// would have packed in that encoding, or is added to it.
-	Artifacts []File
-
-	// PatchFrom are published versions from which patches are to lead to this
-	// one, on every platform. Patches takes the last so many of the product
-	// instead, as far as they are there. A patch that saves less than 30 % is
-	// not published. Making one takes about 9 bytes of memory for each of the
-	// binary's, on each core.
-	PatchFrom []string
-	Patches   int
-
-	// Force replaces a release that is published already.
-	Force bool
-
-	// Signer signs. Without one nothing is published, unless
-	// InsecureUnsigned says that clients shall not know who did.
-	Signer           signature.Signer
-	InsecureUnsigned bool
-
-	// TUF keeps TUF metadata current, if there is any.
-	TUF TUF
-
-	Progress Progress
-}
-
-// Published is one release as it now is in the repository.
+// Published is a release that a transaction published or signed.
 type Published struct {
 	Location
 	Document  string           `json:"document"`
@@ -80,9 +33,25 @@ type Published struct {
 	Warnings  []string         `json:"warnings,omitempty"`
 }
 
-// Add publishes binaries. Either all of them are published when it returns, or
-// nothing is.
-func (r *Repository) Add(ctx context.Context, req AddRequest) (out []Published, err error) {
+func publishedOf(r *trust.Release, at Location, key *trust.Key) Published {
+	p := Published{
+		Location: at, Document: at.document(), Name: r.Name, Hash: r.Hash, Size: r.Size,
+		Released: r.Released, Expires: r.Expires, Artifacts: r.Artifacts,
+	}
+	if key != nil {
+		p.Key = key.ID()
+	}
+
+	return p
+}
+
+// Add publishes binaries: all of them, or, after an error, none.
+//
+// It returns [ErrRequest] or trust.ErrMalformed before it touches the disk if the
+// request is invalid, [ErrExists] if a release is already published and Force is
+// not set, [ErrInput] for a file that cannot be published, and trust.ErrExpired
+// for dates that clients would refuse.
+func (r *Repository) Add(ctx context.Context, req AddRequest) ([]Published, error) {
 	if err := req.complete(); err != nil {
 		return nil, err
 	}
@@ -90,165 +59,15 @@ func (r *Repository) Add(ctx context.Context, req AddRequest) (out []Published, 
 	if err != nil {
 		return nil, err
 	}
-	t, err := r.begin(ctx)
+	out, err := r.transact(ctx, func(t *transaction) ([]Published, error) { return t.add(ctx, &req, key) })
 	if err != nil {
 		return nil, fmt.Errorf("publishing: %w", err)
 	}
-	defer func() {
-		if cerr := t.close(); err == nil && cerr != nil {
-			for i := range out {
-				out[i].Warnings = append(out[i].Warnings, cerr.Error())
-			}
-		}
-	}()
-
-	// Known before minutes are spent on compression.
-	if err := r.refuseTwin(req.Version); err != nil {
-		return nil, err
+	if !comparableVersion(req.Version) {
+		out[0].Warnings = append(out[0].Warnings, fmt.Sprintf("version %q is not a semantic version: clients cannot detect a downgrade", req.Version))
 	}
-	for _, f := range req.Files {
-		if err := r.refusePublished(f.at(req.Version), req.Force); err != nil {
-			return nil, err
-		}
-	}
-
-	md, err := t.releasing(ctx, releasing{req.TUF, req.Signer, req.Now})
-	if err != nil {
-		return nil, fmt.Errorf("publishing: %w", err)
-	}
-
-	adds, m, err := t.additions(ctx, &req, key)
-	if err != nil {
-		return nil, err
-	}
-	// So that all cores are busy and no more is in memory than they need.
-	at := min(len(adds), cpus())
-	err = forEach(ctx, len(adds), at, func(ctx context.Context, i int) error {
-		var err error
-		adds[i].packed, err = t.pack(ctx, req.Files[i], i, &req, cpus()/at, m)
-		return err
-	})
-	if err == nil {
-		err = t.patchAll(ctx, adds, &req, m)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("publishing: %w", err)
-	}
-
-	return t.publish(ctx, adds, &req, key, md)
-}
-
-// additions looks for all that is needed, before minutes are spent on it.
-func (t *transaction) additions(ctx context.Context, req *AddRequest, key *trust.Key) ([]*addition, *meter, error) {
-	m := &meter{tell: req.Progress}
-	adds := make([]*addition, len(req.Files))
-	for i, f := range req.Files {
-		a := &addition{t: t, n: i, at: f.at(req.Version)}
-		var err error
-		if a.bases, a.warnings, err = t.repo.bases(ctx, f, req, key); err != nil {
-			return nil, nil, fmt.Errorf("publishing: %w", err)
-		}
-		wanted, err := req.wanted(f)
-		if err != nil {
-			return nil, nil, err
-		}
-		in, err := openInput(f.Path)
-		if err != nil {
-			return nil, nil, err
-		}
-		size := in.before.Size()
-		_ = in.Close()
-		m.total += size
-		m.work += 2 * size * int64(len(a.bases))
-		for _, w := range wanted {
-			m.work += size
-			if w.ready == "" { // it is packed, not only unfolded
-				m.work += size
-			}
-		}
-		adds[i] = a
-	}
-
-	return adds, m, nil
-}
-
-func (t *transaction) publish(ctx context.Context, adds []*addition, req *AddRequest, key *trust.Key, md *metadata) ([]Published, error) {
-	var artifacts, documents []*rename
-	raw := map[Location][]byte{}
-	for _, a := range adds {
-		if err := a.describe(ctx, req, key); err != nil {
-			return nil, fmt.Errorf("publishing %s: %w", a.at, err)
-		}
-		artifacts, documents = append(artifacts, a.moves...), append(documents, a.document)
-		raw[a.at] = a.raw
-	}
-	if err := md.change(ctx, raw); err != nil {
-		return nil, fmt.Errorf("publishing: %w", err)
-	}
-	warnings, err := t.commitWith(ctx, md, artifacts, documents)
-	if err != nil {
-		return nil, fmt.Errorf("publishing: %w", err)
-	}
-
-	out := make([]Published, 0, len(adds))
-	for _, a := range adds {
-		a.out.Warnings = append(a.out.Warnings, t.remove(a.obsolete)...)
-		out = append(out, a.out)
-	}
-	out[0].Warnings = append(out[0].Warnings, warnings...)
 
 	return out, nil
-}
-
-func (f File) at(version string) Location { return Location{version, f.OS, f.Arch} }
-
-func (req *AddRequest) complete() error {
-	switch {
-	case len(req.Files) == 0:
-		return fmt.Errorf("%w: no file to publish", ErrRequest)
-	case req.Signer == nil && !req.InsecureUnsigned:
-		return fmt.Errorf("%w: no key to sign with", ErrRequest)
-	case req.Signer != nil && req.InsecureUnsigned:
-		return fmt.Errorf("%w: a key, but the release shall not be signed", ErrRequest)
-	case req.Now.IsZero():
-		return fmt.Errorf("%w: the time is not known", ErrRequest)
-	}
-	if req.Released.IsZero() {
-		req.Released = req.Now
-	}
-	// Documents have whole seconds; a time of expiry is not put off by that.
-	req.Released = req.Released.UTC().Truncate(time.Second)
-	req.Expires = req.Expires.UTC().Truncate(time.Second)
-
-	seen := map[Location]string{}
-	for _, f := range req.Files {
-		if err := CheckPlatform(f.OS, f.Arch); err != nil {
-			return err
-		}
-		if other, ok := seen[f.at("")]; ok {
-			return fmt.Errorf("%w: %q and %q are both for %s/%s", ErrRequest, other, f.Path, f.OS, f.Arch)
-		}
-		seen[f.at("")] = f.Path
-	}
-	if err := trust.CheckName(req.Name); err != nil {
-		return err
-	}
-	if err := trust.CheckVersion(req.Version); err != nil {
-		return err
-	}
-	for _, f := range req.Files {
-		if err := trust.CheckPath(artifactName(req.Name, f.at(req.Version), markOfAny, ".bz2")); err != nil {
-			return err
-		}
-	}
-	if _, err := req.chosen(); err != nil {
-		return err
-	}
-	if err := req.completeArtifacts(seen); err != nil {
-		return err
-	}
-
-	return req.completePatches()
 }
 
 func keyOf(ctx context.Context, signer signature.Signer) (*trust.Key, error) {
@@ -263,16 +82,113 @@ func keyOf(ctx context.Context, signer signature.Signer) (*trust.Key, error) {
 	return &key, nil
 }
 
-// refuseTwin refuses a version whose directory some file systems would take
-// for that of another.
-func (r *Repository) refuseTwin(version string) error {
+func (t *transaction) add(ctx context.Context, req *AddRequest, key *trust.Key) ([]Published, error) {
+	// What can be refused is refused before minutes of compression.
+	if err := t.repo.refuseCaseTwin(req.Version); err != nil {
+		return nil, err
+	}
+	for _, f := range req.Files {
+		if err := t.repo.refusePublished(f.at(req.Version), req.Force); err != nil {
+			return nil, err
+		}
+	}
+	md, err := t.releasing(ctx, releasing{req.TUF, req.Signer, req.Now})
+	if err != nil {
+		return nil, err
+	}
+	releases, m, err := t.pending(ctx, req, key)
+	if err != nil {
+		return nil, err
+	}
+
+	// All cores are busy, with no more files in memory than that takes.
+	atOnce := min(len(releases), cpus())
+	err = forEach(ctx, len(releases), atOnce, func(ctx context.Context, i int) (err error) {
+		releases[i].build, err = t.build(ctx, req.Files[i], i, req, cpus()/atOnce, m)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := t.makePatches(ctx, releases, req, m); err != nil {
+		return nil, err
+	}
+
+	return t.publish(ctx, releases, req, key, md)
+}
+
+// pending opens everything that is needed, and measures the work.
+func (t *transaction) pending(ctx context.Context, req *AddRequest, key *trust.Key) ([]*pendingRelease, *meter, error) {
+	m := &meter{report: req.Progress}
+	releases := make([]*pendingRelease, len(req.Files))
+	for i, f := range req.Files {
+		p := &pendingRelease{t: t, n: i, at: f.at(req.Version)}
+		var err error
+		if p.bases, p.warnings, err = t.repo.patchBases(ctx, f, req, key); err != nil {
+			return nil, nil, err
+		}
+		sources, err := req.sources(f)
+		if err != nil {
+			return nil, nil, err
+		}
+		in, err := openInput(f.Path)
+		if err != nil {
+			return nil, nil, err
+		}
+		size := in.before.Size()
+		_ = in.Close()
+		m.total += size
+		m.work += 2 * size * int64(len(p.bases))
+		for _, s := range sources {
+			m.work += size
+			if s.file == "" { // compressed here, and then decompressed
+				m.work += size
+			}
+		}
+		releases[i] = p
+	}
+
+	return releases, m, nil
+}
+
+func (t *transaction) publish(ctx context.Context, releases []*pendingRelease, req *AddRequest, key *trust.Key, md *metadata) ([]Published, error) {
+	var artifacts, documents []*rename
+	raw := map[Location][]byte{}
+	for _, p := range releases {
+		if err := p.describe(ctx, req, key); err != nil {
+			return nil, fmt.Errorf("%s: %w", p.at, err)
+		}
+		artifacts, documents = append(artifacts, p.moves...), append(documents, p.document)
+		raw[p.at] = p.raw
+	}
+	if err := md.change(ctx, raw); err != nil {
+		return nil, err
+	}
+	warnings, err := t.commitWith(ctx, md, artifacts, documents)
+	if err != nil {
+		return nil, err
+	}
+
+	out := make([]Published, 0, len(releases))
+	for _, p := range releases {
+		p.out.Warnings = append(p.out.Warnings, t.remove(p.obsolete)...)
+		out = append(out, p.out)
+	}
+	out[0].Warnings = append(out[0].Warnings, warnings...)
+
+	return out, nil
+}
+
+// refuseCaseTwin refuses a version whose directory is the same as that of another
+// version on file systems that ignore case (T12).
+func (r *Repository) refuseCaseTwin(version string) error {
 	entries, err := r.readDir(".")
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
 		if e.Name() != version && strings.EqualFold(e.Name(), version) {
-			return fmt.Errorf("%w: version %q differs from %q, which is there, in nothing but case", trust.ErrMalformed, version, e.Name())
+			return fmt.Errorf("%w: version %q differs from the existing %q only in case", trust.ErrMalformed, version, e.Name())
 		}
 	}
 
@@ -287,7 +203,7 @@ func (r *Repository) refusePublished(l Location, force bool) error {
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is in the way: it is not a regular file", l.document())
+		return fmt.Errorf("%s is not a regular file (remove it)", l.document())
 	case !force:
 		return fmt.Errorf("%w: %s", ErrExists, l)
 	}

@@ -2,28 +2,40 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package repository is the publisher's view of a repository of releases: a
-// tree of plain files that any web server can serve.
+// Package repository publishes releases: it is the publisher's side of a
+// repository, a tree of plain files that any web server can serve.
 //
 //	<root>/<version>/<os>/<arch>/release.json
 //	<root>/<version>/<os>/<arch>/<name>-<os>-<arch>-<version>.bz2
 //
-// Add publishes, Sign and Cosign sign what is published, List shows it, and
-// Verify and VerifyURL check it as a client would, from the disk or over HTTP.
+// [Repository.Add] publishes, [Repository.Sign] and [Repository.Cosign] sign what
+// is published, [Repository.List] lists it, and [Repository.Verify] and
+// [VerifyURL] check it as a client does, on disk or over HTTP.
 //
-// # What a client can see
+// # Glossary
 //
-// Files are prepared in a private directory, .update-repo-…, inside the root,
-// brought to the disk, and renamed into place: artifacts first, the documents
-// that name them last. Whatever stops the machine, each platform of a release
-// is as it was or wholly published. An error or a cancelled context undoes what
-// was done, the directories included. After a kill or a power cut the private
-// directory stays behind; the next change to the repository removes it.
+//	repository   the tree, in a directory or at a URL
+//	platform     an operating system and an architecture, as in GOOS and GOARCH
+//	release      one version of a product for one platform
+//	document     release.json: describes a release and carries its signatures
+//	artifact     a file that holds the binary, compressed or not, or a patch
+//	patch        an artifact that turns one older binary into the new one
+//	signature    the publisher's, over all of a document but its signatures
+//	cosignature  another key's signature over the same bytes
+//	transaction  one change of a repository
 //
-// A published release is immutable. With Force its document is replaced; an
-// artifact that has to differ gets a name of its own, which ends in the
-// beginning of its hash, and the old one is deleted after the document no
-// longer names it.
+// # Transactions
 //
-// One process at a time changes a repository; others wait for it.
+// Files are written to a private directory, .update-repo-…, inside the root,
+// synced, and renamed into place: artifacts first, the documents that name them
+// last. Whenever the machine stops, each platform of a release is either
+// unchanged or published completely. An error or a cancelled context undoes the
+// change, including new directories. After a kill or a power cut the private
+// directory remains; the next transaction removes it.
+//
+// A published release is immutable. With Force its document is replaced. An
+// artifact with other bytes then gets a new name, which ends in the start of its
+// hash, and the old artifact is deleted once no document names it.
+//
+// A repository is locked during a transaction; other processes wait.
 package repository

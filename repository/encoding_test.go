@@ -26,7 +26,7 @@ func readyMadeOf(t testing.TB, file, name string) string {
 	require.NoError(t, err)
 	i := slices.IndexFunc(encodings, func(e encoding) bool { return e.name == name })
 	var b bytes.Buffer
-	w, err := encodings[i].pack(&b, 1)
+	w, err := encodings[i].newWriter(&b, 1)
 	require.NoError(t, err)
 	_, err = w.Write(raw)
 	require.NoError(t, err)
@@ -82,7 +82,7 @@ func TestEncodings(t *testing.T) {
 // What is published must not depend on the machine that packed it.
 func TestSameFilesOnAnyNumberOfCores(t *testing.T) {
 	req := similar(t, "1.2.3")
-	req.Encodings, req.PatchFrom = KnownEncodings(), []string{"1.2.2"}
+	req.Encodings, req.PatchFrom = knownEncodings(), []string{"1.2.2"}
 	old := similar(t, "1.2.2")
 	made := func(cores int) map[string]string {
 		was := runtime.GOMAXPROCS(cores)

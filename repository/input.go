@@ -10,7 +10,7 @@ import (
 	"os"
 )
 
-// input is a file to be published.
+// input is a file to publish.
 type input struct {
 	*os.File
 	before os.FileInfo
@@ -21,15 +21,13 @@ func openInput(name string) (*input, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the file to publish: %w", err)
 	}
-	if info.IsDir() {
-		return nil, fmt.Errorf("%w: %q is a directory", ErrInput, name)
-	}
-	// Opening a named pipe would wait for its other end.
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%w: %q is not a regular file", ErrInput, name)
-	}
-	if info.Size() == 0 {
-		return nil, fmt.Errorf("%w: %q is empty", ErrInput, name)
+	switch {
+	case info.IsDir():
+		return nil, badInput("%q is a directory", name)
+	case !info.Mode().IsRegular(): // opening a named pipe would block
+		return nil, badInput("%q is not a regular file", name)
+	case info.Size() == 0:
+		return nil, badInput("%q is empty", name)
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -43,13 +41,14 @@ func openInput(name string) (*input, error) {
 	return in, nil
 }
 
+// unchanged returns an error if the file is not as it was when it was opened.
 func (in *input) unchanged(read int64) error {
 	after, err := in.Stat()
 	if err != nil {
 		return fmt.Errorf("reading the file to publish: %w", err)
 	}
 	if read != in.before.Size() || after.Size() != in.before.Size() || !after.ModTime().Equal(in.before.ModTime()) {
-		return fmt.Errorf("%w: %q changed while it was read", ErrInput, in.Name())
+		return badInput("%q changed while it was read", in.Name())
 	}
 
 	return nil

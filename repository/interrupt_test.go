@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/codec"
+	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -193,7 +194,7 @@ func requireOldOrNew(t *testing.T, dir string, before, after map[string]string, 
 	found, _, err := r.locations(Filter{})
 	require.NoError(t, err, at)
 	for document := range before {
-		if strings.HasSuffix(document, documentName) {
+		if strings.HasSuffix(document, layout.DocumentName) {
 			require.FileExists(t, filepath.Join(dir, document), at)
 		}
 	}
@@ -291,7 +292,7 @@ func TestUndoKeepsWhatOthersMade(t *testing.T) {
 	r := stepwise(t, dir)
 	other := filepath.Join(dir, "1.2.3", "linux", "notes.txt")
 	r.step = func(op, name string) error {
-		if op == "rename" && strings.HasSuffix(name, documentName) {
+		if op == "rename" && strings.HasSuffix(name, layout.DocumentName) {
 			require.NoError(t, os.WriteFile(other, []byte("theirs"), 0o644))
 			return errDisk
 		}
@@ -312,7 +313,7 @@ func TestUndoKeepsWhatWasThere(t *testing.T) {
 	artifact := filepath.Join(dir, "1.2.3", "linux", "amd64", "choria-linux-amd64-1.2.3.bz2")
 	require.NoError(t, os.WriteFile(artifact, []byte("damaged"), 0o644))
 	r.step = func(op, name string) error {
-		if op == "rename" && strings.HasSuffix(name, documentName) {
+		if op == "rename" && strings.HasSuffix(name, layout.DocumentName) {
 			return errDisk
 		}
 		return nil
@@ -446,9 +447,9 @@ func TestAddRefuses(t *testing.T) {
 		"a key but unsigned": {func(r *AddRequest) { r.InsecureUnsigned = true }, ErrRequest, false},
 		"no clock":           {func(r *AddRequest) { *r = noClock(*r) }, ErrRequest, false},
 		"one platform twice": {func(r *AddRequest) { r.Files[1] = r.Files[0] }, ErrRequest, false},
-		"unknown system":     {func(r *AddRequest) { r.Files[0].OS = "windows95" }, ErrPlatform, false},
-		"unknown arch":       {func(r *AddRequest) { r.Files[0].Arch = "x86_64" }, ErrPlatform, false},
-		"unknown pair":       {func(r *AddRequest) { r.Files[0].OS = "darwin"; r.Files[0].Arch = "386" }, ErrPlatform, false},
+		"unknown system":     {func(r *AddRequest) { r.Files[0].OS = "windows95" }, ErrRequest, false},
+		"unknown arch":       {func(r *AddRequest) { r.Files[0].Arch = "x86_64" }, ErrRequest, false},
+		"unknown pair":       {func(r *AddRequest) { r.Files[0].OS = "darwin"; r.Files[0].Arch = "386" }, ErrRequest, false},
 		"version with path":  {func(r *AddRequest) { r.Version = "../1" }, trust.ErrMalformed, false},
 		"version reserved":   {func(r *AddRequest) { r.Version = "channels" }, trust.ErrMalformed, false},
 		"name with path":     {func(r *AddRequest) { r.Name = "a/b" }, trust.ErrMalformed, false},

@@ -12,21 +12,21 @@ import (
 	"github.com/choria-io/go-updater/internal/store"
 )
 
-// lockName is the file that is locked. It is there only while somebody works,
-// or after he was killed; a lock of the dead is free.
+// lockName is the lock file. It exists only during a transaction, or after one was
+// killed; the kernel then has released the lock.
 const lockName = workPrefix + "lock"
 
 const lockPoll = 50 * time.Millisecond
 
-// lock waits until no other process changes the repository: builds that publish
-// their platforms at the same time take turns.
+// lock waits until no other process changes the repository, so that builds for
+// several platforms can publish at the same time.
 func (r *Repository) lock(ctx context.Context) (unlock func(), err error) {
-	for told := false; ; told = true {
+	for waited := false; ; waited = true {
 		held, err := store.Acquire(r.root, lockName)
 		if err == nil {
 			return func() {
-				// Removed while it is held, so that it is ours. Where an open file
-				// cannot be removed it stays, as free as if it were gone.
+				// While the lock is held: later the file may be another process's.
+				// A system that cannot remove an open file keeps it, unlocked.
 				_ = r.root.Remove(lockName)
 				_ = held.Release()
 			}, nil
@@ -34,7 +34,7 @@ func (r *Repository) lock(ctx context.Context) (unlock func(), err error) {
 		if !errors.Is(err, store.ErrHeld) {
 			return nil, err
 		}
-		if !told && r.onWait != nil {
+		if !waited && r.onWait != nil {
 			r.onWait()
 		}
 		select {

@@ -5,13 +5,12 @@
 package repository
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 )
 
-// platforms are the pairs of GOOS and GOARCH that Go builds for: the output of
-// "go tool dist list", and windows/arm, which Go dropped with 1.26 and older
-// releases still build.
+// platforms are the pairs of GOOS and GOARCH that Go supports: the output of
+// "go tool dist list", and windows/arm, which Go 1.26 dropped.
 var platforms = map[string]string{
 	"aix":       "ppc64",
 	"android":   "386 amd64 arm arm64",
@@ -30,29 +29,25 @@ var platforms = map[string]string{
 	"windows":   "386 amd64 arm arm64",
 }
 
-// CheckPlatform refuses with ErrPlatform a pair that Go does not build for: a
-// release under it would never be found.
-func CheckPlatform(os, arch string) error {
-	list, ok := platforms[os]
-	if !ok {
-		return fmt.Errorf("%w %q/%q: Go builds for no system of that name", ErrPlatform, os, arch)
-	}
-	known := strings.Fields(list)
-	for _, a := range known {
-		if a == arch {
-			return nil
-		}
+// checkPlatform returns [ErrRequest] if Go does not support the platform: no
+// client would look for its release.
+func checkPlatform(os, arch string) error {
+	archs := strings.Fields(platforms[os])
+	switch {
+	case len(archs) == 0:
+		return invalid("unknown operating system %q", os)
+	case !slices.Contains(archs, arch):
+		return invalid("unknown platform \"%s/%s\" (architectures for %s: %s)", os, arch, os, strings.Join(archs, ", "))
 	}
 
-	return fmt.Errorf("%w %q/%q: for %s Go builds %s", ErrPlatform, os, arch, os, strings.Join(known, ", "))
+	return nil
 }
 
-// allPlatforms lists what a repository may hold, for sources that cannot be
-// listed.
+// allPlatforms lists what to look for in a repository that cannot be listed.
 func allPlatforms() []Location {
 	var out []Location
-	for os, list := range platforms {
-		for _, arch := range strings.Fields(list) {
+	for os, archs := range platforms {
+		for _, arch := range strings.Fields(archs) {
 			out = append(out, Location{OS: os, Arch: arch})
 		}
 	}

@@ -28,14 +28,14 @@ func TestPlatformsAreThoseOfGo(t *testing.T) {
 }
 
 func TestCheckPlatform(t *testing.T) {
-	require.NoError(t, CheckPlatform("linux", "amd64"))
+	require.NoError(t, checkPlatform("linux", "amd64"))
 	for _, p := range [][2]string{{"linux", "x86_64"}, {"Linux", "amd64"}, {"", ""}, {"darwin", "386"}, {"linux", "386 amd64"}, {"linux", ""}} {
-		require.ErrorIs(t, CheckPlatform(p[0], p[1]), ErrPlatform, p)
+		require.ErrorIs(t, checkPlatform(p[0], p[1]), ErrRequest, p)
 	}
 }
 
-func TestComparable(t *testing.T) {
+func TestComparableVersion(t *testing.T) {
 	for v, want := range map[string]bool{"1.2.3": true, "v1.2.3": true, "1.2": true, "1.2.3-rc.1+b": true, "nightly": false, "2026.11.23": true, "1.2.3.4": false, "vv1": false} {
-		require.Equal(t, want, Comparable(v), v)
+		require.Equal(t, want, comparableVersion(v), v)
 	}
 }

@@ -11,79 +11,35 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"strings"
 
 	"github.com/choria-io/go-updater/trust"
 )
 
-// What a caller may want to tell apart.
-var (
-	// ErrExists means that the release is published already. Published releases
-	// do not change: choose another version, or say Force.
-	ErrExists = errors.New("release is already published")
-
-	// ErrNoRelease means that the repository holds no release that was meant.
-	ErrNoRelease = errors.New("no such release")
-
-	// ErrInput means that a file cannot be published: it is no regular file, it
-	// is empty, or it changed while it was read.
-	ErrInput = errors.New("not a file to publish")
-
-	// ErrPlatform means that Go knows no such pair of system and architecture.
-	ErrPlatform = errors.New("unknown platform")
-
-	// ErrRequest means that the request contradicts itself or lacks something.
-	ErrRequest = errors.New("incomplete request")
-
-	// ErrMissing means that a document or an artifact that a document names is
-	// not in the repository.
-	ErrMissing = errors.New("file is missing")
-
-	// ErrHash means that an artifact has not the length or the hash that its
-	// document says, or does not decode to the binary.
-	ErrHash = errors.New("artifact is not the one that the document names")
-
-	// ErrNoArtifact means that no artifact of the release holds the whole binary
-	// in an encoding that clients read: nobody can install it.
-	ErrNoArtifact = errors.New("no artifact that clients can read")
-
-	// ErrTooLarge means that clients refuse the release unless their MaxSize says
-	// more.
-	ErrTooLarge = errors.New("release is larger than clients accept")
-
-	// ErrOtherKey means that the document carries another key's signature,
-	// which signing would replace: cosign it, or say Force.
-	ErrOtherKey = errors.New("signed by another key")
-)
-
-// documentName is what clients ask for.
-const documentName = "release.json"
-
-// Repository is a repository in a local directory. Nothing is read or written
-// outside of it, whatever symbolic links it may hold.
+// Repository is a repository in a local directory. Nothing outside the directory
+// is read or written, whatever symbolic links it contains (T30). A Repository is
+// safe for concurrent use.
 type Repository struct {
 	root   *os.Root
 	dir    string
 	made   []string
 	onWait func()
 
-	// step is called before each operation on the disk that matters when it
-	// fails or is the last one. Tests stop the work there.
+	// step is called before each operation on the disk that can fail, or be the
+	// last before a kill. Tests fail or stop the work there.
 	step func(operation, path string) error
 
-	// flush is (*os.File).Sync but in tests that do so a thousand times.
+	// flush is (*os.File).Sync, except in tests.
 	flush func(f *os.File) error
 }
 
-// Open opens the repository in an existing directory. Close it after use.
+// Open opens the repository in an existing directory. The caller closes it.
 func Open(dir string) (*Repository, error) {
-	// Anything but a directory is named as such rather than by an errno.
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, fmt.Errorf("opening repository: %w", err)
 	}
+	// os.OpenRoot would name an errno.
 	if !info.IsDir() {
 		return nil, fmt.Errorf("opening repository: %q is not a directory", dir)
 	}
@@ -100,8 +56,8 @@ func Open(dir string) (*Repository, error) {
 	}, nil
 }
 
-// Create is Open that makes the directory when there is none. When nothing was
-// published in it by then, Close removes what was made.
+// Create is [Open], but creates the directory if it does not exist. If nothing
+// is published, Close removes the directories that Create made.
 func Create(dir string) (*Repository, error) {
 	var made []string
 	for d := filepath.Clean(dir); ; d = filepath.Dir(d) {
@@ -133,8 +89,8 @@ func (r *Repository) Close() error {
 	return err
 }
 
-// removeEmpty removes the directories in their order as far as they are empty;
-// os.Remove does not touch others.
+// removeEmpty removes the directories in order and stops at the first that is
+// not empty: os.Remove removes only empty ones.
 func removeEmpty(dirs []string) {
 	for _, d := range dirs {
 		if os.Remove(d) != nil {
@@ -143,12 +99,12 @@ func removeEmpty(dirs []string) {
 	}
 }
 
-// OnWait has f called once whenever another process is at work in the
-// repository and has to be waited for.
+// OnWait makes a transaction call f, once, if it waits for another process. Call
+// it before the repository is used.
 func (r *Repository) OnWait(f func()) { r.onWait = f }
 
-// Contains reports whether a file lies inside the repository, also by way of a
-// symbolic link. A private key that does is served to the world.
+// Contains reports whether a file is inside the repository, or a symbolic link to
+// or from there. A private key inside would be served with it (T16).
 func (r *Repository) Contains(file string) (bool, error) {
 	root, err := r.root.Stat(".")
 	if err != nil {
@@ -162,8 +118,7 @@ func (r *Repository) Contains(file string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	// The name is looked at as well as what it leads to: the link inside the
-	// tree would be followed by a web server.
+	// Both count: a web server follows a link inside the tree to a key outside.
 	for _, p := range []string{abs, real} {
 		for d := filepath.Dir(p); ; d = filepath.Dir(d) {
 			if info, err := os.Stat(d); err == nil && os.SameFile(info, root) {
@@ -178,43 +133,8 @@ func (r *Repository) Contains(file string) (bool, error) {
 	return false, nil
 }
 
-// Location is the place of one release in a repository.
-type Location struct {
-	Version string `json:"version"`
-	OS      string `json:"os"`
-	Arch    string `json:"arch"`
-}
-
-func (l Location) String() string { return l.Version + " " + l.OS + "/" + l.Arch }
-
-func (l Location) dir() string      { return path.Join(l.Version, l.OS, l.Arch) }
-func (l Location) document() string { return path.Join(l.dir(), documentName) }
-
-// Filter selects releases; an empty field selects all.
-type Filter struct {
-	Version, OS, Arch string
-}
-
-func (f Filter) match(l Location) bool {
-	return (f.Version == "" || f.Version == l.Version) && (f.OS == "" || f.OS == l.OS) && (f.Arch == "" || f.Arch == l.Arch)
-}
-
-func (f Filter) String() string {
-	var words []string
-	for _, w := range [][2]string{{"version", f.Version}, {"os", f.OS}, {"arch", f.Arch}} {
-		if w[1] != "" {
-			words = append(words, fmt.Sprintf("%s %q", w[0], w[1]))
-		}
-	}
-	if words == nil {
-		return "any release"
-	}
-
-	return strings.Join(words, ", ")
-}
-
-// readDocument reads at most one byte more than clients do. A document so long
-// is refused by package trust.
+// readDocument reads at most one byte more than clients do. Package trust refuses
+// a document of that length.
 func (r *Repository) readDocument(ctx context.Context, l Location) ([]byte, error) {
 	return r.readRegular(ctx, l.document())
 }
@@ -232,8 +152,7 @@ func (r *Repository) readRegular(ctx context.Context, name string) ([]byte, erro
 	return io.ReadAll(io.LimitReader(f, trust.MaxDocument+1))
 }
 
-// openRegular opens a file of the repository; a named pipe in its place must
-// not hold us up.
+// openRegular opens a regular file. Opening a named pipe would block.
 func (r *Repository) openRegular(name string) (*os.File, error) {
 	info, err := r.root.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -247,4 +166,8 @@ func (r *Repository) openRegular(name string) (*os.File, error) {
 	}
 
 	return r.root.Open(name)
+}
+
+func (r *Repository) readDir(dir string) ([]fs.DirEntry, error) {
+	return fs.ReadDir(r.root.FS(), dir)
 }

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/layout"
 )
 
 // Not parallel: the umask is the process's.
@@ -79,7 +81,7 @@ func TestNothingLeavesTheRoot(t *testing.T) {
 }
 
 func TestLinksInsideAreLeftAlone(t *testing.T) {
-	for _, planted := range []string{documentName, "choria-linux-amd64-1.2.3.bz2"} {
+	for _, planted := range []string{layout.DocumentName, "choria-linux-amd64-1.2.3.bz2"} {
 		dir := t.TempDir()
 		require.NoError(t, os.MkdirAll(filepath.Join(dir, linuxDir), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, linuxDir, "theirs"), []byte("theirs"), 0o644))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/signing"
 	"github.com/choria-io/go-updater/trust"
 )
@@ -24,7 +25,7 @@ func legacy(t *testing.T, dir string, platforms ...string) {
 		platforms = []string{"linux/amd64", "windows/arm64"}
 	}
 	for _, platform := range platforms {
-		file := filepath.Join(dir, "1.2.3", platform, documentName)
+		file := filepath.Join(dir, "1.2.3", platform, layout.DocumentName)
 		rewrite(t, file, func(raw []byte) []byte {
 			_, rest, ok := strings.Cut(string(raw), `"hash": "`)
 			require.True(t, ok)
@@ -56,7 +57,7 @@ func TestSignLegacy(t *testing.T) {
 		legacy(t, dir)
 		old := filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2")
 		require.NoError(t, os.Rename(old, filepath.Join(dir, linuxDir, "agent.bz2")))
-		rewrite(t, filepath.Join(dir, linuxDir, documentName), func(b []byte) []byte {
+		rewrite(t, filepath.Join(dir, linuxDir, layout.DocumentName), func(b []byte) []byte {
 			return []byte(strings.Replace(string(b), "choria-linux-amd64-1.2.3", "agent", 1))
 		})
 		before := tree(t, dir)
@@ -242,7 +243,7 @@ func TestList(t *testing.T) {
 		require.NoError(t, err)
 	}
 	legacy(t, dir)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "nightly/linux/amd64", documentName), []byte("{"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "nightly/linux/amd64", layout.DocumentName), []byte("{"), 0o644))
 
 	entries, err := r.List(t.Context(), Filter{OS: "linux"})
 	require.NoError(t, err)

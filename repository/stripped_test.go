@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/codec/bz2"
+	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/signing"
 	"github.com/choria-io/go-updater/trust"
 )
@@ -45,7 +46,7 @@ func TestRenewDoesNotSignWhatLostItsSignature(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, w.Close())
 			require.NoError(t, os.WriteFile(filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2"), packed.Bytes(), 0o644))
-			rewrite(t, filepath.Join(dir, linuxDir, documentName), func(raw []byte) []byte {
+			rewrite(t, filepath.Join(dir, linuxDir, layout.DocumentName), func(raw []byte) []byte {
 				var rel trust.Release
 				require.NoError(t, json.Unmarshal(raw, &rel))
 				binary, file := newMeasure(), newMeasure()

@@ -13,31 +13,42 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"runtime"
-	"slices"
-	"strings"
-	"syscall"
 )
 
-// workPrefix begins the names of what we put into the root beside versions. A
-// version cannot begin so.
+// workPrefix starts the names of our private files in the root. A version cannot
+// start with it.
 const workPrefix = ".update-repo-"
 
-// transaction is one change to a repository: files are written into a private
-// directory of the same file system and renamed into place by commit.
+// transaction is one change of a repository: files are written to a private
+// directory of the same file system, and commit renames them into place.
 type transaction struct {
 	repo     *Repository
 	unlock   func()
-	work     string
+	work     string    // the private directory
 	made     []string  // directories, in the order they were made
-	placed   []string  // artifacts that no document named before
+	placed   []string  // artifacts that did not exist before
 	switched []*rename // documents
 }
 
-// rename is a file to be put into place.
+// rename is a file to rename into place.
 type rename struct {
 	from, to string
-	replaces string // a copy of the document that was there before
+	replaces string // a copy of the document that it replaces, for undo
+}
+
+// transact runs f in a transaction. A private directory that cannot be removed
+// after success is a warning in the first element of the result.
+func (r *Repository) transact(ctx context.Context, f func(*transaction) ([]Published, error)) ([]Published, error) {
+	t, err := r.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out, err := f(t)
+	if cerr := t.close(); err == nil && cerr != nil {
+		out[0].Warnings = append(out[0].Warnings, cerr.Error())
+	}
+
+	return out, err
 }
 
 func (r *Repository) begin(ctx context.Context) (*transaction, error) {
@@ -53,7 +64,7 @@ func (r *Repository) begin(ctx context.Context) (*transaction, error) {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails
 	t.work = workPrefix + hex.EncodeToString(random[:])
-	// Nobody has business in here before the files are in place.
+	// Private, because a web server may be serving this directory.
 	if err := t.do("mkdir", t.work, func() error { return r.root.Mkdir(t.work, 0o700) }); err != nil {
 		unlock()
 		return nil, err
@@ -62,15 +73,16 @@ func (r *Repository) begin(ctx context.Context) (*transaction, error) {
 	return t, nil
 }
 
-// removeLeftovers removes what a killed publish left. Holding the lock, we know
-// that nobody is using it.
+// removeLeftovers removes the private directories of transactions that were
+// killed. We hold the lock, so no other process uses them. The lock file stays: if
+// it were removed, another process could take the lock of a new one.
 func (t *transaction) removeLeftovers() error {
-	entries, err := t.repo.readDir(".")
+	leftovers, err := t.repo.leftovers()
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if !e.IsDir() || !strings.HasPrefix(e.Name(), workPrefix) {
+	for _, e := range leftovers {
+		if !e.IsDir() {
 			continue
 		}
 		if err := t.do("remove", e.Name(), func() error { return t.repo.root.RemoveAll(e.Name()) }); err != nil {
@@ -89,8 +101,8 @@ func (t *transaction) do(operation, name string, f func() error) error {
 	return f()
 }
 
-// create makes a file in the private directory. Its mode is what it will be
-// served with, and a umask may take from it.
+// create makes a file in the private directory. It keeps its mode, which the umask
+// may restrict, when it is renamed into place.
 func (t *transaction) create(name string) (f *os.File, err error) {
 	err = t.do("create", name, func() error {
 		f, err = t.repo.root.OpenFile(path.Join(t.work, name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
@@ -100,8 +112,8 @@ func (t *transaction) create(name string) (f *os.File, err error) {
 	return f, err
 }
 
-// finish brings a file to the disk: a rename must never be there before the
-// bytes it stands for.
+// finish syncs and closes a file. Without it a rename could survive a power cut
+// that the content of the file does not.
 func (t *transaction) finish(f *os.File) error {
 	return errors.Join(t.do("sync", f.Name(), func() error { return t.repo.flush(f) }), f.Close())
 }
@@ -118,146 +130,37 @@ func (t *transaction) write(name string, content []byte) (string, error) {
 	return path.Join(t.work, name), t.finish(f)
 }
 
-// commit puts artifacts, then documents into place. Until the first document
-// is there, no client sees a difference, and ctx can stop it; after an error
-// everything is as it was before.
-func (t *transaction) commit(ctx context.Context, artifacts, documents []*rename) (err error) {
-	defer func() {
-		if err == nil {
-			return
-		}
-		if uerr := t.undo(); uerr != nil {
-			err = fmt.Errorf("%w; undoing the change: %w", err, uerr)
-		}
-	}()
-
-	var dirs []string
-	for _, m := range slices.Concat(artifacts, documents) {
-		if err := t.mkdir(path.Dir(m.to)); err != nil {
-			return err
-		}
-		for d := path.Dir(m.to); !slices.Contains(dirs, d); d = path.Dir(d) {
-			dirs = append(dirs, d)
-		}
-	}
-	for _, m := range artifacts {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		_, err := t.repo.root.Lstat(m.to)
-		fresh := errors.Is(err, fs.ErrNotExist)
-		// What was there before us is not ours to remove. Noted before it is
-		// done: over a network a rename can succeed and report an error.
-		if fresh {
-			t.placed = append(t.placed, m.to)
-		}
-		if err := t.rename(m); err != nil {
-			return err
-		}
-	}
-	if err := t.sync(dirs); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	for _, m := range documents {
-		t.switched = append(t.switched, m)
-		if err := t.rename(m); err != nil {
-			return err
-		}
-	}
-	if err := t.sync(dirs); err != nil {
-		return err
-	}
-	return nil
-}
-
-func (t *transaction) rename(m *rename) error {
-	return t.do("rename", m.to, func() error { return t.repo.root.Rename(m.from, m.to) })
-}
-
-func (t *transaction) mkdir(dir string) error {
-	if dir == "." {
-		return nil
-	}
-	if err := t.mkdir(path.Dir(dir)); err != nil {
-		return err
-	}
-	if info, err := t.repo.root.Stat(dir); err == nil {
-		if !info.IsDir() {
-			return fmt.Errorf("%s is not a directory", dir)
-		}
-		return nil
-	}
-	err := t.do("mkdir", dir, func() error { return t.repo.root.Mkdir(dir, 0o755) })
-	if err == nil {
-		t.made = append(t.made, dir)
-	}
-
-	return err
-}
-
-// sync makes renames last. Without it a power cut may keep the document and
-// lose the artifact that was renamed before it.
-func (t *transaction) sync(dirs []string) error {
-	for _, d := range dirs {
-		if err := t.do("syncdir", d, func() error { return t.syncDir(d) }); err != nil {
-			return err
-		}
-	}
-
-	return nil
-}
-
-func (t *transaction) syncDir(dir string) error {
-	// Windows has no such call; NTFS orders renames in its journal.
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	f, err := t.repo.root.Open(dir)
+// prepare writes a document to rename into place, and copies the one that is
+// there now, for undo.
+func (t *transaction) prepare(work, to string, document []byte) (*rename, error) {
+	from, err := t.write(work+".json", document)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = t.repo.flush(f)
-	// EINVAL says that this file system has no such call either.
-	if errors.Is(err, syscall.EINVAL) {
-		err = nil
+	m := &rename{from: from, to: to}
+	f, err := t.repo.openRegular(m.to)
+	if errors.Is(err, ErrMissing) {
+		return m, nil
 	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	name := work + ".previous"
+	previous, err := t.create(name)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.WriteTo(previous); err != nil {
+		return nil, errors.Join(err, previous.Close())
+	}
+	m.replaces = path.Join(t.work, name)
 
-	return errors.Join(err, f.Close())
+	return m, t.finish(previous)
 }
 
-// undo goes backwards: clients get the old documents before the artifacts of
-// the new ones go.
-func (t *transaction) undo() error {
-	root := t.repo.root
-	var errs []error
-	remove := func(name string) {
-		if err := root.Remove(name); !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	for _, m := range slices.Backward(t.switched) {
-		if m.replaces != "" {
-			errs = append(errs, root.Rename(m.replaces, m.to))
-		} else {
-			remove(m.to)
-		}
-	}
-	for _, p := range slices.Backward(t.placed) {
-		remove(p)
-	}
-	for _, d := range slices.Backward(t.made) {
-		// Another's file may have come into it; then it stays.
-		_ = root.Remove(d)
-	}
-
-	return errors.Join(errs...)
-}
-
-// close removes the private directory. It is safe to call after commit failed
-// or was never called.
+// close removes the private directory and unlocks the repository. It may be called
+// whether or not commit succeeded or was called.
 func (t *transaction) close() error {
 	defer t.unlock()
 	if err := t.repo.root.RemoveAll(t.work); err != nil {
@@ -267,13 +170,13 @@ func (t *transaction) close() error {
 	return nil
 }
 
-// remove deletes artifacts that no document names any longer. What cannot be
-// deleted does no harm and is returned as warnings.
+// remove deletes artifacts that no document names any longer. A failure is a
+// warning: the file is unused.
 func (t *transaction) remove(files []string) (warnings []string) {
 	for _, p := range files {
 		err := t.do("remove", p, func() error { return t.repo.root.Remove(p) })
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			warnings = append(warnings, fmt.Sprintf("%s is no longer needed but could not be removed: %v", p, err))
+			warnings = append(warnings, fmt.Sprintf("unused file %s could not be removed: %v", p, err))
 		}
 	}
 

@@ -227,7 +227,7 @@ func requirePlain(t *testing.T, dir string, before, after map[string]string) {
 	found, _, err := r.locations(Filter{})
 	require.NoError(t, err)
 	for document := range before {
-		if strings.HasSuffix(document, "/"+documentName) {
+		if strings.HasSuffix(document, "/"+layout.DocumentName) {
 			require.FileExists(t, filepath.Join(dir, document))
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/choria-io/go-updater/internal/fetch"
+	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/internal/tuf/client"
 	"github.com/choria-io/go-updater/internal/tuf/publish"
 	"github.com/choria-io/go-updater/trust"
@@ -94,9 +95,9 @@ func (req *VerifyRequest) checkTUF(ctx context.Context, src source, c *Checked, 
 	if bytes.Equal(copied, raw) {
 		return
 	}
-	c.fault(fmt.Errorf("%w: TUF clients see another %s (run update-repo tuf refresh)", trust.ErrMismatch, documentName))
+	c.fault(fmt.Errorf("%w: TUF clients see another %s (run update-repo tuf refresh)", trust.ErrMismatch, layout.DocumentName))
 	if _, err := req.facts(copied, c.Location, &Checked{}); err != nil {
-		c.fault(fmt.Errorf("the %s that TUF clients see: %w", documentName, err))
+		c.fault(fmt.Errorf("the %s that TUF clients see: %w", layout.DocumentName, err))
 	}
 }
 

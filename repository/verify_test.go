@@ -21,6 +21,7 @@ import (
 	updater "github.com/choria-io/go-updater"
 	"github.com/choria-io/go-updater/internal/codec"
 	"github.com/choria-io/go-updater/internal/fetch"
+	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/signing"
 	"github.com/choria-io/go-updater/trust"
 )
@@ -39,7 +40,7 @@ func rewrite(t *testing.T, file string, f func([]byte) []byte) {
 func resign(t *testing.T, dir string, f func(*trust.Release)) {
 	t.Helper()
 	signer, _ := seeded(t, 1)
-	rewrite(t, filepath.Join(dir, linuxDir, documentName), func(raw []byte) []byte {
+	rewrite(t, filepath.Join(dir, linuxDir, layout.DocumentName), func(raw []byte) []byte {
 		var r trust.Release
 		require.NoError(t, json.Unmarshal(raw, &r))
 		f(&r)
@@ -53,7 +54,7 @@ func resign(t *testing.T, dir string, f func(*trust.Release)) {
 
 func TestVerifyFindsFaults(t *testing.T) {
 	artifact := linuxDir + "choria-linux-amd64-1.2.3.bz2"
-	document := linuxDir + documentName
+	document := linuxDir + layout.DocumentName
 	for name, tc := range map[string]struct {
 		spoil func(t *testing.T, dir string)
 		want  error
@@ -96,7 +97,7 @@ func TestVerifyFindsFaults(t *testing.T) {
 			})
 		}, trust.ErrMalformed},
 		"document of another platform": {func(t *testing.T, dir string) {
-			raw, err := os.ReadFile(filepath.Join(dir, "1.2.3/windows/arm64", documentName))
+			raw, err := os.ReadFile(filepath.Join(dir, "1.2.3/windows/arm64", layout.DocumentName))
 			require.NoError(t, err)
 			rewrite(t, filepath.Join(dir, document), func([]byte) []byte { return raw })
 		}, trust.ErrMismatch},
@@ -222,7 +223,7 @@ func TestVerifyAsOtherClients(t *testing.T) {
 // one that nobody signed.
 func TestVerifyUnsignedIsNotBadlySigned(t *testing.T) {
 	dir, r := published(t)
-	rewrite(t, filepath.Join(dir, linuxDir, documentName), func(b []byte) []byte {
+	rewrite(t, filepath.Join(dir, linuxDir, layout.DocumentName), func(b []byte) []byte {
 		return bytes.Replace(b, []byte(`"name": "choria"`), []byte(`"name": "chorib"`), 1)
 	})
 	_, key := seeded(t, 1)

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command update-repo publishes signed releases into a repository of static
-// files, and checks, lists and signs what is published.
+// files, and signs, lists and verifies what is published.
 package main
 
 import (
@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -40,13 +39,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return c.Execute(ctx, root, withCommand(root, args))
 }
 
-const rootHelp = `update-repo publishes the releases of a program into a repository: a directory
-of plain files that any web server can serve, and from which the program
-updates itself. It signs what it publishes.
+const rootHelp = `Publish the releases of a program into a repository: a directory of plain files
+that any web server can serve, and from which the program updates itself.
 
-The line of version 0.1.0, update-repo FILE --version V --os O --arch A, means
-update-repo add with the same arguments. A file that is named like a command is
-written as ./list.`
+The command line of version 0.1.0, update-repo FILE --version V --os O --arch A,
+is the same as update-repo add with these arguments. If FILE has the name of a
+command, write it as ./list.`
 
 func newRoot(c *term.Console) *cobra.Command {
 	root := term.NewRoot("update-repo", "Publish signed releases for programs that update themselves", rootHelp)
@@ -55,13 +53,13 @@ func newRoot(c *term.Console) *cobra.Command {
 	return root
 }
 
-// withCommand puts in the command that the line of v0.1.0 does without.
+// withCommand inserts the command that is missing in the command line of v0.1.0.
 func withCommand(root *cobra.Command, args []string) []string {
 	if len(args) == 0 {
 		return args
 	}
 	first := args[0]
-	// cobra adds these two when it runs, and asks for completions by the others.
+	// cobra adds the first two when it runs; shells call the others to complete.
 	known := []string{"help", "completion", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}
 	for _, cmd := range root.Commands() {
 		known = append(known, cmd.Name())
@@ -69,7 +67,7 @@ func withCommand(root *cobra.Command, args []string) []string {
 	switch {
 	case slices.Contains(known, first), first == "-h", first == "--help":
 		return args
-	// Alone it is the question for our own version.
+	// Alone, it asks for the version of update-repo.
 	case len(args) == 1 && first == "--version":
 		return args
 	}
@@ -77,49 +75,39 @@ func withCommand(root *cobra.Command, args []string) []string {
 	return append([]string{"add"}, args...)
 }
 
-// explain adds to an error what the user can do about it, and marks those that
-// come from the command line.
+// newCommand returns a command that runs run and explains its errors.
+func newCommand(use, short, long, example string, args cobra.PositionalArgs, run func(ctx context.Context, args []string) error) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Long: long, Example: example, Args: args,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return explainTUF(run(cmd.Context(), args))
+		},
+		DisableFlagsInUseLine: true,
+	}
+}
+
+// explain adds a hint to an error, and marks mistakes in the command line.
 func explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, repository.ErrExists):
-		return term.WithHint(err, "published releases do not change: choose another version, or say --force")
-	case errors.Is(err, repository.ErrRequest), errors.Is(err, repository.ErrPlatform):
+		return term.WithHint(err, "publish another version, or use --force to replace this one")
+	case errors.Is(err, repository.ErrRequest):
 		return term.Usage(err)
 	case errors.Is(err, repository.ErrOtherKey):
-		return term.WithHint(err, "add a signature with update-repo cosign, or replace the one there with --force")
+		return term.WithHint(err, "use update-repo cosign to add a signature, or --force to replace the existing one")
 	case errors.Is(err, signing.ErrAlreadySigned):
-		return term.WithHint(err, "a key counts once: cosign with another one")
+		return term.WithHint(err, "cosign with another key: signatures of one key count once")
 	case errors.Is(err, trust.ErrExpired):
-		return term.WithHint(err, "clients refuse such a release: compare the clock and SOURCE_DATE_EPOCH, or set --expires")
+		return term.WithHint(err, "clients refuse this release: check the clock and SOURCE_DATE_EPOCH, or use a longer --expires")
 	case errors.Is(err, keys.ErrPassphrase):
-		return term.WithHint(err, "try the passphrase again; update-repo changed nothing")
+		return term.WithHint(err, "try again; nothing was changed")
 	case errors.Is(err, syscall.ENOSPC):
-		return term.WithHint(err, "the disk is full; nothing was published")
+		return term.WithHint(err, "the disk is full; nothing was changed")
 	case errors.Is(err, fs.ErrPermission):
-		return term.WithHint(err, "look at the owner and the mode of the file and its directory")
+		return term.WithHint(err, "check the owner and mode of the file and its directory")
 	}
 
 	return err
-}
-
-// outside refuses a private key, or its passphrase, that would be served to the
-// world.
-func outside(r *repository.Repository, ref string, passphrase *term.PassphraseSource) error {
-	if strings.HasPrefix(ref, "env:") || strings.HasPrefix(ref, "ssh-agent:") || strings.Contains(ref, "://") {
-		ref = ""
-	}
-	for _, secret := range []struct{ what, file string }{{"private key", ref}, {"passphrase", passphrase.File()}} {
-		if secret.file == "" {
-			continue
-		}
-		// What is not there is reported by who reads it.
-		if in, err := r.Contains(secret.file); err == nil && in {
-			return term.WithHint(term.Usagef("the %s %q is inside the repository, where it would be served", secret.what, secret.file),
-				"keep it somewhere else, and make a new one if the repository was ever copied")
-		}
-	}
-
-	return nil
 }

@@ -47,6 +47,12 @@ func (r Release) Document() string { return path.Join(r.Dir(), DocumentName) }
 // File returns the name of an artifact, whose path is relative to the document.
 func (r Release) File(artifact string) string { return path.Join(r.Dir(), artifact) }
 
+// ArtifactName returns the name that a publisher gives to an artifact. Clients take
+// it from the document.
+func (r Release) ArtifactName(product, suffix string) string {
+	return product + "-" + r.OS + "-" + r.Arch + "-" + r.Version + suffix
+}
+
 // ParseDocument is the inverse of [Release.Document].
 func ParseDocument(name string) (Release, bool) {
 	p := strings.Split(name, "/")

@@ -17,6 +17,7 @@ func TestReleaseNames(t *testing.T) {
 	r := layout.Release{Version: "1.2.3+b", OS: "linux", Arch: "amd64"}
 	require.Equal(t, "1.2.3+b/linux/amd64/release.json", r.Document())
 	require.Equal(t, "1.2.3+b/linux/amd64/sub/app.zst", r.File("sub/app.zst"))
+	require.Equal(t, "app-linux-amd64-1.2.3+b.zst", r.ArtifactName("app", ".zst"))
 	require.Equal(t, "metadata/timestamp.json", layout.Metadata("timestamp.json"))
 	require.Equal(t, "1/linux/amd64/ab.release.json", layout.Hashed("1/linux/amd64/release.json", "ab"))
 	require.Equal(t, "ab.release.json", layout.Hashed("release.json", "ab"))
