@@ -103,7 +103,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 		switch {
 		case strings.HasPrefix(line, "update-repo: error: "):
 			errorLines++
-		case strings.HasPrefix(line, "update-repo: hint: "), strings.HasPrefix(line, "update-repo: warning: "), strings.HasPrefix(line, "packing: "):
+		case strings.HasPrefix(line, "update-repo: hint: "), strings.HasPrefix(line, "update-repo: warning: "), strings.HasPrefix(line, "compressing: "):
 		default:
 			ts.Fatalf("a line that nobody can place: %q", line)
 		}
