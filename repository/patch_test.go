@@ -5,7 +5,6 @@
 package repository
 
 import (
-	"math/rand"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,47 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/choria-io/go-updater/internal/codec"
 	"github.com/choria-io/go-updater/trust"
 )
-
-// similar is a request for a version whose binaries differ little from those
-// of every other one.
-func similar(t testing.TB, version string) AddRequest {
-	t.Helper()
-	req := request(t, 1)
-	req.Version = version
-	for i := range req.Files {
-		data := make([]byte, 8<<10)
-		_, _ = rand.New(rand.NewSource(int64(i))).Read(data)
-		copy(data[3000:], version)
-		require.NoError(t, os.WriteFile(req.Files[i].Path, data, 0o755))
-	}
-
-	return req
-}
-
-func withVersions(t testing.TB, versions ...string) (string, *Repository) {
-	t.Helper()
-	dir := t.TempDir()
-	r := create(t, dir)
-	for _, v := range versions {
-		_, err := r.Add(t.Context(), similar(t, v))
-		require.NoError(t, err)
-	}
-
-	return dir, r
-}
-
-func patches(p Published) (paths []string) {
-	for _, a := range p.Artifacts {
-		if a.From != "" {
-			paths = append(paths, strings.TrimPrefix(a.Path, "choria-linux-amd64-"))
-		}
-	}
-
-	return paths
-}
 
 func TestPatchesAreAdded(t *testing.T) {
 	dir, r := withVersions(t, "1.2.2", "1.10.0", "1.9.0", "2.0.0", "nightly")
@@ -205,7 +165,7 @@ func TestPatchesRefused(t *testing.T) {
 }
 
 // With a number nobody named the releases: those of others are passed over.
-func TestLastPatchesPassOverOthers(t *testing.T) {
+func TestLatestPatchesSkipOtherReleases(t *testing.T) {
 	_, r := withVersions(t, "1.2.0")
 	other := similar(t, "1.2.1")
 	other.Signer, _ = seeded(t, 2)
@@ -224,24 +184,6 @@ func TestLastPatchesPassOverOthers(t *testing.T) {
 	require.Len(t, out[0].Warnings, 2)
 }
 
-// A patch is made from a second reading, which must be of the same bytes.
-func TestInputThatChangesBeforeItIsPatched(t *testing.T) {
-	dir, _ := withVersions(t, "1.2.2")
-	before := tree(t, dir)
-	r := stepwise(t, dir)
-	req := similar(t, "1.2.3")
-	req.PatchFrom = []string{"1.2.2"}
-	r.step = func(op, name string) error {
-		if op == "read" && name == "0.bz2" {
-			return os.WriteFile(req.Files[0].Path, []byte("another program"), 0o755)
-		}
-		return nil
-	}
-	_, err := r.Add(t.Context(), req)
-	require.ErrorIs(t, err, ErrInput)
-	require.Equal(t, before, tree(t, dir))
-}
-
 // Those who run a release that has expired need the new one most.
 func TestPatchFromExpired(t *testing.T) {
 	_, r := withVersions(t, "1.2.2")
@@ -251,16 +193,4 @@ func TestPatchFromExpired(t *testing.T) {
 	out, err := r.Add(t.Context(), req)
 	require.NoError(t, err)
 	require.Len(t, patches(out[0]), 1)
-}
-
-func TestEncodingsRefused(t *testing.T) {
-	for _, names := range [][]string{{"xz"}, {"bzip2", "xz"}, {"bzip2", "bzip2"}, {""}, {"BZIP2"}, {patchEncoding}} {
-		dir := t.TempDir()
-		req := request(t, 1)
-		req.Encodings = names
-		_, err := create(t, dir).Add(t.Context(), req)
-		require.ErrorIs(t, err, ErrRequest, "%q", names)
-		require.Empty(t, tree(t, dir))
-	}
-	require.True(t, codec.Known(encodings[0].name))
 }

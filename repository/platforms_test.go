@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestPlatformsAreThoseOfGo(t *testing.T) {
+func TestPlatformsOfGo(t *testing.T) {
 	if !strings.HasPrefix(runtime.Version(), "go1.26") {
 		t.Skipf("SKIPPED: the table is that of go1.26, this is %s", runtime.Version())
 	}

@@ -53,7 +53,7 @@ func TestModes(t *testing.T) {
 	}
 }
 
-func TestNothingLeavesTheRoot(t *testing.T) {
+func TestLinksOutOfTheRootAreRefused(t *testing.T) {
 	for _, planted := range []string{"1.2.3", "1.2.3/linux", "1.2.3/linux/amd64", "1.2.3/linux/amd64/release.json", "1.2.3/linux/amd64/choria-linux-amd64-1.2.3.bz2", lockName} {
 		t.Run(planted, func(t *testing.T) {
 			dir, outside := t.TempDir(), t.TempDir()
@@ -80,7 +80,7 @@ func TestNothingLeavesTheRoot(t *testing.T) {
 	}
 }
 
-func TestLinksInsideAreLeftAlone(t *testing.T) {
+func TestLinksInsideAreRefused(t *testing.T) {
 	for _, planted := range []string{layout.DocumentName, "choria-linux-amd64-1.2.3.bz2"} {
 		dir := t.TempDir()
 		require.NoError(t, os.MkdirAll(filepath.Join(dir, linuxDir), 0o755))

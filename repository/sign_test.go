@@ -5,7 +5,8 @@
 package repository
 
 import (
-	"errors"
+	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,26 +14,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/choria-io/go-updater/internal/codec/bz2"
 	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/signing"
 	"github.com/choria-io/go-updater/trust"
 )
-
-// legacy makes documents of v0.1.0 of what is published.
-func legacy(t *testing.T, dir string, platforms ...string) {
-	t.Helper()
-	if platforms == nil {
-		platforms = []string{"linux/amd64", "windows/arm64"}
-	}
-	for _, platform := range platforms {
-		file := filepath.Join(dir, "1.2.3", platform, layout.DocumentName)
-		rewrite(t, file, func(raw []byte) []byte {
-			_, rest, ok := strings.Cut(string(raw), `"hash": "`)
-			require.True(t, ok)
-			return []byte(`{"binary":"choria-` + strings.ReplaceAll(platform, "/", "-") + `-1.2.3.bz2","hash":"` + rest[:64] + `"}`)
-		})
-	}
-}
 
 func signRequest(t *testing.T, n byte) SignRequest {
 	t.Helper()
@@ -186,86 +172,46 @@ func TestSign(t *testing.T) {
 	})
 }
 
-func cosign(t *testing.T, r *Repository) {
-	t.Helper()
-	second, _ := seeded(t, 2)
-	_, key := seeded(t, 1)
-	_, err := r.Cosign(t.Context(), CosignRequest{Signer: second, Now: now, Policy: policy(t, 1, key)})
-	require.NoError(t, err)
-}
-
-func TestCosign(t *testing.T) {
-	second, secondKey := seeded(t, 2)
-	_, key := seeded(t, 1)
-	_, third := seeded(t, 3)
-	req := CosignRequest{Signer: second, Now: now, Policy: policy(t, 1, key)}
-
-	_, r := published(t)
-	cosign(t, r)
-	report, err := r.Verify(t.Context(), VerifyRequest{Policy: policy(t, 2, key, secondKey), Now: now})
-	require.NoError(t, err)
-	require.True(t, report.OK())
-	require.ElementsMatch(t, []string{key.ID(), secondKey.ID()}, report.Releases[0].Signers)
-
-	for name, tc := range map[string]struct {
-		spoil func(t *testing.T, dir string, r *Repository, req *CosignRequest)
-		want  error
-	}{
-		"twice": {func(t *testing.T, _ string, r *Repository, _ *CosignRequest) { cosign(t, r) }, signing.ErrAlreadySigned},
-		"what the wrong key signed": {func(t *testing.T, _ string, _ *Repository, req *CosignRequest) {
-			req.Policy = policy(t, 1, third)
-		}, trust.ErrSignature},
-		"what nobody signed": {func(t *testing.T, dir string, _ *Repository, _ *CosignRequest) { legacy(t, dir) }, trust.ErrUnsigned},
-		"a bad artifact": {func(t *testing.T, dir string, _ *Repository, _ *CosignRequest) {
-			rewrite(t, filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2"), func(b []byte) []byte { b[9] ^= 1; return b })
-		}, ErrHash},
-		"what is expired":       {func(_ *testing.T, _ string, _ *Repository, req *CosignRequest) { req.Now = now.AddDate(1, 0, 0) }, trust.ErrExpired},
-		"without knowing whose": {func(_ *testing.T, _ string, _ *Repository, req *CosignRequest) { req.Policy = nil }, ErrRequest},
+// Whoever may write to the web space can exchange a program and take the
+// signature away. Renewing terms, which runs by itself, must not sign that.
+func TestRenewRefusesRemovedSignature(t *testing.T) {
+	evil := []byte("evil program")
+	for name, document := range map[string]func(t *testing.T, rel *trust.Release) []byte{
+		"format 1": func(t *testing.T, rel *trust.Release) []byte {
+			d, err := signing.FormatRelease(rel)
+			require.NoError(t, err)
+			return d
+		},
+		"v0.1.0": func(t *testing.T, rel *trust.Release) []byte {
+			d, err := json.Marshal(map[string]string{"binary": rel.Binary, "hash": rel.Hash})
+			require.NoError(t, err)
+			return d
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, r := published(t)
-			req := req
-			tc.spoil(t, dir, r, &req)
+			var packed bytes.Buffer
+			w, err := bz2.NewWriter(&packed)
+			require.NoError(t, err)
+			_, err = w.Write(evil)
+			require.NoError(t, err)
+			require.NoError(t, w.Close())
+			require.NoError(t, os.WriteFile(filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2"), packed.Bytes(), 0o644))
+			rewrite(t, filepath.Join(dir, linuxDir, layout.DocumentName), func(raw []byte) []byte {
+				var rel trust.Release
+				require.NoError(t, json.Unmarshal(raw, &rel))
+				binary, file := newMeasure(), newMeasure()
+				_, _ = binary.Write(evil)
+				_, _ = file.Write(packed.Bytes())
+				rel.Hash, rel.Size, rel.Artifacts[0].Hash, rel.Artifacts[0].Size = binary.sum(), binary.size, file.sum(), file.size
+				return document(t, &rel)
+			})
 			before := tree(t, dir)
-			_, err := r.Cosign(t.Context(), req)
-			require.ErrorIs(t, err, tc.want)
+			req := signRequest(t, 1)
+			req.Renew = true
+			_, err = r.Sign(t.Context(), req)
+			require.ErrorIs(t, err, trust.ErrUnsigned)
 			require.Equal(t, before, tree(t, dir))
 		})
 	}
-}
-
-func TestList(t *testing.T) {
-	dir, r := published(t)
-	for _, v := range []string{"1.10.0", "v1.9.0", "nightly"} {
-		req := request(t, 1)
-		req.Version = v
-		_, err := r.Add(t.Context(), req)
-		require.NoError(t, err)
-	}
-	legacy(t, dir)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "nightly/linux/amd64", layout.DocumentName), []byte("{"), 0o644))
-
-	entries, err := r.List(t.Context(), Filter{OS: "linux"})
-	require.NoError(t, err)
-	var versions []string
-	for _, e := range entries {
-		versions = append(versions, e.Version)
-	}
-	require.Equal(t, []string{"nightly", "1.2.3", "v1.9.0", "1.10.0"}, versions)
-	require.NotEmpty(t, entries[0].Problem)
-	require.True(t, entries[1].Legacy)
-	require.Zero(t, entries[1].Signatures)
-	require.Equal(t, 1, entries[2].Signatures)
-	require.Equal(t, "choria", entries[2].Name)
-}
-
-func TestOpen(t *testing.T) {
-	_, err := Open(filepath.Join(t.TempDir(), "missing"))
-	require.ErrorIs(t, err, os.ErrNotExist)
-	file := program(t, 1)
-	_, err = Open(file)
-	require.ErrorContains(t, err, "not a directory")
-	_, err = Create(filepath.Join(file, "below"))
-	require.Error(t, err)
-	require.False(t, errors.Is(err, os.ErrExist))
 }

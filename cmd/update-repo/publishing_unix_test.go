@@ -16,10 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPublishingIsPlayed: the way to a TUF repository in docs/publishing.md is
+// TestPublishingDocsWork: the way to a TUF repository in docs/publishing.md is
 // the one that a script goes, which differs from a person in where the
 // passphrase comes from, or has none.
-func TestPublishingIsPlayed(t *testing.T) {
+func TestPublishingDocsWork(t *testing.T) {
 	doc, err := os.ReadFile(filepath.Join("..", "..", "docs", "publishing.md"))
 	require.NoError(t, err)
 	_, section, found := strings.Cut(string(doc), "\n## TUF")

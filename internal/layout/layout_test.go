@@ -43,6 +43,8 @@ func TestURL(t *testing.T) {
 		"https://example.net/":            "https://example.net/1.0%2Bx/release.json",
 		"https://u:p@example.net/a b?q=1": "https://u:p@example.net/a%20b/1.0%2Bx/release.json?q=1",
 		"https://example.net/a%2F":        "https://example.net/a%2F/1.0%2Bx/release.json",
+		"https://example.net/a%2f":        "https://example.net/a%2f/1.0%2Bx/release.json",
+		"https://example.net/a%20":        "https://example.net/a%20/1.0%2Bx/release.json",
 		"file:///srv/repo":                "file:///srv/repo/1.0%2Bx/release.json",
 	} {
 		u, err := layout.ParseURL(base)

@@ -19,24 +19,6 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// readyMadeOf packs a file as another program would have.
-func readyMadeOf(t testing.TB, file, name string) string {
-	t.Helper()
-	raw, err := os.ReadFile(file)
-	require.NoError(t, err)
-	i := slices.IndexFunc(encodings, func(e encoding) bool { return e.name == name })
-	var b bytes.Buffer
-	w, err := encodings[i].newWriter(&b, 1)
-	require.NoError(t, err)
-	_, err = w.Write(raw)
-	require.NoError(t, err)
-	require.NoError(t, w.Close())
-	made := filepath.Join(t.TempDir(), "ready"+encodings[i].suffix)
-	require.NoError(t, os.WriteFile(made, b.Bytes(), 0o644))
-
-	return made
-}
-
 func TestEncodings(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
@@ -80,7 +62,7 @@ func TestEncodings(t *testing.T) {
 }
 
 // What is published must not depend on the machine that packed it.
-func TestSameFilesOnAnyNumberOfCores(t *testing.T) {
+func TestFilesDoNotDependOnCores(t *testing.T) {
 	req := similar(t, "1.2.3")
 	req.Encodings, req.PatchFrom = knownEncodings(), []string{"1.2.2"}
 	old := similar(t, "1.2.2")
@@ -98,17 +80,17 @@ func TestSameFilesOnAnyNumberOfCores(t *testing.T) {
 	require.Equal(t, made(1), made(2))
 }
 
-func TestReadyMade(t *testing.T) {
+func TestCompressedFile(t *testing.T) {
 	for _, name := range []string{codec.Bzip2, codec.Zstd, codec.Gzip} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			r := create(t, dir)
 			req := request(t, 1)
-			ready := readyMadeOf(t, req.Files[0].Path, name)
+			ready := compressedFile(t, req.Files[0].Path, name)
 			// Not what we would have made, so that one tells which was taken.
 			raw, err := os.ReadFile(ready)
 			require.NoError(t, err)
-			again := append(raw, readyTail(t, name)...)
+			again := append(raw, emptyStream(t, name)...)
 			require.NoError(t, os.WriteFile(ready, again, 0o644))
 			req.Artifacts = []File{{"linux", "amd64", ready}}
 			var last, total int64
@@ -126,19 +108,19 @@ func TestReadyMade(t *testing.T) {
 	}
 }
 
-// readyTail is a stream of nothing, which may follow any other.
-func readyTail(t *testing.T, name string) []byte {
+// emptyStream is a stream of nothing, which may follow any other.
+func emptyStream(t *testing.T, name string) []byte {
 	empty := filepath.Join(t.TempDir(), "empty")
 	require.NoError(t, os.WriteFile(empty, nil, 0o644))
-	raw, err := os.ReadFile(readyMadeOf(t, empty, name))
+	raw, err := os.ReadFile(compressedFile(t, empty, name))
 	require.NoError(t, err)
 
 	return raw
 }
 
-func TestReadyMadeRefused(t *testing.T) {
+func TestCompressedFileRefused(t *testing.T) {
 	req := request(t, 1)
-	good := readyMadeOf(t, req.Files[0].Path, codec.Zstd)
+	good := compressedFile(t, req.Files[0].Path, codec.Zstd)
 	raw, err := os.ReadFile(good)
 	require.NoError(t, err)
 	place := func(name string, content []byte) string {
@@ -150,7 +132,7 @@ func TestReadyMadeRefused(t *testing.T) {
 		artifacts []File
 		want      []error
 	}{
-		"of another binary":  {[]File{{"linux", "amd64", readyMadeOf(t, req.Files[1].Path, codec.Zstd)}}, []error{ErrInput, ErrHash}},
+		"of another binary":  {[]File{{"linux", "amd64", compressedFile(t, req.Files[1].Path, codec.Zstd)}}, []error{ErrInput, ErrHash}},
 		"truncated":          {[]File{{"linux", "amd64", place("cut.zst", raw[:len(raw)-3])}}, []error{ErrInput, codec.ErrCorrupt}},
 		"trailing bytes":     {[]File{{"linux", "amd64", place("long.zst", append(slices.Clone(raw), "more"...))}}, []error{ErrInput, codec.ErrCorrupt}},
 		"the binary twice":   {[]File{{"linux", "amd64", place("twice.zst", append(slices.Clone(raw), raw...))}}, []error{ErrInput, codec.ErrSize}},
@@ -160,7 +142,7 @@ func TestReadyMadeRefused(t *testing.T) {
 		"unknown suffix":     {[]File{{"linux", "amd64", place("x.xz", raw)}}, []error{ErrRequest}},
 		"no suffix":          {[]File{{"linux", "amd64", place("x", raw)}}, []error{ErrRequest}},
 		"no such platform":   {[]File{{"plan9", "arm", good}}, []error{ErrRequest}},
-		"one encoding twice": {[]File{{"linux", "amd64", good}, {"linux", "amd64", readyMadeOf(t, req.Files[0].Path, codec.Zstd)}}, []error{ErrRequest}},
+		"one encoding twice": {[]File{{"linux", "amd64", good}, {"linux", "amd64", compressedFile(t, req.Files[0].Path, codec.Zstd)}}, []error{ErrRequest}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -194,4 +176,32 @@ func TestReadyMadeRefused(t *testing.T) {
 		require.ErrorIs(t, err, codec.ErrWindow)
 		require.Empty(t, tree(t, dir))
 	})
+}
+
+func TestFaultyCompressorIsFound(t *testing.T) {
+	dir := t.TempDir()
+	r := stepwise(t, dir)
+	req := request(t, 1)
+	req.Files = req.Files[:1]
+	other := program(t, 99)
+	r.step = func(op, name string) error {
+		if op != "read" {
+			return nil
+		}
+		// Sound bzip2 of another program, as if the compressor had mixed them up.
+		second := create(t, t.TempDir())
+		mixed := request(t, 1)
+		mixed.Files = []File{{"linux", "amd64", other}}
+		_, err := second.Add(t.Context(), mixed)
+		require.NoError(t, err)
+		raw, err := os.ReadFile(filepath.Join(second.dir, "1.2.3", "linux", "amd64", "choria-linux-amd64-1.2.3.bz2"))
+		require.NoError(t, err)
+		work, err := filepath.Glob(filepath.Join(dir, workPrefix+"*", name))
+		require.NoError(t, err)
+		require.Len(t, work, 1)
+		return os.WriteFile(work[0], raw, 0o644)
+	}
+	_, err := r.Add(t.Context(), req)
+	require.ErrorIs(t, err, ErrHash)
+	require.Empty(t, tree(t, dir))
 }

@@ -1,0 +1,112 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package repository
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/fetch"
+	"github.com/choria-io/go-updater/trust"
+)
+
+func TestVerifyURL(t *testing.T) {
+	dir, _ := published(t)
+	_, key := seeded(t, 1)
+	req := VerifyRequest{Policy: policy(t, 1, key), Now: now, Filter: Filter{Version: "1.2.3"}}
+	base := serve(t, dir)
+
+	t.Run("every platform is found", func(t *testing.T) {
+		report, err := VerifyURL(t.Context(), base, req)
+		require.NoError(t, err)
+		require.True(t, report.OK())
+		require.Len(t, report.Releases, 2)
+	})
+
+	t.Run("a file URL", func(t *testing.T) {
+		if runtime.GOOS == "windows" {
+			t.Skip("temporary directories have no simple file URL")
+		}
+		report, err := VerifyURL(t.Context(), &url.URL{Scheme: "file", Path: dir}, req)
+		require.NoError(t, err)
+		require.True(t, report.OK())
+		require.Len(t, report.Releases, 2)
+	})
+
+	t.Run("a missing artifact is not an absent release", func(t *testing.T) {
+		broken, _ := published(t)
+		require.NoError(t, os.Remove(filepath.Join(broken, linuxDir, "choria-linux-amd64-1.2.3.bz2")))
+		report, err := VerifyURL(t.Context(), serve(t, broken), req)
+		require.NoError(t, err)
+		require.Len(t, report.Releases, 2)
+		require.ErrorIs(t, report.Releases[0].Faults[0].Err, ErrMissing)
+	})
+
+	t.Run("a version with build metadata", func(t *testing.T) {
+		dir := t.TempDir()
+		build := request(t, 1)
+		build.Version = "1.2.3+build.5"
+		_, err := create(t, dir).Add(t.Context(), build)
+		require.NoError(t, err)
+		// As an object store does: a plus sign that is not escaped is a space.
+		files := http.FileServer(http.Dir(dir))
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.RequestURI, "+") {
+				http.NotFound(w, r)
+				return
+			}
+			files.ServeHTTP(w, r)
+		}))
+		defer server.Close()
+		u, err := url.Parse(server.URL + "/")
+		require.NoError(t, err)
+		plus := req
+		plus.Version = build.Version
+		report, err := VerifyURL(t.Context(), u, plus)
+		require.NoError(t, err)
+		require.True(t, report.OK())
+		require.Len(t, report.Releases, 2)
+	})
+
+	t.Run("nothing there", func(t *testing.T) {
+		other := req
+		other.Version = "9.9.9"
+		_, err := VerifyURL(t.Context(), base, other)
+		require.ErrorIs(t, err, ErrNoRelease)
+		other.OS, other.Arch = "linux", "amd64"
+		_, err = VerifyURL(t.Context(), base, other)
+		require.ErrorIs(t, err, ErrNoRelease)
+	})
+
+	t.Run("no version", func(t *testing.T) {
+		other := req
+		other.Version = ""
+		_, err := VerifyURL(t.Context(), base, other)
+		require.ErrorIs(t, err, ErrRequest)
+		other.Version = ".."
+		_, err = VerifyURL(t.Context(), base, other)
+		require.ErrorIs(t, err, trust.ErrMalformed)
+	})
+
+	t.Run("a server that fails", func(t *testing.T) {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+		defer server.Close()
+		u, err := url.Parse(server.URL)
+		require.NoError(t, err)
+		report, err := VerifyURL(t.Context(), u, req)
+		require.NoError(t, err)
+		require.False(t, report.OK())
+		require.ErrorIs(t, report.Releases[0].Faults[0].Err, fetch.ErrStatus)
+		require.Equal(t, "fetch.ErrStatus", report.Releases[0].Faults[0].Check)
+	})
+}
