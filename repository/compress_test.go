@@ -61,12 +61,12 @@ func TestEncodings(t *testing.T) {
 	}
 }
 
-// What is published must not depend on the machine that packed it.
+// The same input makes the same files on any machine.
 func TestFilesDoNotDependOnCores(t *testing.T) {
 	req := similar(t, "1.2.3")
 	req.Encodings, req.PatchFrom = knownEncodings(), []string{"1.2.2"}
 	old := similar(t, "1.2.2")
-	made := func(cores int) map[string]string {
+	files := func(cores int) map[string]string {
 		was := runtime.GOMAXPROCS(cores)
 		defer runtime.GOMAXPROCS(was)
 		dir := t.TempDir()
@@ -77,7 +77,7 @@ func TestFilesDoNotDependOnCores(t *testing.T) {
 		require.NoError(t, err)
 		return tree(t, dir)
 	}
-	require.Equal(t, made(1), made(2))
+	require.Equal(t, files(1), files(2))
 }
 
 func TestCompressedFile(t *testing.T) {
@@ -86,13 +86,13 @@ func TestCompressedFile(t *testing.T) {
 			dir := t.TempDir()
 			r := create(t, dir)
 			req := request(t, 1)
-			ready := compressedFile(t, req.Files[0].Path, name)
-			// Not what we would have made, so that one tells which was taken.
-			raw, err := os.ReadFile(ready)
+			file := compressedFile(t, req.Files[0].Path, name)
+			// Differs from what we would make, so that the test can tell them apart.
+			raw, err := os.ReadFile(file)
 			require.NoError(t, err)
-			again := append(raw, emptyStream(t, name)...)
-			require.NoError(t, os.WriteFile(ready, again, 0o644))
-			req.Artifacts = []File{{"linux", "amd64", ready}}
+			want := append(raw, emptyStream(t, name)...)
+			require.NoError(t, os.WriteFile(file, want, 0o644))
+			req.Artifacts = []File{{"linux", "amd64", file}}
 			var last, total int64
 			req.Progress = func(done, of int64) { last, total = done, of }
 			out, err := r.Add(t.Context(), req)
@@ -101,14 +101,14 @@ func TestCompressedFile(t *testing.T) {
 			i := slices.IndexFunc(out[0].Artifacts, func(a trust.Artifact) bool { return a.Encoding == name })
 			got, err := os.ReadFile(filepath.Join(dir, linuxDir, out[0].Artifacts[i].Path))
 			require.NoError(t, err)
-			require.Equal(t, again, got)
+			require.Equal(t, want, got)
 			require.Len(t, out[1].Artifacts, 1, "the other platform has none")
 			require.True(t, verifyAll(t, r).OK())
 		})
 	}
 }
 
-// emptyStream is a stream of nothing, which may follow any other.
+// emptyStream decompresses to nothing, and may follow any other stream.
 func emptyStream(t *testing.T, name string) []byte {
 	empty := filepath.Join(t.TempDir(), "empty")
 	require.NoError(t, os.WriteFile(empty, nil, 0o644))
@@ -136,12 +136,12 @@ func TestCompressedFileRefused(t *testing.T) {
 		"truncated":          {[]File{{"linux", "amd64", place("cut.zst", raw[:len(raw)-3])}}, []error{ErrInput, codec.ErrCorrupt}},
 		"trailing bytes":     {[]File{{"linux", "amd64", place("long.zst", append(slices.Clone(raw), "more"...))}}, []error{ErrInput, codec.ErrCorrupt}},
 		"the binary twice":   {[]File{{"linux", "amd64", place("twice.zst", append(slices.Clone(raw), raw...))}}, []error{ErrInput, codec.ErrSize}},
-		"not its suffix":     {[]File{{"linux", "amd64", place("zstd.gz", raw)}}, []error{ErrInput, codec.ErrCorrupt}},
+		"wrong suffix":       {[]File{{"linux", "amd64", place("zstd.gz", raw)}}, []error{ErrInput, codec.ErrCorrupt}},
 		"empty":              {[]File{{"linux", "amd64", place("empty.zst", nil)}}, []error{ErrInput}},
 		"missing":            {[]File{{"linux", "amd64", good + "missing.zst"}}, []error{os.ErrNotExist}},
 		"unknown suffix":     {[]File{{"linux", "amd64", place("x.xz", raw)}}, []error{ErrRequest}},
 		"no suffix":          {[]File{{"linux", "amd64", place("x", raw)}}, []error{ErrRequest}},
-		"no such platform":   {[]File{{"plan9", "arm", good}}, []error{ErrRequest}},
+		"no binary for it":   {[]File{{"plan9", "arm", good}}, []error{ErrRequest}},
 		"one encoding twice": {[]File{{"linux", "amd64", good}, {"linux", "amd64", compressedFile(t, req.Files[0].Path, codec.Zstd)}}, []error{ErrRequest}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -156,14 +156,14 @@ func TestCompressedFileRefused(t *testing.T) {
 		})
 	}
 
-	t.Run("a window that no client grants", func(t *testing.T) {
+	t.Run("a window that clients refuse", func(t *testing.T) {
 		zstd, err := exec.LookPath("zstd")
 		if err != nil {
-			t.Skip("SKIPPED: no zstd program here, which makes such a window")
+			t.Skip("SKIPPED: no zstd")
 		}
 		data := make([]byte, 20<<20)
 		binary := place("choria", data)
-		// From a pipe: of a file it knows the size, and takes a smaller window.
+		// From a pipe: with a file, zstd knows the size and chooses a smaller window.
 		cmd := exec.CommandContext(t.Context(), zstd, "--ultra", "-22", "--long=27", "-qc")
 		cmd.Stdin = bytes.NewReader(data)
 		out, err := cmd.Output()
@@ -188,7 +188,7 @@ func TestFaultyCompressorIsFound(t *testing.T) {
 		if op != "read" {
 			return nil
 		}
-		// Sound bzip2 of another program, as if the compressor had mixed them up.
+		// Valid bzip2 of another program, as if the compressor had mixed them up.
 		second := create(t, t.TempDir())
 		mixed := request(t, 1)
 		mixed.Files = []File{{"linux", "amd64", other}}

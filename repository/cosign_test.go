@@ -39,16 +39,16 @@ func TestCosign(t *testing.T) {
 		spoil func(t *testing.T, dir string, r *Repository, req *CosignRequest)
 		want  error
 	}{
-		"twice": {func(t *testing.T, _ string, r *Repository, _ *CosignRequest) { cosign(t, r) }, signing.ErrAlreadySigned},
-		"what the wrong key signed": {func(t *testing.T, _ string, _ *Repository, req *CosignRequest) {
+		"cosigned before": {func(t *testing.T, _ string, r *Repository, _ *CosignRequest) { cosign(t, r) }, signing.ErrAlreadySigned},
+		"signed by another key": {func(t *testing.T, _ string, _ *Repository, req *CosignRequest) {
 			req.Policy = policy(t, 1, third)
 		}, trust.ErrSignature},
-		"what nobody signed": {func(t *testing.T, dir string, _ *Repository, _ *CosignRequest) { legacy(t, dir) }, trust.ErrUnsigned},
-		"a bad artifact": {func(t *testing.T, dir string, _ *Repository, _ *CosignRequest) {
-			rewrite(t, filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2"), func(b []byte) []byte { b[9] ^= 1; return b })
+		"not signed": {func(t *testing.T, dir string, _ *Repository, _ *CosignRequest) { legacy(t, dir) }, trust.ErrUnsigned},
+		"a damaged artifact": {func(t *testing.T, dir string, _ *Repository, _ *CosignRequest) {
+			flip(t, filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2"))
 		}, ErrHash},
-		"what is expired":       {func(_ *testing.T, _ string, _ *Repository, req *CosignRequest) { req.Now = now.AddDate(1, 0, 0) }, trust.ErrExpired},
-		"without knowing whose": {func(_ *testing.T, _ string, _ *Repository, req *CosignRequest) { req.Policy = nil }, ErrRequest},
+		"expired":   {func(_ *testing.T, _ string, _ *Repository, req *CosignRequest) { req.Now = now.AddDate(1, 0, 0) }, trust.ErrExpired},
+		"no policy": {func(_ *testing.T, _ string, _ *Repository, req *CosignRequest) { req.Policy = nil }, ErrRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, r := published(t)

@@ -37,7 +37,7 @@ func TestPatchesAreAdded(t *testing.T) {
 		require.Len(t, patches(out[1]), 2)
 	})
 
-	t.Run("from the last in the order of versions", func(t *testing.T) {
+	t.Run("from the latest versions", func(t *testing.T) {
 		req := similar(t, "1.11.1")
 		req.Patches = 2
 		out, err := r.Add(t.Context(), req)
@@ -45,7 +45,7 @@ func TestPatchesAreAdded(t *testing.T) {
 		require.Equal(t, []string{"1.11.1-from-1.11.0.patch", "1.11.1-from-1.10.0.patch"}, patches(out[0]))
 	})
 
-	t.Run("from fewer than asked for", func(t *testing.T) {
+	t.Run("from fewer if there are fewer", func(t *testing.T) {
 		req := similar(t, "1.9.1")
 		req.Patches = 5
 		out, err := r.Add(t.Context(), req)
@@ -53,18 +53,18 @@ func TestPatchesAreAdded(t *testing.T) {
 		require.Equal(t, []string{"1.9.1-from-1.9.0.patch", "1.9.1-from-1.2.2.patch"}, patches(out[0]))
 	})
 
-	t.Run("not one that saves little", func(t *testing.T) {
+	t.Run("none that saves little", func(t *testing.T) {
 		req := request(t, 50)
 		req.Version, req.Patches = "2.0.1", 1
 		out, err := r.Add(t.Context(), req)
 		require.NoError(t, err)
 		require.Empty(t, patches(out[0]))
 		require.Len(t, out[0].Warnings, 1)
-		require.Contains(t, out[0].Warnings[0], "no patch from 2.0.0 linux/amd64: with ")
-		require.Contains(t, out[0].Warnings[0], "save less than 30 %")
+		require.Contains(t, out[0].Warnings[0], "no patch from 2.0.0 linux/amd64: it has ")
+		require.Contains(t, out[0].Warnings[0], "saves less than 30 %")
 	})
 
-	t.Run("not from the same binary", func(t *testing.T) {
+	t.Run("none from the same binary", func(t *testing.T) {
 		req := similar(t, "2.0.0")
 		req.Version, req.PatchFrom = "2.0.2", []string{"2.0.0"}
 		out, err := r.Add(t.Context(), req)
@@ -92,7 +92,7 @@ func TestPatchesAreAdded(t *testing.T) {
 	})
 }
 
-// A patch that is what the document says, but makes something else, is found.
+// A patch that matches its document, but makes another binary.
 func TestVerifyAppliesPatches(t *testing.T) {
 	dir, r := withVersions(t, "1.2.1", "1.2.2")
 	req := similar(t, "1.2.3")
@@ -119,7 +119,7 @@ func TestPatchesRefused(t *testing.T) {
 		want   error
 		says   string
 	}{
-		"itself":         {func(_ *testing.T, _ string, r *AddRequest) { r.PatchFrom = []string{"1.2.3"} }, ErrRequest, "not older"},
+		"same version":   {func(_ *testing.T, _ string, r *AddRequest) { r.PatchFrom = []string{"1.2.3"} }, ErrRequest, "not older"},
 		"newer":          {func(_ *testing.T, _ string, r *AddRequest) { r.PatchFrom = []string{"1.3.0"} }, ErrRequest, "not older"},
 		"twice":          {func(_ *testing.T, _ string, r *AddRequest) { r.PatchFrom = []string{"1.2.2", "1.2.2"} }, ErrRequest, "twice"},
 		"a path":         {func(_ *testing.T, _ string, r *AddRequest) { r.PatchFrom = []string{"../1.2.2"} }, trust.ErrMalformed, ""},
@@ -131,11 +131,11 @@ func TestPatchesRefused(t *testing.T) {
 		"other product":  {func(_ *testing.T, _ string, r *AddRequest) { r.Name = "agent" }, trust.ErrMismatch, ""},
 		"other key":      {func(t *testing.T, _ string, r *AddRequest) { r.Signer, _ = seeded(t, 2) }, trust.ErrSignature, ""},
 		"damaged": {func(t *testing.T, dir string, _ *AddRequest) {
-			rewrite(t, filepath.Join(dir, artifact), func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
+			flip(t, filepath.Join(dir, artifact))
 		}, ErrHash, "1.2.2"},
 		"truncated": {func(t *testing.T, dir string, _ *AddRequest) {
 			rewrite(t, filepath.Join(dir, artifact), func(b []byte) []byte { return b[:100] })
-		}, ErrHash, "instead of"},
+		}, ErrHash, "it has 100 bytes"},
 		"gone": {func(t *testing.T, dir string, _ *AddRequest) {
 			require.NoError(t, os.Remove(filepath.Join(dir, artifact)))
 		}, ErrMissing, artifact},
@@ -164,7 +164,6 @@ func TestPatchesRefused(t *testing.T) {
 	}
 }
 
-// With a number nobody named the releases: those of others are passed over.
 func TestLatestPatchesSkipOtherReleases(t *testing.T) {
 	_, r := withVersions(t, "1.2.0")
 	other := similar(t, "1.2.1")
@@ -184,7 +183,7 @@ func TestLatestPatchesSkipOtherReleases(t *testing.T) {
 	require.Len(t, out[0].Warnings, 2)
 }
 
-// Those who run a release that has expired need the new one most.
+// Clients that run an expired release need the patch.
 func TestPatchFromExpired(t *testing.T) {
 	_, r := withVersions(t, "1.2.2")
 	req := similar(t, "1.2.3")
@@ -193,4 +192,26 @@ func TestPatchFromExpired(t *testing.T) {
 	out, err := r.Add(t.Context(), req)
 	require.NoError(t, err)
 	require.Len(t, patches(out[0]), 1)
+}
+
+// A document of v0.1.0 has neither a size nor a list of artifacts.
+func TestLatestPatchesSkipLegacyReleases(t *testing.T) {
+	unsigned := func(version string) AddRequest {
+		req := similar(t, version)
+		req.Signer, req.InsecureUnsigned = nil, true
+		return req
+	}
+	dir := t.TempDir()
+	r := create(t, dir)
+	for _, v := range []string{"1.2.2", "1.2.3"} {
+		_, err := r.Add(t.Context(), unsigned(v))
+		require.NoError(t, err)
+	}
+	legacy(t, dir)
+	req := unsigned("1.2.4")
+	req.Patches = 1
+	out, err := r.Add(t.Context(), req)
+	require.NoError(t, err)
+	require.Equal(t, []string{"1.2.4-from-1.2.2.patch"}, patches(out[0]))
+	require.Contains(t, out[0].Warnings[0], "no patch from 1.2.3 linux/amd64: ")
 }

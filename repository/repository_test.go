@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/layout"
+	"github.com/choria-io/go-updater/trust"
 )
 
 func TestOpen(t *testing.T) {
@@ -49,4 +50,15 @@ func TestList(t *testing.T) {
 	require.Zero(t, entries[1].Signatures)
 	require.Equal(t, 1, entries[2].Signatures)
 	require.Equal(t, "choria", entries[2].Name)
+}
+
+func TestReadingOfDocumentsIsLimited(t *testing.T) {
+	dir, r := published(t)
+	at := Location{"1.2.3", "linux", "amd64"}
+	require.NoError(t, os.Truncate(filepath.Join(dir, at.document()), 1<<30))
+	raw, err := r.readDocument(t.Context(), at)
+	require.NoError(t, err)
+	require.Len(t, raw, trust.MaxDocument+1)
+	report := verifyAll(t, r)
+	require.ErrorIs(t, report.Releases[0].Faults[0].Err, trust.ErrMalformed)
 }

@@ -21,7 +21,8 @@ import (
 	"github.com/choria-io/go-updater/internal/layout"
 )
 
-// Not parallel: the umask is the process's.
+// Not parallel: the umask belongs to the process. The private directory may be
+// served, so others cannot read it.
 func TestModes(t *testing.T) {
 	for _, tc := range []struct {
 		umask     int
@@ -32,8 +33,24 @@ func TestModes(t *testing.T) {
 		r := create(t, filepath.Join(dir, "repo"))
 		req := request(t, 1)
 		req.Uncompressed = true
+		private := 0
+		r.step = func(op, _ string) error {
+			if op != "create" {
+				return nil
+			}
+			found, err := filepath.Glob(filepath.Join(dir, "repo", workPrefix+"[0-9a-f]*"))
+			require.NoError(t, err)
+			for _, work := range found {
+				if info, err := os.Stat(work); err == nil && info.IsDir() {
+					require.EqualValues(t, 0o700, info.Mode().Perm())
+					private++
+				}
+			}
+			return nil
+		}
 		_, err := r.Add(t.Context(), req)
 		syscall.Umask(old)
+		require.Positive(t, private)
 		require.NoError(t, err)
 		require.NoError(t, filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 			if err != nil || p == dir {
@@ -75,7 +92,7 @@ func TestLinksOutOfTheRootAreRefused(t *testing.T) {
 			require.Equal(t, map[string]string{"victim": "theirs"}, tree(t, outside))
 			info, err := os.Lstat(link)
 			require.NoError(t, err)
-			require.NotZero(t, info.Mode()&fs.ModeSymlink, "what somebody else made is left alone")
+			require.NotZero(t, info.Mode()&fs.ModeSymlink, "the link is not replaced")
 		})
 	}
 }
@@ -90,7 +107,7 @@ func TestLinksInsideAreRefused(t *testing.T) {
 		req := request(t, 1)
 		req.Force = true
 		_, err := create(t, dir).Add(t.Context(), req)
-		require.ErrorContains(t, err, "in the way")
+		require.ErrorContains(t, err, "is not a regular file")
 		require.Equal(t, before, tree(t, dir))
 	}
 }
@@ -127,7 +144,7 @@ func TestNamedPipes(t *testing.T) {
 		require.ErrorIs(t, err, ErrInput)
 		require.ErrorContains(t, err, "not a regular file")
 	case <-time.After(10 * time.Second):
-		t.Fatal("a pipe must not be waited for")
+		t.Fatal("the pipe blocks")
 	}
 
 	artifact := filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2")
@@ -170,15 +187,15 @@ func TestContains(t *testing.T) {
 
 func TestFullDisk(t *testing.T) {
 	if runtime.GOOS != "linux" || os.Getuid() != 0 {
-		t.Skip("SKIPPED: a full disk needs root on Linux, to mount a tmpfs")
+		t.Skip("SKIPPED: needs root on Linux, to mount a tmpfs")
 	}
 	small := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small).CombinedOutput(); err != nil {
-		t.Skipf("SKIPPED: a tmpfs cannot be mounted: %s", out)
+		t.Skipf("SKIPPED: cannot mount a tmpfs: %s", out)
 	}
 	t.Cleanup(func() { require.NoError(t, exec.Command("umount", small).Run()) })
 
-	// bzip2 makes the test programs small; as they are they do not fit.
+	// Compressed, the programs would fit.
 	req := request(t, 1)
 	req.Uncompressed = true
 	r, err := Create(filepath.Join(small, "repo"))

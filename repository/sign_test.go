@@ -38,7 +38,7 @@ func TestSignLegacy(t *testing.T) {
 	require.Equal(t, now, out[0].Released)
 	require.True(t, verifyAll(t, r).OK())
 
-	t.Run("a name that the artifact does not tell", func(t *testing.T) {
+	t.Run("a product that the artifact does not name", func(t *testing.T) {
 		dir, r := published(t)
 		legacy(t, dir)
 		old := filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2")
@@ -58,10 +58,10 @@ func TestSignLegacy(t *testing.T) {
 		require.True(t, verifyAll(t, r).OK())
 	})
 
-	t.Run("not without its artifact", func(t *testing.T) {
+	t.Run("a damaged artifact", func(t *testing.T) {
 		dir, r := published(t)
 		legacy(t, dir)
-		rewrite(t, filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2"), func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
+		flip(t, filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2"))
 		before := tree(t, dir)
 		_, err := r.Sign(t.Context(), signRequest(t, 1))
 		require.ErrorIs(t, err, ErrHash)
@@ -73,7 +73,7 @@ func TestSign(t *testing.T) {
 	_, key := seeded(t, 1)
 	_, other := seeded(t, 2)
 
-	t.Run("by the same key changes nothing", func(t *testing.T) {
+	t.Run("the same key changes nothing", func(t *testing.T) {
 		dir, r := published(t)
 		before := tree(t, dir)
 		_, err := r.Sign(t.Context(), signRequest(t, 1))
@@ -81,7 +81,7 @@ func TestSign(t *testing.T) {
 		require.Equal(t, before, tree(t, dir))
 	})
 
-	t.Run("another key's signature stays", func(t *testing.T) {
+	t.Run("another key replaces a signature only with Force", func(t *testing.T) {
 		dir, r := published(t)
 		before := tree(t, dir)
 		_, err := r.Sign(t.Context(), signRequest(t, 2))
@@ -97,14 +97,14 @@ func TestSign(t *testing.T) {
 		require.True(t, report.OK())
 	})
 
-	t.Run("a cosigner does not push out the signer", func(t *testing.T) {
+	t.Run("a cosigner does not replace the signer", func(t *testing.T) {
 		_, r := published(t)
 		cosign(t, r)
 		_, err := r.Sign(t.Context(), signRequest(t, 2))
 		require.ErrorIs(t, err, ErrOtherKey)
 	})
 
-	t.Run("a new term", func(t *testing.T) {
+	t.Run("renewed", func(t *testing.T) {
 		_, r := published(t)
 		cosign(t, r)
 		req := signRequest(t, 1)
@@ -118,7 +118,7 @@ func TestSign(t *testing.T) {
 		require.True(t, report.OK())
 	})
 
-	t.Run("the expired needs one", func(t *testing.T) {
+	t.Run("an expired release must be renewed", func(t *testing.T) {
 		dir, r := published(t)
 		before := tree(t, dir)
 		req := signRequest(t, 1)
@@ -131,7 +131,7 @@ func TestSign(t *testing.T) {
 		require.NoError(t, err)
 	})
 
-	t.Run("only what is selected", func(t *testing.T) {
+	t.Run("only the selected releases", func(t *testing.T) {
 		dir, r := published(t)
 		before := tree(t, dir)
 		req := signRequest(t, 1)
@@ -146,9 +146,9 @@ func TestSign(t *testing.T) {
 		require.ErrorIs(t, err, ErrNoRelease)
 	})
 
-	t.Run("one bad artifact keeps all as they are", func(t *testing.T) {
+	t.Run("after one damaged artifact, nothing changes", func(t *testing.T) {
 		dir, r := published(t)
-		rewrite(t, filepath.Join(dir, "1.2.3/windows/arm64/choria-windows-arm64-1.2.3.bz2"), func(b []byte) []byte { b[9] ^= 1; return b })
+		flip(t, filepath.Join(dir, "1.2.3/windows/arm64/choria-windows-arm64-1.2.3.bz2"))
 		before := tree(t, dir)
 		req := signRequest(t, 1)
 		req.Renew = true
@@ -157,7 +157,7 @@ func TestSign(t *testing.T) {
 		require.Equal(t, before, tree(t, dir))
 	})
 
-	t.Run("incomplete", func(t *testing.T) {
+	t.Run("invalid request", func(t *testing.T) {
 		_, r := published(t)
 		for _, spoil := range []func(*SignRequest){
 			func(q *SignRequest) { q.Signer = nil },
@@ -172,8 +172,8 @@ func TestSign(t *testing.T) {
 	})
 }
 
-// Whoever may write to the web space can exchange a program and take the
-// signature away. Renewing terms, which runs by itself, must not sign that.
+// An attacker who can write to the repository can exchange the program and remove
+// the signature. Renewal, which may run unattended, must not sign that.
 func TestRenewRefusesRemovedSignature(t *testing.T) {
 	evil := []byte("evil program")
 	for name, document := range map[string]func(t *testing.T, rel *trust.Release) []byte{

@@ -28,7 +28,7 @@ func TestVerifyFindsFaults(t *testing.T) {
 		want  error
 	}{
 		"artifact flipped": {func(t *testing.T, dir string) {
-			rewrite(t, filepath.Join(dir, artifact), func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
+			flip(t, filepath.Join(dir, artifact))
 		}, ErrHash},
 		"artifact longer": {func(t *testing.T, dir string) {
 			rewrite(t, filepath.Join(dir, artifact), func(b []byte) []byte { return append(b, 0) })
@@ -90,14 +90,14 @@ func TestVerifyFindsFaults(t *testing.T) {
 		"a longer artifact signed": {func(t *testing.T, dir string) {
 			resign(t, dir, func(r *trust.Release) { r.Artifacts[0].Size++ })
 		}, ErrHash},
-		"nothing that clients read": {func(t *testing.T, dir string) {
+		"no known encoding": {func(t *testing.T, dir string) {
 			resign(t, dir, func(r *trust.Release) {
 				for i := range r.Artifacts {
 					r.Artifacts[i].Encoding = "xz"
 				}
 			})
 		}, ErrNoArtifact},
-		"not what its encoding says": {func(t *testing.T, dir string) {
+		"wrong encoding": {func(t *testing.T, dir string) {
 			resign(t, dir, func(r *trust.Release) { r.Artifacts[0].Encoding = codec.None })
 		}, ErrHash},
 	} {
@@ -111,12 +111,12 @@ func TestVerifyFindsFaults(t *testing.T) {
 			fault := report.Releases[0].Faults[0]
 			require.ErrorIs(t, fault.Err, tc.want)
 			require.NotEqual(t, "error", fault.Check)
-			require.Empty(t, report.Releases[1].Faults, "the other platform is sound")
+			require.Empty(t, report.Releases[1].Faults, "the other platform has no fault")
 
 			if name == "artifact a directory" {
-				return // web servers make a page of it
+				return // a web server serves a page
 			}
-			// A client that is served the same tree sees the same.
+			// The same over HTTP.
 			_, key := seeded(t, 1)
 			remote, err := VerifyURL(t.Context(), serve(t, dir), VerifyRequest{
 				Policy: policy(t, 1, key), Now: now, Filter: Filter{Version: "1.2.3", OS: "linux", Arch: "amd64"},
@@ -127,7 +127,7 @@ func TestVerifyFindsFaults(t *testing.T) {
 	}
 }
 
-// A client says which product it is, and which size is too much for it.
+// Clients may set Product and MaxSize.
 func TestVerifyAsOtherClients(t *testing.T) {
 	require.EqualValues(t, updater.DefaultMaxSize, defaultMaxSize)
 	sizes := func(size, artifact int64) func(*trust.Release) {
@@ -145,16 +145,16 @@ func TestVerifyAsOtherClients(t *testing.T) {
 		legacy bool
 		want   error
 	}{
-		"its product":                 {ask: func(r *VerifyRequest) { r.Name = "choria" }},
-		"another product":             {ask: func(r *VerifyRequest) { r.Name = "choria2" }, want: trust.ErrMismatch},
-		"room":                        {ask: func(r *VerifyRequest) { r.MaxSize = 1 << 20 }},
-		"less room":                   {ask: func(r *VerifyRequest) { r.MaxSize = 1 }, want: ErrTooLarge},
-		"as large as clients accept":  {spoil: sizes(defaultMaxSize, 0), want: codec.ErrSize},
-		"larger":                      {spoil: sizes(defaultMaxSize+1, 0), want: ErrTooLarge},
-		"larger, with more room":      {spoil: sizes(defaultMaxSize+1, 0), ask: func(r *VerifyRequest) { r.MaxSize = 2 << 30 }, want: codec.ErrSize},
-		"artifacts that just go":      {spoil: sizes(0, defaultMaxSize), want: ErrHash},
-		"artifacts that are too much": {spoil: sizes(0, defaultMaxSize+1), want: ErrTooLarge},
-		"one that is too much": {spoil: func(r *trust.Release) {
+		"same product":                     {ask: func(r *VerifyRequest) { r.Name = "choria" }},
+		"another product":                  {ask: func(r *VerifyRequest) { r.Name = "choria2" }, want: trust.ErrMismatch},
+		"a larger MaxSize":                 {ask: func(r *VerifyRequest) { r.MaxSize = 1 << 20 }},
+		"a smaller MaxSize":                {ask: func(r *VerifyRequest) { r.MaxSize = 1 }, want: ErrTooLarge},
+		"as large as the default":          {spoil: sizes(defaultMaxSize, 0), want: codec.ErrSize},
+		"larger than the default":          {spoil: sizes(defaultMaxSize+1, 0), want: ErrTooLarge},
+		"larger, with a larger MaxSize":    {spoil: sizes(defaultMaxSize+1, 0), ask: func(r *VerifyRequest) { r.MaxSize = 2 << 30 }, want: codec.ErrSize},
+		"artifact as large as the default": {spoil: sizes(0, defaultMaxSize), want: ErrHash},
+		"all artifacts larger":             {spoil: sizes(0, defaultMaxSize+1), want: ErrTooLarge},
+		"one artifact larger": {spoil: func(r *trust.Release) {
 			more := r.Artifacts[0]
 			more.Path, more.Size = "elsewhere.bz2", defaultMaxSize+1
 			r.Artifacts = append(r.Artifacts, more)
@@ -187,8 +187,7 @@ func TestVerifyAsOtherClients(t *testing.T) {
 	}
 }
 
-// What may be unsigned may not be signed wrongly: a changed release would pass for
-// one that nobody signed.
+// A release with a wrong signature was changed; it is not an unsigned one.
 func TestVerifyUnsignedRefusesWrongSignature(t *testing.T) {
 	dir, r := published(t)
 	rewrite(t, filepath.Join(dir, linuxDir, layout.DocumentName), func(b []byte) []byte {
@@ -214,7 +213,7 @@ func TestVerifyWarns(t *testing.T) {
 		later.Path, later.Encoding = "choria.xz", "xz"
 		r.Artifacts = append(r.Artifacts, later)
 	})
-	rewriteAs(t, filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2"), filepath.Join(dir, linuxDir, "choria.xz"))
+	require.NoError(t, os.Link(filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2"), filepath.Join(dir, linuxDir, "choria.xz")))
 	report := verifyAll(t, r)
 	require.True(t, report.OK(), "%+v", report)
 	require.Len(t, report.Warnings, 3, "%q", report.Warnings)
@@ -222,13 +221,6 @@ func TestVerifyWarns(t *testing.T) {
 	require.Contains(t, report.Releases[0].Warnings[0], "expires in 29 days")
 	require.Contains(t, report.Releases[0].Warnings[1], "\"xz\"")
 	require.Empty(t, report.Releases[1].Warnings)
-}
-
-func rewriteAs(t *testing.T, from, to string) {
-	t.Helper()
-	raw, err := os.ReadFile(from)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(to, raw, 0o644))
 }
 
 func TestVerifySelects(t *testing.T) {

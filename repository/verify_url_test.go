@@ -26,7 +26,7 @@ func TestVerifyURL(t *testing.T) {
 	req := VerifyRequest{Policy: policy(t, 1, key), Now: now, Filter: Filter{Version: "1.2.3"}}
 	base := serve(t, dir)
 
-	t.Run("every platform is found", func(t *testing.T) {
+	t.Run("all platforms are found", func(t *testing.T) {
 		report, err := VerifyURL(t.Context(), base, req)
 		require.NoError(t, err)
 		require.True(t, report.OK())
@@ -35,7 +35,7 @@ func TestVerifyURL(t *testing.T) {
 
 	t.Run("a file URL", func(t *testing.T) {
 		if runtime.GOOS == "windows" {
-			t.Skip("temporary directories have no simple file URL")
+			t.Skip("SKIPPED: the file URL of a temporary directory is not simple")
 		}
 		report, err := VerifyURL(t.Context(), &url.URL{Scheme: "file", Path: dir}, req)
 		require.NoError(t, err)
@@ -58,7 +58,7 @@ func TestVerifyURL(t *testing.T) {
 		build.Version = "1.2.3+build.5"
 		_, err := create(t, dir).Add(t.Context(), build)
 		require.NoError(t, err)
-		// As an object store does: a plus sign that is not escaped is a space.
+		// Like an object store, which reads an unescaped plus sign as a space.
 		files := http.FileServer(http.Dir(dir))
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.Contains(r.RequestURI, "+") {
@@ -78,7 +78,7 @@ func TestVerifyURL(t *testing.T) {
 		require.Len(t, report.Releases, 2)
 	})
 
-	t.Run("nothing there", func(t *testing.T) {
+	t.Run("no release", func(t *testing.T) {
 		other := req
 		other.Version = "9.9.9"
 		_, err := VerifyURL(t.Context(), base, other)

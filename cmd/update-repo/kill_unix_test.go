@@ -29,8 +29,8 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// TestSignals stops the real command at random times, as a power switch and as
-// a person does, while it replaces a release that clients may be reading.
+// TestSignals kills or interrupts the real command at random times while it replaces
+// a release.
 func TestSignals(t *testing.T) {
 	for _, tc := range []struct {
 		signal syscall.Signal
@@ -52,14 +52,14 @@ func TestSignals(t *testing.T) {
 				b.requireWhole(t)
 				after := b.state(t)
 				if tc.signal == syscall.SIGINT && after == before {
-					require.Empty(t, b.leftovers(t), "an interrupt cleans up")
-					require.Equal(t, 18, b.count(t), "an interrupt cleans up")
+					require.Empty(t, b.leftovers(t), "an interrupt removes private files")
+					require.Equal(t, 18, b.count(t), "an interrupt removes private files")
 				}
 			}
 			require.Positive(t, stopped)
 			b.publish(t, t.Context(), 99)
 			b.requireWhole(t)
-			require.Empty(t, b.leftovers(t), "the next run cleans up")
+			require.Empty(t, b.leftovers(t), "the next run removes private files")
 		})
 	}
 }
@@ -75,7 +75,7 @@ func newBench(t *testing.T) *bench {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	b := &bench{command: filepath.Join(dir, "update-repo"), dir: dir, repo: filepath.Join(dir, "repo")}
-	// testscript.Main runs the command when it is called by its name.
+	// testscript.Main runs the command if it is started by its name.
 	require.NoError(t, os.Symlink(self, b.command))
 	k, err := keys.Generate(rand.Reader)
 	require.NoError(t, err)
@@ -85,14 +85,15 @@ func newBench(t *testing.T) *bench {
 	b.policy, err = trust.NewPolicy(1, k.Public())
 	require.NoError(t, err)
 
-	// What the patches start from.
+	// Patches are made from this version.
 	out, err := b.line(t, t.Context(), "1.2.2", -1).CombinedOutput()
 	require.NoError(t, err, string(out))
 
 	return b
 }
 
-// line makes two programs of the seed and the command that publishes them.
+// line writes two programs that depend on the seed, and returns the command that
+// publishes them.
 func (b *bench) line(t *testing.T, ctx context.Context, version string, seed int) *exec.Cmd {
 	t.Helper()
 	args := []string{"add", "--version", version, "--name", "choria", "--repo", b.repo, "--key", filepath.Join(b.dir, "release.key"), "--force", "--encodings", "bzip2,zstd,none", "--patches", "1"}
@@ -141,7 +142,7 @@ func (b *bench) requireWhole(t *testing.T) {
 	require.Len(t, report.Releases, 4)
 }
 
-// state is what clients see.
+// state returns the documents that clients see.
 func (b *bench) state(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
@@ -154,8 +155,8 @@ func (b *bench) state(t *testing.T) string {
 	return all.String()
 }
 
-// leftovers are private directories and locks. Artifacts that were in place when
-// the process was killed, but not yet named, stay: verify warns of them.
+// leftovers returns private directories and locks. Artifacts that were in place when
+// the process was killed may remain; verify warns of them.
 func (b *bench) leftovers(t *testing.T) []string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(b.repo, ".update-repo-*"))

@@ -32,7 +32,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"update-repo": func() {
-			// A script has no terminal, also when the person who runs it does.
+			// A script has no terminal, even if the test has one.
 			_, _ = syscall.Setsid()
 			main()
 		},
@@ -66,7 +66,7 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// build makes a small program, whose build info tells its platform.
+// build builds a small program, which contains its platform.
 func build(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -82,8 +82,8 @@ func build(t *testing.T) string {
 	return binary
 }
 
-// exits CODE command...: run it, compare the exit code, and when it is not 0
-// expect one line that says why.
+// exits CODE command...: run it, compare the exit code, and expect exactly one
+// error line if it is not 0.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE command...")
@@ -105,11 +105,11 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 			errorLines++
 		case strings.HasPrefix(line, "update-repo: hint: "), strings.HasPrefix(line, "update-repo: warning: "), strings.HasPrefix(line, "compressing: "):
 		default:
-			ts.Fatalf("a line that nobody can place: %q", line)
+			ts.Fatalf("unexpected line: %q", line)
 		}
 	}
 	if want := min(code, 1); errorLines != want {
-		ts.Fatalf("%d errors, want %d", errorLines, want)
+		ts.Fatalf("%d error lines, want %d", errorLines, want)
 	}
 }
 
@@ -128,8 +128,7 @@ func newKey(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".pub"), public, 0o644))
 }
 
-// only DIR [FILE...]: compare what is below the directory, empty directories
-// and all.
+// only DIR [FILE...]: the directory contains these files and no empty directory.
 func only(ts *testscript.TestScript, neg bool, args []string) {
 	want := map[string]bool{}
 	for _, f := range args[1:] {
@@ -152,7 +151,7 @@ func only(ts *testscript.TestScript, neg bool, args []string) {
 			return err
 		}
 		if !want[name] {
-			ts.Fatalf("%s should not be there", name)
+			ts.Fatalf("unexpected file %s", name)
 		}
 		delete(want, name)
 		return nil
@@ -162,8 +161,8 @@ func only(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// secretfree KEY DIR [TEXT...]: no file below the directory, nor the last
-// output, holds the private key in any spelling, nor the texts.
+// secretfree KEY DIR [TEXT...]: neither a file below the directory nor the last
+// output contains the private key, in any encoding, or the texts.
 func secretFree(ts *testscript.TestScript, _ bool, args []string) {
 	raw, err := os.ReadFile(ts.MkAbs(args[0]))
 	ts.Check(err)
@@ -188,7 +187,7 @@ func secretFree(ts *testscript.TestScript, _ bool, args []string) {
 	check := func(name string, content []byte) {
 		for _, s := range secrets {
 			if bytes.Contains(content, s) {
-				ts.Fatalf("%s holds a secret", name)
+				ts.Fatalf("%s contains a secret", name)
 			}
 		}
 	}
@@ -205,18 +204,18 @@ func secretFree(ts *testscript.TestScript, _ bool, args []string) {
 		return err
 	}))
 	if files == 0 {
-		ts.Fatalf("nothing was looked at")
+		ts.Fatalf("no file was checked")
 	}
 }
 
-// serve NAME DIR: serve the directory and put the URL into a variable.
+// serve NAME DIR: serve the directory and set the variable to its URL.
 func serve(ts *testscript.TestScript, _ bool, args []string) {
 	server := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[1]))))
 	ts.Defer(server.Close)
 	ts.Setenv(args[0], server.URL)
 }
 
-// tmpfs DIR SIZE: mount a small disk. The condition [root] says whether it can.
+// tmpfs DIR SIZE: mount a small disk. It needs the condition [root].
 func tmpfs(ts *testscript.TestScript, _ bool, args []string) {
 	dir := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(dir, 0o755))
@@ -244,7 +243,7 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(name, raw, 0o644))
 }
 
-// append FILE: make it another file that differs little.
+// append FILE: change the file a little.
 func appendTo(ts *testscript.TestScript, _ bool, args []string) {
 	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_APPEND|os.O_WRONLY, 0)
 	ts.Check(err)
