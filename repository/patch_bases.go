@@ -34,17 +34,10 @@ func (r *Repository) patchBases(ctx context.Context, f File, req *AddRequest, ke
 		found = append(found, b)
 	}
 	if req.Patches > 0 {
-		if found, warnings, err = r.latestBases(ctx, f, req, key); err != nil {
-			return nil, nil, err
-		}
-	}
-	for _, b := range found {
-		if err := trust.CheckPath(artifactName(req.Name, f.at(req.Version), anyHash, patchSuffix(b.at.Version))); err != nil {
-			return nil, nil, err
-		}
+		return r.latestBases(ctx, f, req, key)
 	}
 
-	return found, warnings, nil
+	return found, nil, nil
 }
 
 // latestBases finds the latest releases before the new one. Nobody named them, so
