@@ -63,24 +63,6 @@ func TestAdd(t *testing.T) {
 	require.Len(t, report.Releases, 2)
 	require.Empty(t, report.Warnings)
 
-	t.Run("a client of v0.1.0 can install it", func(t *testing.T) {
-		base := filepath.Join(dir, "1.2.3", "linux", "amd64")
-		raw, err := os.ReadFile(filepath.Join(base, "release.json"))
-		require.NoError(t, err)
-		var spec struct {
-			Binary string `json:"binary"`
-			Hash   string `json:"hash"`
-		}
-		require.NoError(t, json.Unmarshal(raw, &spec))
-		f, err := os.Open(filepath.Join(base, spec.Binary))
-		require.NoError(t, err)
-		defer f.Close()
-		got, err := io.ReadAll(bzip2.NewReader(f))
-		require.NoError(t, err)
-		require.Equal(t, binary, got)
-		require.Equal(t, hex.EncodeToString(sum[:]), spec.Hash)
-	})
-
 	t.Run("the same input makes the same files", func(t *testing.T) {
 		other := t.TempDir()
 		req.Progress = nil
@@ -88,6 +70,32 @@ func TestAdd(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, tree(t, dir), tree(t, other))
 	})
+}
+
+func TestClientsOfV010CanInstall(t *testing.T) {
+	dir := t.TempDir()
+	req := request(t, 1)
+	_, err := create(t, dir).Add(t.Context(), req)
+	require.NoError(t, err)
+	binary, err := os.ReadFile(req.Files[0].Path)
+	require.NoError(t, err)
+	sum := sha256.Sum256(binary)
+
+	base := filepath.Join(dir, "1.2.3", "linux", "amd64")
+	raw, err := os.ReadFile(filepath.Join(base, "release.json"))
+	require.NoError(t, err)
+	var spec struct {
+		Binary string `json:"binary"`
+		Hash   string `json:"hash"`
+	}
+	require.NoError(t, json.Unmarshal(raw, &spec))
+	f, err := os.Open(filepath.Join(base, spec.Binary))
+	require.NoError(t, err)
+	defer f.Close()
+	got, err := io.ReadAll(bzip2.NewReader(f))
+	require.NoError(t, err)
+	require.Equal(t, binary, got)
+	require.Equal(t, hex.EncodeToString(sum[:]), spec.Hash)
 }
 
 func TestAddUnsigned(t *testing.T) {
@@ -160,6 +168,11 @@ func TestAddForce(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, before, tree(t, dir))
 	})
+}
+
+func TestAddForceRepairs(t *testing.T) {
+	dir, r := published(t)
+	before := tree(t, dir)
 
 	t.Run("a damaged artifact is repaired", func(t *testing.T) {
 		name := filepath.Join(dir, "1.2.3", "linux", "amd64", "choria-linux-amd64-1.2.3.bz2")

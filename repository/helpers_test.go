@@ -272,7 +272,13 @@ func serve(t *testing.T, dir string) *url.URL {
 	t.Helper()
 	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
 	t.Cleanup(server.Close)
-	u, err := url.Parse(server.URL)
+
+	return parseURL(t, server.URL)
+}
+
+func parseURL(t *testing.T, s string) *url.URL {
+	t.Helper()
+	u, err := layout.ParseURL(s)
 	require.NoError(t, err)
 
 	return u

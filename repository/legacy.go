@@ -16,7 +16,7 @@ import (
 )
 
 // upgrade turns a document of v0.1.0 into one of format 1. Other members of the
-// old document are dropped: the signature would cover what nobody has checked.
+// old document are dropped: the signature would cover what is not checked.
 func (p *publishedRelease) upgrade(ctx context.Context, r *Repository, req *SignRequest) error {
 	verified, err := trust.InsecureVerifyUnsigned(p.raw, p.at.want(req.Now))
 	if err != nil {

@@ -40,7 +40,7 @@ func (r *Repository) patchBases(ctx context.Context, f File, req *AddRequest, ke
 	return found, nil, nil
 }
 
-// latestBases finds the latest releases before the new one. Nobody named them, so
+// latestBases finds the latest releases before the new one. They were not named, so
 // releases of others are skipped with a warning; a damaged one is an error.
 func (r *Repository) latestBases(ctx context.Context, f File, req *AddRequest, key *trust.Key) (found []*patchBase, warnings []string, err error) {
 	all, _, err := r.locations(Filter{OS: f.OS, Arch: f.Arch})

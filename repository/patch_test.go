@@ -16,7 +16,7 @@ import (
 )
 
 func TestPatchesAreAdded(t *testing.T) {
-	dir, r := withVersions(t, "1.2.2", "1.10.0", "1.9.0", "2.0.0", "nightly")
+	_, r := withVersions(t, "1.2.2", "1.10.0", "1.9.0", "2.0.0", "nightly")
 
 	t.Run("from named versions", func(t *testing.T) {
 		req := similar(t, "1.11.0")
@@ -72,24 +72,24 @@ func TestPatchesAreAdded(t *testing.T) {
 		require.Empty(t, patches(out[0]))
 		require.Contains(t, out[0].Warnings[0], "it is the same binary")
 	})
+}
 
-	t.Run("verify applies them", func(t *testing.T) {
-		report := verifyAll(t, r)
-		require.True(t, report.OK(), "%+v", report)
-		for _, c := range report.Releases {
-			require.Empty(t, c.Warnings)
-		}
-		require.NoError(t, os.RemoveAll(filepath.Join(dir, "1.2.2")))
-		report = verifyAll(t, r)
-		require.True(t, report.OK())
-		var warnings []string
-		for _, c := range report.Releases {
-			if c.Version == "1.9.1" && c.OS == "linux" {
-				warnings = c.Warnings
-			}
-		}
-		require.Equal(t, []string{"artifact choria-linux-amd64-1.9.1-from-1.2.2.patch was not applied: the release that it starts from was not found"}, warnings)
-	})
+func TestVerifyWarnsOfPatchWithoutItsRelease(t *testing.T) {
+	dir, r := withVersions(t, "1.2.2")
+	req := similar(t, "1.2.3")
+	req.Files, req.PatchFrom = req.Files[:1], []string{"1.2.2"}
+	_, err := r.Add(t.Context(), req)
+	require.NoError(t, err)
+	report := verifyAll(t, r)
+	require.True(t, report.OK(), "%+v", report)
+	for _, c := range report.Releases {
+		require.Empty(t, c.Warnings)
+	}
+
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "1.2.2")))
+	report = verifyAll(t, r)
+	require.True(t, report.OK())
+	require.Equal(t, []string{"artifact choria-linux-amd64-1.2.3-from-1.2.2.patch was not applied: the release that it starts from was not found"}, report.Releases[0].Warnings)
 }
 
 // A patch that matches its document, but makes another binary.

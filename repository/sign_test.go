@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -70,7 +71,6 @@ func TestSignLegacy(t *testing.T) {
 }
 
 func TestSign(t *testing.T) {
-	_, key := seeded(t, 1)
 	_, other := seeded(t, 2)
 
 	t.Run("the same key changes nothing", func(t *testing.T) {
@@ -103,6 +103,24 @@ func TestSign(t *testing.T) {
 		_, err := r.Sign(t.Context(), signRequest(t, 2))
 		require.ErrorIs(t, err, ErrOtherKey)
 	})
+
+	t.Run("invalid request", func(t *testing.T) {
+		_, r := published(t)
+		for _, spoil := range []func(*SignRequest){
+			func(q *SignRequest) { q.Signer = nil },
+			func(q *SignRequest) { q.Now = time.Time{} },
+			func(q *SignRequest) { q.Expires = time.Time{} },
+		} {
+			req := signRequest(t, 1)
+			spoil(&req)
+			_, err := r.Sign(t.Context(), req)
+			require.ErrorIs(t, err, ErrRequest)
+		}
+	})
+}
+
+func TestRenew(t *testing.T) {
+	_, key := seeded(t, 1)
 
 	t.Run("renewed", func(t *testing.T) {
 		_, r := published(t)
@@ -156,20 +174,6 @@ func TestSign(t *testing.T) {
 		require.ErrorIs(t, err, ErrHash)
 		require.Equal(t, before, tree(t, dir))
 	})
-
-	t.Run("invalid request", func(t *testing.T) {
-		_, r := published(t)
-		for _, spoil := range []func(*SignRequest){
-			func(q *SignRequest) { q.Signer = nil },
-			func(q *SignRequest) { *q = SignRequest{Signer: q.Signer, Expires: q.Expires} },
-			func(q *SignRequest) { *q = SignRequest{Signer: q.Signer, Now: q.Now} },
-		} {
-			req := signRequest(t, 1)
-			spoil(&req)
-			_, err := r.Sign(t.Context(), req)
-			require.ErrorIs(t, err, ErrRequest)
-		}
-	})
 }
 
 // An attacker who can write to the repository can exchange the program and remove
@@ -190,19 +194,19 @@ func TestRenewRefusesRemovedSignature(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, r := published(t)
-			var packed bytes.Buffer
-			w, err := bz2.NewWriter(&packed)
+			var compressed bytes.Buffer
+			w, err := bz2.NewWriter(&compressed)
 			require.NoError(t, err)
 			_, err = w.Write(evil)
 			require.NoError(t, err)
 			require.NoError(t, w.Close())
-			require.NoError(t, os.WriteFile(filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2"), packed.Bytes(), 0o644))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2"), compressed.Bytes(), 0o644))
 			rewrite(t, filepath.Join(dir, linuxDir, layout.DocumentName), func(raw []byte) []byte {
 				var rel trust.Release
 				require.NoError(t, json.Unmarshal(raw, &rel))
 				binary, file := newMeasure(), newMeasure()
 				_, _ = binary.Write(evil)
-				_, _ = file.Write(packed.Bytes())
+				_, _ = file.Write(compressed.Bytes())
 				rel.Hash, rel.Size, rel.Artifacts[0].Hash, rel.Artifacts[0].Size = binary.sum(), binary.size, file.sum(), file.size
 				return document(t, &rel)
 			})

@@ -6,7 +6,6 @@ package repository
 
 import (
 	"bytes"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,85 +20,39 @@ import (
 )
 
 func TestVerifyFindsFaults(t *testing.T) {
-	artifact := linuxDir + "choria-linux-amd64-1.2.3.bz2"
-	document := linuxDir + layout.DocumentName
+	type spoil = func(t *testing.T, dir string)
+	file := func(name string, f func([]byte) []byte) spoil {
+		return func(t *testing.T, dir string) { rewrite(t, filepath.Join(dir, linuxDir, name), f) }
+	}
+	artifact := func(f func([]byte) []byte) spoil { return file("choria-linux-amd64-1.2.3.bz2", f) }
+	document := func(f func([]byte) []byte) spoil { return file(layout.DocumentName, f) }
+	signed := func(f func(*trust.Release)) spoil {
+		return func(t *testing.T, dir string) { resign(t, dir, f) }
+	}
+	zeros := strings.Repeat("0", 64)
 	for name, tc := range map[string]struct {
-		spoil func(t *testing.T, dir string)
+		spoil spoil
 		want  error
 	}{
-		"artifact flipped": {func(t *testing.T, dir string) {
-			flip(t, filepath.Join(dir, artifact))
-		}, ErrHash},
-		"artifact longer": {func(t *testing.T, dir string) {
-			rewrite(t, filepath.Join(dir, artifact), func(b []byte) []byte { return append(b, 0) })
-		}, ErrHash},
-		"artifact shorter": {func(t *testing.T, dir string) {
-			rewrite(t, filepath.Join(dir, artifact), func(b []byte) []byte { return b[:len(b)-1] })
-		}, ErrHash},
-		"artifact missing": {func(t *testing.T, dir string) {
-			require.NoError(t, os.Remove(filepath.Join(dir, artifact)))
-		}, ErrMissing},
-		"artifact a directory": {func(t *testing.T, dir string) {
-			require.NoError(t, os.Remove(filepath.Join(dir, artifact)))
-			require.NoError(t, os.Mkdir(filepath.Join(dir, artifact), 0o755))
-		}, ErrMissing},
-		"document flipped": {func(t *testing.T, dir string) {
-			rewrite(t, filepath.Join(dir, document), func(b []byte) []byte {
-				return bytes.Replace(b, []byte(`"name": "choria"`), []byte(`"name": "chorib"`), 1)
-			})
-		}, trust.ErrSignature},
-		"document unsigned": {func(t *testing.T, dir string) {
-			rewrite(t, filepath.Join(dir, document), func(b []byte) []byte {
-				var m map[string]any
-				require.NoError(t, json.Unmarshal(b, &m))
-				delete(m, "signature")
-				out, err := json.Marshal(m)
-				require.NoError(t, err)
-				return out
-			})
-		}, trust.ErrUnsigned},
-		"document of v0.1.0": {func(t *testing.T, dir string) { legacy(t, dir, "linux/amd64") }, trust.ErrUnsigned},
-		"document too long": {func(t *testing.T, dir string) {
-			rewrite(t, filepath.Join(dir, document), func(b []byte) []byte {
-				return append(b, bytes.Repeat([]byte(" "), trust.MaxDocument)...)
-			})
-		}, trust.ErrMalformed},
-		"document of another platform": {func(t *testing.T, dir string) {
-			raw, err := os.ReadFile(filepath.Join(dir, "1.2.3/windows/arm64", layout.DocumentName))
-			require.NoError(t, err)
-			rewrite(t, filepath.Join(dir, document), func([]byte) []byte { return raw })
-		}, trust.ErrMismatch},
-		"document of another version": {func(t *testing.T, dir string) {
-			resign(t, dir, func(r *trust.Release) { r.Version = "1.2.2" })
-		}, trust.ErrMismatch},
-		"expired": {func(t *testing.T, dir string) {
-			resign(t, dir, func(r *trust.Release) { r.Released, r.Expires = now.AddDate(-1, 0, 0), now })
-		}, trust.ErrExpired},
-		"another size signed": {func(t *testing.T, dir string) {
-			resign(t, dir, func(r *trust.Release) { r.Size++ })
-		}, codec.ErrSize},
-		"another binary signed": {func(t *testing.T, dir string) {
-			resign(t, dir, func(r *trust.Release) { r.Hash = strings.Repeat("0", 64) })
-		}, ErrHash},
-		"another artifact signed": {func(t *testing.T, dir string) {
-			resign(t, dir, func(r *trust.Release) { r.Artifacts[0].Hash = strings.Repeat("0", 64) })
-		}, ErrHash},
-		"a shorter artifact signed": {func(t *testing.T, dir string) {
-			resign(t, dir, func(r *trust.Release) { r.Artifacts[0].Size-- })
-		}, ErrHash},
-		"a longer artifact signed": {func(t *testing.T, dir string) {
-			resign(t, dir, func(r *trust.Release) { r.Artifacts[0].Size++ })
-		}, ErrHash},
-		"no known encoding": {func(t *testing.T, dir string) {
-			resign(t, dir, func(r *trust.Release) {
-				for i := range r.Artifacts {
-					r.Artifacts[i].Encoding = "xz"
-				}
-			})
-		}, ErrNoArtifact},
-		"wrong encoding": {func(t *testing.T, dir string) {
-			resign(t, dir, func(r *trust.Release) { r.Artifacts[0].Encoding = codec.None })
-		}, ErrHash},
+		"artifact flipped":      {artifact(func(b []byte) []byte { b[len(b)/2] ^= 1; return b }), ErrHash},
+		"artifact longer":       {artifact(func(b []byte) []byte { return append(b, 0) }), ErrHash},
+		"artifact shorter":      {artifact(func(b []byte) []byte { return b[:len(b)-1] }), ErrHash},
+		"artifact missing":      {removeArtifact, ErrMissing},
+		"artifact a directory":  {makeArtifactDirectory, ErrMissing},
+		"document flipped":      {document(renameProduct), trust.ErrSignature},
+		"document unsigned":     {document(removeSignature), trust.ErrUnsigned},
+		"document of v0.1.0":    {func(t *testing.T, dir string) { legacy(t, dir, "linux/amd64") }, trust.ErrUnsigned},
+		"document too long":     {document(func(b []byte) []byte { return append(b, bytes.Repeat([]byte(" "), trust.MaxDocument)...) }), trust.ErrMalformed},
+		"another platform":      {copyDocumentOfWindows, trust.ErrMismatch},
+		"another version":       {signed(func(r *trust.Release) { r.Version = "1.2.2" }), trust.ErrMismatch},
+		"expired":               {signed(func(r *trust.Release) { r.Released, r.Expires = now.AddDate(-1, 0, 0), now }), trust.ErrExpired},
+		"another size":          {signed(func(r *trust.Release) { r.Size++ }), codec.ErrSize},
+		"another binary":        {signed(func(r *trust.Release) { r.Hash = zeros }), ErrHash},
+		"another artifact":      {signed(func(r *trust.Release) { r.Artifacts[0].Hash = zeros }), ErrHash},
+		"artifact size too low": {signed(func(r *trust.Release) { r.Artifacts[0].Size-- }), ErrHash},
+		"artifact size too big": {signed(func(r *trust.Release) { r.Artifacts[0].Size++ }), ErrHash},
+		"unknown encoding":      {signed(func(r *trust.Release) { r.Artifacts[0].Encoding = "xz" }), ErrNoArtifact},
+		"wrong encoding":        {signed(func(r *trust.Release) { r.Artifacts[0].Encoding = codec.None }), ErrHash},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, r := published(t)
@@ -112,19 +65,44 @@ func TestVerifyFindsFaults(t *testing.T) {
 			require.ErrorIs(t, fault.Err, tc.want)
 			require.NotEqual(t, "error", fault.Check)
 			require.Empty(t, report.Releases[1].Faults, "the other platform has no fault")
-
-			if name == "artifact a directory" {
-				return // a web server serves a page
+			if name != "artifact a directory" { // a web server serves a page
+				requireSameFaultAtURL(t, dir, fault)
 			}
-			// The same over HTTP.
-			_, key := seeded(t, 1)
-			remote, err := VerifyURL(t.Context(), serve(t, dir), VerifyRequest{
-				Policy: policy(t, 1, key), Now: now, Filter: Filter{Version: "1.2.3", OS: "linux", Arch: "amd64"},
-			})
-			require.NoError(t, err)
-			require.Equal(t, fault.Check, remote.Releases[0].Faults[0].Check)
 		})
 	}
+}
+
+func requireSameFaultAtURL(t *testing.T, dir string, fault Fault) {
+	t.Helper()
+	_, key := seeded(t, 1)
+	report, err := VerifyURL(t.Context(), serve(t, dir), VerifyRequest{
+		Policy: policy(t, 1, key), Now: now, Filter: Filter{Version: "1.2.3", OS: "linux", Arch: "amd64"},
+	})
+	require.NoError(t, err)
+	require.Equal(t, fault.Check, report.Releases[0].Faults[0].Check)
+}
+
+func removeArtifact(t *testing.T, dir string) {
+	require.NoError(t, os.Remove(filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2")))
+}
+
+func makeArtifactDirectory(t *testing.T, dir string) {
+	removeArtifact(t, dir)
+	require.NoError(t, os.Mkdir(filepath.Join(dir, linuxDir, "choria-linux-amd64-1.2.3.bz2"), 0o755))
+}
+
+func renameProduct(document []byte) []byte {
+	return bytes.Replace(document, []byte(`"name": "choria"`), []byte(`"name": "chorib"`), 1)
+}
+
+func removeSignature(document []byte) []byte {
+	return bytes.Replace(document, []byte(`"signature"`), []byte(`"removed"`), 1)
+}
+
+func copyDocumentOfWindows(t *testing.T, dir string) {
+	raw, err := os.ReadFile(filepath.Join(dir, "1.2.3/windows/arm64", layout.DocumentName))
+	require.NoError(t, err)
+	rewrite(t, filepath.Join(dir, linuxDir, layout.DocumentName), func([]byte) []byte { return raw })
 }
 
 // Clients may set Product and MaxSize.
@@ -190,9 +168,7 @@ func TestVerifyAsOtherClients(t *testing.T) {
 // A release with a wrong signature was changed; it is not an unsigned one.
 func TestVerifyUnsignedRefusesWrongSignature(t *testing.T) {
 	dir, r := published(t)
-	rewrite(t, filepath.Join(dir, linuxDir, layout.DocumentName), func(b []byte) []byte {
-		return bytes.Replace(b, []byte(`"name": "choria"`), []byte(`"name": "chorib"`), 1)
-	})
+	rewrite(t, filepath.Join(dir, linuxDir, layout.DocumentName), renameProduct)
 	_, key := seeded(t, 1)
 	report, err := r.Verify(t.Context(), VerifyRequest{Policy: policy(t, 1, key), InsecureUnsigned: true, Now: now})
 	require.NoError(t, err)

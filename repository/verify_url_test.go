@@ -52,61 +52,56 @@ func TestVerifyURL(t *testing.T) {
 		require.ErrorIs(t, report.Releases[0].Faults[0].Err, ErrMissing)
 	})
 
-	t.Run("a version with build metadata", func(t *testing.T) {
-		dir := t.TempDir()
-		build := request(t, 1)
-		build.Version = "1.2.3+build.5"
-		_, err := create(t, dir).Add(t.Context(), build)
-		require.NoError(t, err)
-		// Like an object store, which reads an unescaped plus sign as a space.
-		files := http.FileServer(http.Dir(dir))
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if strings.Contains(r.RequestURI, "+") {
-				http.NotFound(w, r)
-				return
-			}
-			files.ServeHTTP(w, r)
-		}))
-		defer server.Close()
-		u, err := url.Parse(server.URL + "/")
-		require.NoError(t, err)
-		plus := req
-		plus.Version = build.Version
-		report, err := VerifyURL(t.Context(), u, plus)
-		require.NoError(t, err)
-		require.True(t, report.OK())
-		require.Len(t, report.Releases, 2)
-	})
-
-	t.Run("no release", func(t *testing.T) {
-		other := req
-		other.Version = "9.9.9"
-		_, err := VerifyURL(t.Context(), base, other)
-		require.ErrorIs(t, err, ErrNoRelease)
-		other.OS, other.Arch = "linux", "amd64"
-		_, err = VerifyURL(t.Context(), base, other)
-		require.ErrorIs(t, err, ErrNoRelease)
-	})
-
-	t.Run("no version", func(t *testing.T) {
-		other := req
-		other.Version = ""
-		_, err := VerifyURL(t.Context(), base, other)
-		require.ErrorIs(t, err, ErrRequest)
-		other.Version = ".."
-		_, err = VerifyURL(t.Context(), base, other)
-		require.ErrorIs(t, err, trust.ErrMalformed)
-	})
-
 	t.Run("a server that fails", func(t *testing.T) {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
 		defer server.Close()
-		u, err := url.Parse(server.URL)
-		require.NoError(t, err)
-		report, err := VerifyURL(t.Context(), u, req)
+		report, err := VerifyURL(t.Context(), parseURL(t, server.URL), req)
 		require.NoError(t, err)
 		require.False(t, report.OK())
 		require.ErrorIs(t, report.Releases[0].Faults[0].Err, fetch.ErrStatus)
 		require.Equal(t, "fetch.ErrStatus", report.Releases[0].Faults[0].Check)
 	})
+}
+
+func TestVerifyURLRefuses(t *testing.T) {
+	dir, _ := published(t)
+	_, key := seeded(t, 1)
+	base := serve(t, dir)
+	for name, tc := range map[string]struct {
+		filter Filter
+		want   error
+	}{
+		"no release":              {Filter{Version: "9.9.9"}, ErrNoRelease},
+		"no release for platform": {Filter{Version: "9.9.9", OS: "linux", Arch: "amd64"}, ErrNoRelease},
+		"no version":              {Filter{}, ErrRequest},
+		"a path as version":       {Filter{Version: ".."}, trust.ErrMalformed},
+	} {
+		_, err := VerifyURL(t.Context(), base, VerifyRequest{Policy: policy(t, 1, key), Now: now, Filter: tc.filter})
+		require.ErrorIs(t, err, tc.want, name)
+	}
+}
+
+// Object stores read an unescaped plus sign as a space.
+func TestVerifyURLEscapesPlus(t *testing.T) {
+	dir := t.TempDir()
+	req := request(t, 1)
+	req.Version = "1.2.3+build.5"
+	_, err := create(t, dir).Add(t.Context(), req)
+	require.NoError(t, err)
+	files := http.FileServer(http.Dir(dir))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.RequestURI, "+") {
+			http.NotFound(w, r)
+			return
+		}
+		files.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	_, key := seeded(t, 1)
+	report, err := VerifyURL(t.Context(), parseURL(t, server.URL+"/"), VerifyRequest{
+		Policy: policy(t, 1, key), Now: now, Filter: Filter{Version: req.Version},
+	})
+	require.NoError(t, err)
+	require.True(t, report.OK())
+	require.Len(t, report.Releases, 2)
 }
