@@ -23,6 +23,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/testing/race"
 )
 
 const module = "github.com/choria-io/go-updater"
@@ -179,6 +181,7 @@ func misdrawn(p listed, isStandard func(string) bool) (faults []string) {
 }
 
 func TestArrows(t *testing.T) {
+	race.Skip(t, "the go command does the work")
 	for _, goos := range systems {
 		t.Run(goos, func(t *testing.T) {
 			t.Parallel()
@@ -205,6 +208,7 @@ func TestArrows(t *testing.T) {
 // standard library, golang.org/x and one decoder, through however many steps.
 // The three modules are named because each is code that runs in every embedder.
 func TestEmbeddersLinkLittle(t *testing.T) {
+	race.Skip(t, "the go command does the work")
 	for _, goos := range systems {
 		t.Run(goos, func(t *testing.T) {
 			t.Parallel()

@@ -12,12 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/internal/testing/race"
 )
 
 const disabledEnv = "UPDATER_TEST_DISABLED"
 
 // What a distribution builds refuses, and starts all the same.
 func TestNoSelfUpdate(t *testing.T) {
+	race.Skip(t, "the programs are built without it")
 	if os.Getenv(disabledEnv) == "" {
 		cmd := exec.CommandContext(t.Context(), "go", "test", "-tags", "noselfupdate", "-run", "^TestNoSelfUpdate$", ".")
 		cmd.Env = append(os.Environ(), disabledEnv+"=1")

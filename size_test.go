@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/testing/race"
 )
 
 // maxAdded is how many bytes updates may add to a stripped program that uses
@@ -56,6 +58,7 @@ func main() {
 )
 
 func TestEmbeddersGrowLittle(t *testing.T) {
+	race.Skip(t, "the programs are built without it")
 	if testing.Short() || runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		t.Skip("builds two programs, the bound is one for linux/amd64")
 	}

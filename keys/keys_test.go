@@ -20,6 +20,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/testing/race"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -150,6 +152,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 }
 
 func TestRoundTripPrivate(t *testing.T) {
+	race.Skip(t, "key derivation, in one goroutine")
 	k := rfcKey(t)
 	for _, f := range privateFormats() {
 		t.Run(string(f), func(t *testing.T) {

@@ -12,11 +12,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/testing/race"
 )
 
 // No error of a parser quotes its input. The inputs are all keys and a
 // passphrase, intact and damaged in ways that cause errors.
 func TestErrorsQuoteNothing(t *testing.T) {
+	race.Skip(t, "key derivation, in one goroutine")
 	inputs := map[string][]byte{
 		"passphrase":      []byte("Tr0ub4dor&3-battery-staple"),
 		"passphrase line": []byte("Tr0ub4dor&3-battery-staple\n"),

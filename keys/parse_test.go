@@ -19,9 +19,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/choria-io/go-updater/internal/testing/race"
 )
 
 func TestReadsKeysOfOtherTools(t *testing.T) {
+	race.Skip(t, "key derivation, in one goroutine")
 	for _, tc := range []struct {
 		private, public string
 		encrypted       bool
@@ -73,6 +76,7 @@ func TestReadsKeysOfOtherTools(t *testing.T) {
 }
 
 func TestReadsCosignKeys(t *testing.T) {
+	race.Skip(t, "key derivation, in one goroutine")
 	k := rfcKey(t)
 	der, err := x509.MarshalPKCS8PrivateKey(k.secret().key)
 	require.NoError(t, err)
@@ -95,6 +99,7 @@ func TestReadsCosignKeys(t *testing.T) {
 }
 
 func TestReadsRFC8410Version2(t *testing.T) {
+	race.Skip(t, "key derivation, in one goroutine")
 	k, err := ParsePrivate(testdata(t, "rfc8410-v2.pem"), nil)
 	require.NoError(t, err)
 	// RFC 8410 §10.1 gives the public half.
@@ -104,6 +109,7 @@ func TestReadsRFC8410Version2(t *testing.T) {
 }
 
 func TestRefusesOtherKinds(t *testing.T) {
+	race.Skip(t, "key derivation, in one goroutine")
 	for name, says := range map[string]string{
 		"rsa.pem": "an RSA key", "rsa-pkcs1.pem": "an RSA key", "ec.pem": "an ECDSA key", "ec-sec1.pem": "an EC key",
 		"dsa.pem": "a DSA key", "x25519.pem": "an X25519 key", "ed448.pem": "an Ed448 key",
@@ -131,6 +137,7 @@ func TestRefusesOtherKinds(t *testing.T) {
 // Formats that contain the public half, with that half changed. A signature with
 // such a key would reveal it.
 func TestRefusesMismatchedHalves(t *testing.T) {
+	race.Skip(t, "key derivation, in one goroutine")
 	t.Run("pkcs8 version 2", func(t *testing.T) {
 		block, _ := pem.Decode(testdata(t, "rfc8410-v2.pem"))
 		block.Bytes[len(block.Bytes)-1] ^= 1
@@ -206,6 +213,7 @@ func testKey2(t testing.TB) *PrivateKey {
 // A file with absurd costs is rejected before any work is done (DoS). Each differs
 // from a valid file in the costs alone.
 func TestBoundsCosts(t *testing.T) {
+	race.Skip(t, "key derivation, in one goroutine")
 	t.Run("PBKDF2", func(t *testing.T) {
 		_, err := ParsePrivate(testdata(t, "openssl-slow.pem"), []byte(testPassphrase))
 		require.ErrorIs(t, err, ErrUnsupported)
@@ -282,6 +290,7 @@ func lengthen(der []byte, n byte) {
 }
 
 func TestRefusesUnsound(t *testing.T) {
+	race.Skip(t, "key derivation, in one goroutine")
 	good := string(testdata(t, "openssl.pem"))
 	sealed := testdata(t, "openssl-pbkdf2.pem")
 	k, err := ParsePrivate([]byte(good), nil)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/choria-io/go-updater/internal/codec"
 	"github.com/choria-io/go-updater/internal/layout"
+	"github.com/choria-io/go-updater/internal/testing/race"
 )
 
 var errDisk = errors.New("disk failed")
@@ -142,6 +143,7 @@ func TestFailureAtEveryStep(t *testing.T) {
 // A process that is killed leaves what is on disk before the next step, so a copy
 // before each step stands for a kill there.
 func TestKillAtEveryStep(t *testing.T) {
+	race.Skip(t, "too slow; TestFailureAtEveryStep takes the same steps")
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
 			_, before, after := steps(t, c)
@@ -185,6 +187,7 @@ func TestKillAtEveryStep(t *testing.T) {
 }
 
 func TestInterruptAtEveryStep(t *testing.T) {
+	race.Skip(t, "too slow; TestFailureAtEveryStep takes the same steps")
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
 			all, before, after := steps(t, c)

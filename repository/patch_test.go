@@ -12,10 +12,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/choria-io/go-updater/internal/testing/race"
 	"github.com/choria-io/go-updater/trust"
 )
 
 func TestPatchesAreAdded(t *testing.T) {
+	race.Skip(t, "too slow; TestVerifyAppliesPatches makes patches too")
 	_, r := withVersions(t, "1.2.2", "1.10.0", "1.9.0", "2.0.0", "nightly")
 
 	t.Run("from named versions", func(t *testing.T) {
@@ -113,6 +115,7 @@ func TestVerifyAppliesPatches(t *testing.T) {
 }
 
 func TestPatchesRefused(t *testing.T) {
+	race.Skip(t, "too slow; TestVerifyAppliesPatches makes patches too")
 	artifact := "1.2.2/linux/amd64/choria-linux-amd64-1.2.2.bz2"
 	for name, tc := range map[string]struct {
 		change func(t *testing.T, dir string, req *AddRequest)

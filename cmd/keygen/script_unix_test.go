@@ -17,9 +17,12 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/choria-io/go-updater/internal/testing/race"
 )
 
 func TestMain(m *testing.M) {
+	race.SkipPackage("one goroutine derives keys")
 	testscript.Main(m, map[string]func(){
 		"keygen": func() {
 			// Without ttyin a script has no terminal, also when the person who

@@ -82,7 +82,7 @@ func newBench(t *testing.T) *bench {
 	private, err := keys.FormatUnprotected(k, keys.PKCS8)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "release.key"), private, 0o600))
-	b.policy, err = trust.NewPolicy(1, k.Public())
+	b.policy, err = trust.NewPolicy(1, k.Public().Key)
 	require.NoError(t, err)
 
 	// Patches are made from this version.

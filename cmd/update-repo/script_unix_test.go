@@ -26,10 +26,12 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/choria-io/go-updater/internal/testing/race"
 	"github.com/choria-io/go-updater/keys"
 )
 
 func TestMain(m *testing.M) {
+	race.SkipPackage("the scripts start hundreds of processes; package repository is watched by its own tests")
 	testscript.Main(m, map[string]func(){
 		"update-repo": func() {
 			// A script has no terminal, even if the test has one.

@@ -28,7 +28,7 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// attack is a server in wrong hands, and the error that must come of it.
+// attack is a server that an attacker controls, and the error it has to cause.
 type attack struct {
 	title   string
 	prepare func(context.Context, *demo) (http.Handler, error)
@@ -39,49 +39,49 @@ type attack struct {
 func attacks() []attack {
 	return []attack{
 		{"One bit of the new binary is flipped", tamperedBinary, updater.ErrHash, "updater.ErrHash"},
-		{"Another program takes its place, size and hashes in the document made to fit", tamperedDocument, trust.ErrSignature, "trust.ErrSignature"},
-		{"The same, signed all over again, with another key", otherKey, trust.ErrSignature, "trust.ErrSignature"},
-		{"Release " + oldVersion + ", rightly signed, is served as " + newVersion, olderRelease, trust.ErrMismatch, "trust.ErrMismatch"},
-		{"The release for another platform, rightly signed, is served for this one", otherPlatform, trust.ErrMismatch, "trust.ErrMismatch"},
+		{"The binary is replaced, and size and hashes in the document are changed to match", tamperedDocument, trust.ErrSignature, "trust.ErrSignature"},
+		{"The same, signed with another key", otherKey, trust.ErrSignature, "trust.ErrSignature"},
+		{"The validly signed release " + oldVersion + " is served as " + newVersion, olderRelease, trust.ErrMismatch, "trust.ErrMismatch"},
+		{"The validly signed release for another platform is served for this one", otherPlatform, trust.ErrMismatch, "trust.ErrMismatch"},
 		{"The document never ends", endlessBody, updater.ErrTooLarge, "updater.ErrTooLarge"},
 	}
 }
 
-func (d *demo) attack(ctx context.Context, tries []attack) error {
-	defer d.site.become(d.site.honest)
-	for _, a := range tries {
-		d.does("%s", a.title)
+func (d *demo) attack(ctx context.Context, attacks []attack) error {
+	defer d.site.use(d.site.honest)
+	for _, a := range attacks {
+		d.detail("%s", a.title)
 		handler, err := a.prepare(ctx, d)
 		if err != nil {
 			return fmt.Errorf("preparing the attack: %w", err)
 		}
-		d.site.become(handler)
-		if err := d.refused(ctx, a); err != nil {
+		d.site.use(handler)
+		if err := d.checkRefused(ctx, a); err != nil {
 			return fmt.Errorf("%q: %w", a.title, err)
 		}
-		d.saw("refused with %s, and nothing was changed", a.name)
+		d.result("refused with %s, and nothing was changed", a.name)
 	}
 	return nil
 }
 
-// refused is an error unless the installed program refuses the update for the
-// right reason and leaves everything in its directory as it was.
-func (d *demo) refused(ctx context.Context, a attack) error {
+// checkRefused returns an error unless the installed program refuses the update with
+// the expected error and leaves its directory unchanged.
+func (d *demo) checkRefused(ctx context.Context, a attack) error {
 	before, err := snapshot(filepath.Dir(d.target))
 	if err != nil {
 		return err
 	}
-	said, err := d.command(ctx, d.target, "update", newVersion)
-	all := lines(said)
+	output, err := d.command(ctx, d.target, "update", newVersion)
+	all := lines(output)
 	d.quote(all[len(all)-1]) // the lines before it are the same each time
 	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 1 {
-		return fmt.Errorf("the program should have exited with 1, it ended with: %v", err)
+		return fmt.Errorf("the program should have exited with 1, the result was: %v", err)
 	}
 
-	// Once more in this process, where the error is more than its text.
+	// Once more in this process, where errors.Is works.
 	err = d.apply(ctx)
 	if !errors.Is(err, a.want) {
-		return fmt.Errorf("the error should have been %s, it is: %v", a.name, err)
+		return fmt.Errorf("the error should have been %s, it was: %v", a.name, err)
 	}
 	if broken := updater.RollbackError(err); broken != nil {
 		return broken
@@ -96,7 +96,7 @@ func (d *demo) refused(ctx context.Context, a attack) error {
 	return nil
 }
 
-// apply does what the installed program does.
+// apply updates as the installed program does.
 func (d *demo) apply(ctx context.Context) error {
 	u, err := updater.New(
 		updater.TargetFile(d.target), updater.SourceRepo(d.site.url), updater.Product(product),
@@ -110,7 +110,8 @@ func (d *demo) apply(ctx context.Context) error {
 	return err
 }
 
-// snapshot is all that an update must not change when it fails.
+// snapshot returns mode, time and hash of all files in dir. A failed update must not
+// change them.
 func snapshot(dir string) (map[string]string, error) {
 	files := map[string]string{}
 	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
@@ -134,11 +135,11 @@ func snapshot(dir string) (map[string]string, error) {
 	return files, err
 }
 
-// place is where clients of this platform look for a version.
-func place(version, arch string) string { return path.Join(version, runtime.GOOS, arch) }
+// releaseDir is the directory of a version in the repository.
+func releaseDir(version, arch string) string { return path.Join(version, runtime.GOOS, arch) }
 
-// instead serves content at one path and leaves the rest to next.
-func instead(at string, content []byte, next http.Handler) http.Handler {
+// replaceFile serves content at one path and everything else from next.
+func replaceFile(at string, content []byte, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/"+at {
 			_, _ = w.Write(content)
@@ -148,8 +149,8 @@ func instead(at string, content []byte, next http.Handler) http.Handler {
 	})
 }
 
-// passedOff serves what lies in one directory as if it lay in another.
-func passedOff(real, as string, next http.Handler) http.Handler {
+// serveAs serves the directory real under the name as.
+func serveAs(real, as string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if rest, ok := strings.CutPrefix(r.URL.Path, "/"+as+"/"); ok {
 			r.URL.Path = "/" + real + "/" + rest
@@ -159,7 +160,7 @@ func passedOff(real, as string, next http.Handler) http.Handler {
 }
 
 func tamperedBinary(_ context.Context, d *demo) (http.Handler, error) {
-	dir := place(newVersion, runtime.GOARCH)
+	dir := releaseDir(newVersion, runtime.GOARCH)
 	document, err := os.ReadFile(filepath.Join(d.repo, filepath.FromSlash(dir), "release.json"))
 	if err != nil {
 		return nil, err
@@ -171,17 +172,17 @@ func tamperedBinary(_ context.Context, d *demo) (http.Handler, error) {
 	handler := d.site.honest
 	for _, artifact := range release.Artifacts {
 		at := path.Join(dir, artifact.Path)
-		packed, err := os.ReadFile(filepath.Join(d.repo, filepath.FromSlash(at)))
+		content, err := os.ReadFile(filepath.Join(d.repo, filepath.FromSlash(at)))
 		if err != nil {
 			return nil, err
 		}
-		packed[len(packed)/2] ^= 1
-		handler = instead(at, packed, handler)
+		content[len(content)/2] ^= 1
+		handler = replaceFile(at, content, handler)
 	}
 	return handler, nil
 }
 
-// forged is the attacker's own repository, signed with a key of his.
+// forged makes the attacker's repository, signed with another key.
 func (d *demo) forged(ctx context.Context) (dir string, err error) {
 	dir, err = os.MkdirTemp(d.build, "forged-")
 	if err != nil {
@@ -209,7 +210,7 @@ func tamperedDocument(ctx context.Context, d *demo) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := path.Join(place(newVersion, runtime.GOARCH), "release.json")
+	at := path.Join(releaseDir(newVersion, runtime.GOARCH), "release.json")
 	var documents [2]map[string]json.RawMessage
 	for i, root := range []string{d.repo, forged} {
 		document, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(at)))
@@ -220,15 +221,15 @@ func tamperedDocument(ctx context.Context, d *demo) (http.Handler, error) {
 			return nil, err
 		}
 	}
-	honest, lie := documents[0], documents[1]
+	honest, forgery := documents[0], documents[1]
 	for _, field := range []string{"binary", "hash", "size", "artifacts"} {
-		honest[field] = lie[field]
+		honest[field] = forgery[field]
 	}
 	tampered, err := json.Marshal(honest)
 	if err != nil {
 		return nil, err
 	}
-	return instead(at, tampered, http.FileServer(http.Dir(forged))), nil
+	return replaceFile(at, tampered, http.FileServer(http.Dir(forged))), nil
 }
 
 func otherKey(ctx context.Context, d *demo) (http.Handler, error) {
@@ -240,11 +241,11 @@ func otherKey(ctx context.Context, d *demo) (http.Handler, error) {
 }
 
 func olderRelease(_ context.Context, d *demo) (http.Handler, error) {
-	return passedOff(place(oldVersion, runtime.GOARCH), place(newVersion, runtime.GOARCH), d.site.honest), nil
+	return serveAs(releaseDir(oldVersion, runtime.GOARCH), releaseDir(newVersion, runtime.GOARCH), d.site.honest), nil
 }
 
 func otherPlatform(_ context.Context, d *demo) (http.Handler, error) {
-	return passedOff(place(newVersion, otherArch()), place(newVersion, runtime.GOARCH), d.site.honest), nil
+	return serveAs(releaseDir(newVersion, otherArch()), releaseDir(newVersion, runtime.GOARCH), d.site.honest), nil
 }
 
 func endlessBody(context.Context, *demo) (http.Handler, error) {
@@ -252,7 +253,7 @@ func endlessBody(context.Context, *demo) (http.Handler, error) {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for {
 			if _, err := w.Write(spaces); err != nil {
-				return // the client had enough
+				return // the client closed the connection
 			}
 		}
 	}), nil

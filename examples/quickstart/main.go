@@ -2,15 +2,14 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Command quickstart shows the whole of go-updater in one go, without a network
-// and without leaving anything behind:
+// Command quickstart demonstrates go-updater on this machine. It needs no network and
+// removes all its files:
 //
 //	go run ./examples/quickstart
 //
-// It makes a release key, builds two versions of examples/selfupdate, publishes
-// and serves them, lets version 1 replace itself by version 2 and go back, and
-// then attacks the update in six ways. It exits 1 if anything turns out
-// differently from what it should.
+// It makes a release key, builds two versions of examples/selfupdate, publishes and
+// serves them, lets version 1 replace itself with version 2 and roll back, and then
+// attacks the update in six ways. It exits 1 if a step has an unexpected result.
 package main
 
 import (
@@ -44,9 +43,9 @@ func main() {
 	os.Exit(code)
 }
 
-// run tells the story with the given attacks and returns the exit code.
-func run(ctx context.Context, stdout, stderr io.Writer, tries []attack) int {
-	if err := tell(ctx, newReport(stdout), tries); err != nil {
+// run runs the demo with the given attacks and returns the exit code.
+func run(ctx context.Context, stdout, stderr io.Writer, attacks []attack) int {
+	if err := runSteps(ctx, newReport(stdout), attacks); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")
 		}
@@ -56,20 +55,20 @@ func run(ctx context.Context, stdout, stderr io.Writer, tries []attack) int {
 	return 0
 }
 
-// demo is what the steps share.
+// demo is the state that the steps share.
 type demo struct {
 	*report
 	site   *site
 	keys   string // the publisher's private directory
-	repo   string // the repository on the publisher's disk
-	build  string // directory of the built versions
+	repo   string // the publisher's repository
+	build  string // directory with the built versions
 	target string // the installed program
 
 	signer signature.Signer
 	key    trust.Key
 }
 
-func tell(ctx context.Context, r *report, tries []attack) (err error) {
+func runSteps(ctx context.Context, r *report, attacks []attack) (err error) {
 	dir, err := os.MkdirTemp("", "quickstart-")
 	if err != nil {
 		return err
@@ -94,16 +93,16 @@ func tell(ctx context.Context, r *report, tries []attack) (err error) {
 		{"Build two versions of examples/selfupdate that trust this key", d.buildVersions},
 		{"Publish both, signed", d.publishVersions},
 		{"Install version " + oldVersion + " and let it update itself to " + newVersion, d.updateItself},
-		{"Go back", d.rollBack},
-		{"Attack the update", func(ctx context.Context) error { return d.attack(ctx, tries) }},
-		{"Update from the honest server after all that", d.update},
+		{"Roll back", d.rollBack},
+		{"Attack the update", func(ctx context.Context) error { return d.attack(ctx, attacks) }},
+		{"Update from the honest server again", d.update},
 	} {
 		d.step(step.title)
 		if err := step.do(ctx); err != nil {
 			return fmt.Errorf("step %d: %w", d.steps, err)
 		}
 	}
-	d.done("Everything went as it should, in %s.", time.Since(start).Round(time.Second))
+	d.done("All steps succeeded in %s.", time.Since(start).Round(time.Second))
 	return nil
 }
 
@@ -121,16 +120,16 @@ func newDemo(dir string, r *report) (*demo, error) {
 		}
 	}
 	var err error
-	d.site, err = serve(d.repo)
+	d.site, err = newSite(d.repo)
 	return d, err
 }
 
-// command runs a program and returns all it printed. A program that it started
-// in turn is waited for too, as far as it holds on to the output.
+// command runs a program and returns its output. It waits until every process has
+// closed the output, also those that the program started.
 func (d *demo) command(ctx context.Context, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
-	// When it is interrupted the go command ends what it started, but leaves
-	// its temporary files: so they go where all others do.
+	// The go command leaves its temporary files when it is interrupted. In d.build they
+	// are removed.
 	cmd.Env = append(os.Environ(), "GOTMPDIR="+d.build)
 	cmd.Cancel = func() error {
 		if cmd.Process.Signal(os.Interrupt) != nil { // Windows

@@ -16,18 +16,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/choria-io/go-updater/internal/testing/race"
 	"github.com/stretchr/testify/require"
 )
 
-// story runs the quickstart and asserts that it leaves nothing behind.
-func story(t *testing.T, ctx context.Context, tries []attack) (code int, stdout, stderr string) {
+// runDemo runs the quickstart and requires that it leaves no files.
+func runDemo(t *testing.T, ctx context.Context, attacks []attack) (code int, stdout, stderr string) {
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
 		t.Setenv(name, dir)
 	}
 	var out, errs bytes.Buffer
-	code = run(ctx, &out, &errs, tries)
+	code = run(ctx, &out, &errs, attacks)
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Empty(t, left)
@@ -35,20 +36,21 @@ func story(t *testing.T, ctx context.Context, tries []attack) (code int, stdout,
 }
 
 func TestQuickstart(t *testing.T) {
+	race.Skip(t, "the updating programs are built without it")
 	require.Len(t, attacks(), 6)
-	code, stdout, stderr := story(t, t.Context(), attacks())
+	code, stdout, stderr := runDemo(t, t.Context(), attacks())
 	require.Zero(t, code, "%s\n%s", stdout, stderr)
 	require.Empty(t, stderr)
-	require.NotContains(t, stdout, "\x1b", "plain when it is not a terminal")
+	require.NotContains(t, stdout, "\x1b", "no colours without a terminal")
 	all := lines(stdout)
-	require.Contains(t, all[len(all)-1], "Everything went as it should")
-	if runtime.GOOS != "windows" { // where paths look different
+	require.Contains(t, all[len(all)-1], "All steps succeeded")
+	if runtime.GOOS != "windows" { // has other paths
 		requireTranscript(t, stdout)
 	}
 }
 
-// requireTranscript compares what README shows with what was printed just now,
-// except for what differs from run to run. A line […] stands for any lines.
+// requireTranscript compares the output in README with the printed output, except for
+// what differs in every run. A line […] stands for any number of lines.
 func requireTranscript(t *testing.T, printed string) {
 	t.Helper()
 	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
@@ -57,15 +59,15 @@ func requireTranscript(t *testing.T, printed string) {
 	require.True(t, found, "README.md has no transcript")
 	shown, _, found := strings.Cut(rest, "```\n")
 	require.True(t, found)
-	printed = alike(printed)
-	for _, piece := range strings.Split(alike(shown), "[…]\n") {
+	printed = normalize(printed)
+	for _, piece := range strings.Split(normalize(shown), "[…]\n") {
 		_, after, found := strings.Cut(printed, piece)
-		require.True(t, found, "README.md shows\n%s\nwhich is not, or not there, in\n%s", piece, printed)
+		require.True(t, found, "README.md shows\n%s\nwhich is missing, or out of order, in\n%s", piece, printed)
 		printed = after
 	}
 }
 
-func alike(text string) string {
+func normalize(text string) string {
 	for _, r := range []struct{ pattern, with string }{
 		{`[0-9a-f]{64}`, "<hex>"},
 		{`127\.0\.0\.1:[0-9]+`, "<address>"},
@@ -82,19 +84,19 @@ func alike(text string) string {
 	return text
 }
 
-// An attack that succeeds must not go unnoticed.
-func TestSabotagedStoryExitsOne(t *testing.T) {
+// A successful attack must be noticed.
+func TestSuccessfulAttackExitsOne(t *testing.T) {
 	skipShort(t)
-	tries := attacks()[:1]
-	tries[0].prepare = func(_ context.Context, d *demo) (http.Handler, error) { return d.site.honest, nil }
-	code, stdout, stderr := story(t, t.Context(), tries)
+	harmless := attacks()[:1]
+	harmless[0].prepare = func(_ context.Context, d *demo) (http.Handler, error) { return d.site.honest, nil }
+	code, stdout, stderr := runDemo(t, t.Context(), harmless)
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, "quickstart: error: step 6")
 	require.Contains(t, stderr, "should have exited with 1")
-	require.NotContains(t, stdout, "Everything")
+	require.NotContains(t, stdout, "All steps succeeded")
 }
 
-func TestRefusedNoticesWhatDiffers(t *testing.T) {
+func TestCheckRefusedFails(t *testing.T) {
 	skipShort(t)
 	dir := t.TempDir()
 	require.NoError(t, os.Chmod(dir, 0o700))
@@ -111,34 +113,34 @@ func TestRefusedNoticesWhatDiffers(t *testing.T) {
 	a := attacks()[0]
 	handler, err := a.prepare(t.Context(), d)
 	require.NoError(t, err)
-	d.site.become(handler)
-	require.NoError(t, d.refused(t.Context(), a))
+	d.site.use(handler)
+	require.NoError(t, d.checkRefused(t.Context(), a))
 
-	t.Run("another error", func(t *testing.T) {
+	t.Run("if the error is another one", func(t *testing.T) {
 		other := a
 		other.want, other.name = errors.New("other"), "other"
-		require.ErrorContains(t, d.refused(t.Context(), other), "should have been other")
+		require.ErrorContains(t, d.checkRefused(t.Context(), other), "should have been other")
 	})
-	t.Run("a trace", func(t *testing.T) {
-		d.site.become(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			_ = os.WriteFile(filepath.Join(filepath.Dir(d.target), "trace"), nil, 0o600)
+	t.Run("if a file is left", func(t *testing.T) {
+		d.site.use(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = os.WriteFile(filepath.Join(filepath.Dir(d.target), "left"), nil, 0o600)
 			handler.ServeHTTP(w, r)
 		}))
-		require.ErrorContains(t, d.refused(t.Context(), a), "changed")
+		require.ErrorContains(t, d.checkRefused(t.Context(), a), "changed")
 	})
 }
 
-func TestInterruptedStoryCleansUp(t *testing.T) {
+func TestInterruptedDemoCleansUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	code, _, stderr := story(t, ctx, attacks())
+	code, _, stderr := runDemo(t, ctx, attacks())
 	require.Equal(t, 1, code)
 	require.Equal(t, "quickstart: error: interrupted\n", stderr)
 }
 
 func TestWithoutGo(t *testing.T) {
 	t.Setenv("PATH", "")
-	code, _, stderr := story(t, t.Context(), attacks())
+	code, _, stderr := runDemo(t, t.Context(), attacks())
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, "the go command")
 }
@@ -146,6 +148,6 @@ func TestWithoutGo(t *testing.T) {
 func skipShort(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it builds two programs, as TestQuickstart does, which stays")
+		t.Skip("builds two programs, as TestQuickstart does")
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/choria-io/go-updater/internal/term"
 )
 
-// report prints the story: what is done, what programs say, what was observed.
+// report prints the steps, the output of programs and the results.
 type report struct {
 	w      io.Writer
 	colour bool
@@ -28,7 +28,7 @@ func (r *report) line(colour, mark, text string) {
 	if r.colour && colour != "" {
 		mark = "\x1b[" + colour + "m" + mark + "\x1b[0m"
 	}
-	// When standard output is gone the exit code still tells.
+	// If standard output is closed, the exit code still reports the result.
 	_, _ = fmt.Fprintf(r.w, "%s%s\n", mark, printable(text))
 }
 
@@ -39,9 +39,9 @@ func (r *report) step(title string) {
 	r.line("1", fmt.Sprintf("%d. ", r.steps), title)
 }
 
-func (r *report) does(format string, args ...any) { r.line("", "   ", fmt.Sprintf(format, args...)) }
+func (r *report) detail(format string, args ...any) { r.line("", "   ", fmt.Sprintf(format, args...)) }
 
-func (r *report) saw(format string, args ...any) {
+func (r *report) result(format string, args ...any) {
 	r.line("32", "   ✓ ", fmt.Sprintf(format, args...))
 }
 
@@ -50,7 +50,7 @@ func (r *report) done(format string, args ...any) {
 	r.line("32", "", fmt.Sprintf(format, args...))
 }
 
-// quote shows what a program printed.
+// quote prints the output of a program.
 func (r *report) quote(output string) {
 	for _, line := range lines(output) {
 		if line != "" {
@@ -63,5 +63,5 @@ func lines(output string) []string {
 	return strings.Split(strings.TrimSpace(strings.ReplaceAll(output, "\r\n", "\n")), "\n")
 }
 
-// printable keeps what a hostile server sent off the terminal's controls.
+// printable removes control sequences, because the text may come from a hostile server.
 func printable(text string) string { return term.Sanitize(text) }

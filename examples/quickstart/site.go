@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// site serves the repository on loopback, until an attacker takes it over.
+// site serves the repository on loopback. An attack replaces its handler.
 type site struct {
 	url    string
 	server *http.Server
@@ -22,8 +22,8 @@ type site struct {
 	honest  http.Handler
 }
 
-// serve serves dir, which may be made later.
-func serve(dir string) (*site, error) {
+// newSite serves dir, which need not exist yet.
+func newSite(dir string) (*site, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("serving on loopback: %w", err)
@@ -31,7 +31,7 @@ func serve(dir string) (*site, error) {
 	files := http.FileServer(http.Dir(dir))
 	s := &site{url: "http://" + listener.Addr().String(), honest: files, handler: files}
 	s.server = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
-	// It ends with close, and if it ended before, the next request says so.
+	// If it ends before close, the next request fails.
 	go func() { _ = s.server.Serve(listener) }()
 	return s, nil
 }
@@ -43,8 +43,8 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	handler.ServeHTTP(w, r)
 }
 
-// become answers with h from now on.
-func (s *site) become(h http.Handler) {
+// use answers requests with h from now on.
+func (s *site) use(h http.Handler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.handler = h

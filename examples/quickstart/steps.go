@@ -21,7 +21,7 @@ import (
 	"github.com/choria-io/go-updater/repository"
 )
 
-// makeKey does what "keygen release" does.
+// makeKey makes a key as "keygen release" does.
 func (d *demo) makeKey(ctx context.Context) error {
 	key, err := keys.Generate(rand.Reader)
 	if err != nil {
@@ -49,14 +49,14 @@ func (d *demo) makeKey(ctx context.Context) error {
 	if d.key != key.Public().Key {
 		return fmt.Errorf("%s holds another key than was written", path)
 	}
-	d.saw("release.key, encrypted, stays with the publisher")
-	d.saw("release.pub goes into the program; fingerprint %s", d.key.ID())
+	d.result("release.key is encrypted and stays with the publisher")
+	d.result("release.pub goes into the program; fingerprint %s", d.key.ID())
 	return nil
 }
 
 func (d *demo) buildVersions(ctx context.Context) error {
 	if _, err := exec.LookPath("go"); err != nil {
-		return fmt.Errorf("the go command builds the two versions, but: %w", err)
+		return fmt.Errorf("the go command is needed to build the two versions: %w", err)
 	}
 	for _, version := range []string{oldVersion, newVersion} {
 		flags := fmt.Sprintf("-s -w -X main.version=%s -X main.repo=%s -X main.releaseKey=%s", version, d.site.url, d.key)
@@ -64,13 +64,13 @@ func (d *demo) buildVersions(ctx context.Context) error {
 			"github.com/choria-io/go-updater/examples/selfupdate")
 		if err != nil {
 			d.quote(out)
-			return fmt.Errorf("building version %s, which needs a checkout as working directory: %w", version, err)
+			return fmt.Errorf("building version %s (run it in a checkout): %w", version, err)
 		}
-		if err := d.says(ctx, d.built(version), version); err != nil {
+		if err := d.checkVersion(ctx, d.built(version), version); err != nil {
 			return err
 		}
 	}
-	d.saw("two real programs, which differ in their version only")
+	d.result("two real programs that differ only in their version")
 	return nil
 }
 
@@ -78,26 +78,26 @@ func (d *demo) built(version string) string {
 	return filepath.Join(d.build, executable(product+"-"+version))
 }
 
-// greeting is what examples/selfupdate says when it starts.
+// greeting is what examples/selfupdate prints when it starts.
 func greeting(version string) string {
 	return fmt.Sprintf("selfupdate %s for %s/%s\n", version, runtime.GOOS, runtime.GOARCH)
 }
 
-// says is an error unless program says that it is version.
-func (d *demo) says(ctx context.Context, program, version string) error {
-	said, err := d.command(ctx, program)
+// checkVersion returns an error unless program prints that it is version.
+func (d *demo) checkVersion(ctx context.Context, program, version string) error {
+	output, err := d.command(ctx, program)
 	if err != nil {
-		return fmt.Errorf("starting version %s, which said %q: %w", version, said, err)
+		return fmt.Errorf("starting version %s, which printed %q: %w", version, output, err)
 	}
-	d.quote(said)
-	if said != greeting(version) {
-		return fmt.Errorf("version %s should have said %q", version, greeting(version))
+	d.quote(output)
+	if output != greeting(version) {
+		return fmt.Errorf("version %s should have printed %q", version, greeting(version))
 	}
 	return nil
 }
 
-// publishVersions does what "update-repo" does. The release for another
-// platform is there for an attack to misuse.
+// publishVersions publishes as "update-repo" does. The release for another platform is
+// for one of the attacks.
 func (d *demo) publishVersions(ctx context.Context) error {
 	for _, version := range []string{oldVersion, newVersion} {
 		files := []repository.File{{OS: runtime.GOOS, Arch: runtime.GOARCH, Path: d.built(version)}}
@@ -113,13 +113,13 @@ func (d *demo) publishVersions(ctx context.Context) error {
 			return err
 		}
 		for _, p := range published {
-			d.does("%s", p.Document)
+			d.detail("%s", p.Document)
 			for _, a := range p.Artifacts {
-				d.does("%s/%s, %d KB", filepath.ToSlash(filepath.Dir(p.Document)), a.Path, (a.Size+1023)/1024)
+				d.detail("%s/%s, %d KB", filepath.ToSlash(filepath.Dir(p.Document)), a.Path, (a.Size+1023)/1024)
 			}
 		}
 	}
-	d.saw("a directory of plain files, now served at %s", d.site.url)
+	d.result("a directory of plain files, now served at %s", d.site.url)
 	return nil
 }
 
@@ -140,7 +140,7 @@ func publish(ctx context.Context, dir string, by signature.Signer, version strin
 	})
 }
 
-// otherArch is an architecture that is not this machine's.
+// otherArch is an architecture other than this machine's.
 func otherArch() string {
 	if runtime.GOARCH == "arm64" {
 		return "amd64"
@@ -159,51 +159,51 @@ func (d *demo) updateItself(ctx context.Context) error {
 	if err := d.update(ctx); err != nil {
 		return err
 	}
-	if err := d.sameFile(d.target+".backup", oldVersion); err != nil {
+	if err := d.checkContent(d.target+".backup", oldVersion); err != nil {
 		return err
 	}
-	d.saw("version %s is kept as %s.backup", oldVersion, filepath.Base(d.target))
+	d.result("version %s is kept as %s.backup", oldVersion, filepath.Base(d.target))
 	return nil
 }
 
-// update lets the installed program update itself and become the new version.
+// update lets the installed program update itself to the new version.
 func (d *demo) update(ctx context.Context) error {
-	d.does("$ selfupdate update %s", newVersion)
-	said, err := d.command(ctx, d.target, "update", newVersion)
-	d.quote(said)
+	d.detail("$ selfupdate update %s", newVersion)
+	output, err := d.command(ctx, d.target, "update", newVersion)
+	d.quote(output)
 	if err != nil {
 		return fmt.Errorf("selfupdate update: %w", err)
 	}
-	all := lines(said)
+	all := lines(output)
 	if first, last := all[0]+"\n", all[len(all)-1]+"\n"; first != greeting(oldVersion) || last != greeting(newVersion) {
-		return fmt.Errorf("the program began as %q and ended as %q", first, last)
+		return fmt.Errorf("the program started as %q and ended as %q", first, last)
 	}
-	if err := d.sameFile(d.target, newVersion); err != nil {
+	if err := d.checkContent(d.target, newVersion); err != nil {
 		return err
 	}
-	d.saw("one command began as %s and ended as %s: fetched, verified, replaced, restarted", oldVersion, newVersion)
+	d.result("one command started as %s and ended as %s: downloaded, verified, replaced, restarted", oldVersion, newVersion)
 	return nil
 }
 
 func (d *demo) rollBack(ctx context.Context) error {
-	d.does("$ selfupdate rollback")
+	d.detail("$ selfupdate rollback")
 	if out, err := d.command(ctx, d.target, "rollback"); err != nil {
 		d.quote(out)
 		return fmt.Errorf("selfupdate rollback: %w", err)
 	}
-	d.does("$ selfupdate")
-	if err := d.says(ctx, d.target, oldVersion); err != nil {
+	d.detail("$ selfupdate")
+	if err := d.checkVersion(ctx, d.target, oldVersion); err != nil {
 		return err
 	}
-	if err := d.sameFile(d.target, oldVersion); err != nil {
+	if err := d.checkContent(d.target, oldVersion); err != nil {
 		return err
 	}
-	d.saw("version %s is back, to the byte", oldVersion)
+	d.result("version %s is restored, byte for byte", oldVersion)
 	return nil
 }
 
-// sameFile is an error unless path holds the version as it was built.
-func (d *demo) sameFile(path, version string) error {
+// checkContent returns an error unless path is the built file of version.
+func (d *demo) checkContent(path, version string) error {
 	want, err := os.ReadFile(d.built(version))
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 
 	"github.com/choria-io/go-updater/internal/codec"
 	"github.com/choria-io/go-updater/internal/codec/bz2"
+	"github.com/choria-io/go-updater/internal/testing/race"
 	"github.com/choria-io/go-updater/internal/testing/sample"
 )
 
@@ -66,6 +67,7 @@ func cut(b []byte) []byte { return b[:len(b)-1] }
 func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 
 func TestCopy(t *testing.T) {
+	race.Skip(t, "too slow; TestNoGoroutineIsLeft copies too")
 	hello := []byte("hello")
 	compressed := compress(t, hello)
 	flipped := bytes.Clone(compressed)

@@ -12,12 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/codec"
+	"github.com/choria-io/go-updater/internal/testing/race"
 	"github.com/choria-io/go-updater/internal/testing/sample"
 )
 
 // Output of the common programs is accepted, except that of zstd with a window
 // that decoders need not support.
 func TestProgramsAgree(t *testing.T) {
+	race.Skip(t, "other programs do the work")
 	data := bytes.Repeat(sample.Noise(300_000, 0), 5)
 	for _, tc := range []struct {
 		encoding string

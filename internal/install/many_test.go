@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/testing/race"
 )
 
 const manyEnv = "INSTALL_TEST_MANY"
@@ -113,6 +115,7 @@ func startUpdater(t *testing.T, target string) *updaterProcess {
 // moment the target is the version before or the new one. After each round it is the
 // new one, the backup is the one before, and there are no other files.
 func TestManyUpdatesAtOnce(t *testing.T) {
+	race.Skip(t, "64 processes with one goroutine each")
 	if renamesAside {
 		t.Skip("NOT APPLICABLE: on this system there is no target for a moment")
 	}

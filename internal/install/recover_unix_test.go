@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/testing/race"
 )
 
 var goodBytes = []byte("the last version that was confirmed")
@@ -148,6 +150,7 @@ func (w interrupted) requireRecovered(t *testing.T, target string, reported erro
 // An update is interrupted at every operation, and Recover finishes or undoes it. So it
 // does if it is interrupted itself, at every operation.
 func TestInterruptEveryOperation(t *testing.T) {
+	race.Skip(t, "too slow; TestEveryOperationFails takes the same steps")
 	for name, w := range interruptions {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

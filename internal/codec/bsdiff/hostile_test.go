@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/codec/bsdiff"
+	"github.com/choria-io/go-updater/internal/testing/race"
 	"github.com/choria-io/go-updater/internal/testing/sample"
 )
 
@@ -137,6 +138,7 @@ func TestHostilePatches(t *testing.T) {
 // The limit is the most that bsdiff can make: it makes one only before a match of
 // more than eight bytes.
 func TestTriplesThatMakeNothingAreCounted(t *testing.T) {
+	race.Skip(t, "counts allocations, and the detector adds its own")
 	const size = 800
 	p := parts{triples: append(make([]int64, 3*(16+size/8)), 0, size, 0), extra: sample.Noise(size, 1), size: size}
 	_, err := apply(nil, p.compress(t), size)
@@ -181,6 +183,7 @@ func TestBombsStayBounded(t *testing.T) {
 // With any flipped byte: no panic, no byte too many, no more memory than a valid
 // patch. The output is wrong only if the byte is one that bzip2 does not check.
 func TestFlippedBytes(t *testing.T) {
+	race.Skip(t, "too slow; TestApplyAtBorders applies patches too")
 	from := sample.Noise(3000, 1)
 	to := sample.Edited(from, 2)
 	patch := makePatch(t, from, to)

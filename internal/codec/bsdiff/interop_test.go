@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/choria-io/go-updater/internal/testing/race"
 	"github.com/choria-io/go-updater/internal/testing/sample"
 )
 
@@ -51,6 +52,7 @@ func bsdiffProgram(t *testing.T, from, to []byte) ([]byte, bool) {
 
 // bspatch applies our patches, we apply those of bsdiff, and ours are hardly larger.
 func TestOthersAgree(t *testing.T) {
+	race.Skip(t, "other programs do the work")
 	for _, tool := range []string{"bsdiff", "bspatch"} {
 		_, err := exec.LookPath(tool)
 		if err != nil {

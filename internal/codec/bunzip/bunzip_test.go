@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/choria-io/go-updater/internal/testing/race"
 	"github.com/choria-io/go-updater/internal/testing/sample"
 )
 
@@ -70,6 +71,7 @@ func agree(t testing.TB, compressed []byte, strict bool) {
 }
 
 func TestReaderAgreesWithTheStandardLibrary(t *testing.T) {
+	race.Skip(t, "too slow; TestRefused decodes some of the same inputs")
 	for level := 1; level <= 9; level++ {
 		agree(t, bzip2ed(t, text(level*250_000), level), false)
 	}
@@ -127,6 +129,7 @@ func TestRefused(t *testing.T) {
 
 // Any bit may be flipped: of headers, magics, checksums, tables, data.
 func TestReaderAgreesOnDamage(t *testing.T) {
+	race.Skip(t, "too slow; TestRefused decodes some of the same inputs")
 	compressed := bzip2ed(t, text(101_000), 1)
 	random := rand.New(rand.NewPCG(5, 6))
 	flips := []int{}

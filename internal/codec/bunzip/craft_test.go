@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/testing/race"
 )
 
 // bitWriter writes the highest bit of a byte first.
@@ -243,6 +245,7 @@ func TestCraftedBlocks(t *testing.T) {
 // A block is not longer than its level allows. Its last symbol is part of a run, of
 // a run after a byte, or a byte.
 func TestLengthOfABlock(t *testing.T) {
+	race.Skip(t, "too slow; TestRefused decodes some of the same inputs")
 	for n := levelSize - 1; n <= levelSize+2; n++ {
 		for _, end := range []string{"", "bbb", "b"} {
 			c := &crafted{column: string(bytes.Repeat([]byte("a"), n-len(end))) + end}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/codec/bz2"
+	"github.com/choria-io/go-updater/internal/testing/race"
 	"github.com/choria-io/go-updater/internal/testing/sample"
 )
 
@@ -124,6 +125,7 @@ func waitForGoroutines(t *testing.T, before int) {
 
 // The data that waits to be written is limited for any input.
 func TestParallelMemoryIsBounded(t *testing.T) {
+	race.Skip(t, "counts allocations, and the detector adds its own")
 	data := sample.Noise(900_000, 1)
 	used := func(pieces int) uint64 {
 		var before, after runtime.MemStats

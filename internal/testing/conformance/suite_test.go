@@ -21,6 +21,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/choria-io/go-updater/internal/testing/race"
 	"github.com/choria-io/go-updater/internal/testing/tufsim"
 )
 
@@ -28,6 +29,7 @@ import (
 const asCommand = "CONFORMANCE_AS_COMMAND"
 
 func TestMain(m *testing.M) {
+	race.SkipPackage("the tests start hundreds of processes; package internal/tuf/client is watched by its own tests")
 	if os.Getenv(asCommand) != "" {
 		os.Exit(run(context.Background(), os.Args[1:], os.Stderr))
 	}
