@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// options are the flags.
+// options are the values of the flags.
 type options struct {
 	runs   int
 	quick  bool
@@ -34,18 +34,18 @@ type bench struct {
 	options
 	progress io.Writer
 
-	root     string            // of go-updater's checkout
-	work     string            // temporary, on the disk that is measured
-	programs map[string]string // contestants and commands, built
+	root     string            // the checkout of go-updater
+	work     string            // temporary directory on the measured disk
+	programs map[string]string // built programs by package
 	report   *report
 }
 
-// say tells on standard error what takes so long.
-func (b *bench) say(format string, args ...any) {
+// logf reports progress on standard error.
+func (b *bench) logf(format string, args ...any) {
 	fmt.Fprintf(b.progress, "bench: "+format+"\n", args...)
 }
 
-// measure runs the parts that were asked for.
+// measure runs the selected parts.
 func (b *bench) measure(ctx context.Context) (err error) {
 	if err := os.MkdirAll(b.corpus, 0o755); err != nil {
 		return err
@@ -74,33 +74,32 @@ func (b *bench) measure(ctx context.Context) (err error) {
 			return fmt.Errorf("%s: %w", part.name, err)
 		}
 	}
-	b.report.Bounds = b.report.judge()
+	b.report.Bounds = b.report.bounds()
 	return nil
 }
 
-// checkout finds the tree that is measured: this module replaces go-updater by
-// it.
+// checkout returns the directory of go-updater, which go.mod replaces by the checkout.
 func (b *bench) checkout(ctx context.Context) (string, error) {
 	out, err := b.command(ctx, ".", nil, "go", "list", "-m", "-f", "{{.Path}} {{.Dir}}", "all")
 	if err != nil {
-		return "", fmt.Errorf("run it as go -C bench run . in the checkout: %w", err)
+		return "", fmt.Errorf("cannot find go-updater (run go -C bench run . in a checkout): %w", err)
 	}
 	for line := range strings.Lines(out) {
 		if dir, ok := strings.CutPrefix(strings.TrimSpace(line), "github.com/choria-io/go-updater "); ok {
 			return dir, nil
 		}
 	}
-	return "", errors.New("run it as go -C bench run . in the checkout")
+	return "", errors.New("cannot find go-updater (run go -C bench run . in a checkout)")
 }
 
-// command runs a program in dir and returns what it printed on standard output.
+// command runs a program in dir and returns its standard output.
 func (b *bench) command(ctx context.Context, dir string, env []string, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
-	// When it is interrupted the go command ends what it started, but leaves its
-	// temporary files: so they go where all others do.
+	// The go command leaves its temporary files when it is interrupted. In b.work they
+	// are removed.
 	cmd.Env = append(os.Environ(), append([]string{"GOTMPDIR=" + b.work, "GOWORK=off"}, env...)...)
-	apart(cmd)
+	ownGroup(cmd)
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
@@ -109,8 +108,8 @@ func (b *bench) command(ctx context.Context, dir string, env []string, name stri
 	return string(out), err
 }
 
-// program returns the path of a program of this module, or of a command of
-// go-updater, which it builds the first time.
+// program returns the path of a program of this module or of go-updater. It builds the
+// program on the first call.
 func (b *bench) program(ctx context.Context, module, pkg string) (string, error) {
 	if path := b.programs[pkg]; path != "" {
 		return path, nil
@@ -123,7 +122,7 @@ func (b *bench) program(ctx context.Context, module, pkg string) (string, error)
 	return path, nil
 }
 
-// build builds as releases are built: stripped, without paths, without cgo.
+// build builds like a release: stripped, with -trimpath, without cgo.
 func (b *bench) build(ctx context.Context, module, pkg, output string, env []string) error {
 	_, err := b.command(ctx, module, append([]string{"CGO_ENABLED=0"}, env...),
 		"go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", output, "./"+pkg)

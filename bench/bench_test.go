@@ -23,58 +23,58 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// made is a report with a race of every part; factors are those of the names.
-func made() *report {
+// exampleReport has a comparison of every part.
+func exampleReport() *report {
 	r := &report{Host: host{Go: "go1", Platform: "linux/amd64", Processor: "A & B", CPUs: 2, FileSystem: "ext4"}, Runs: 2}
 	for _, part := range []string{partLoopback, partFast} {
-		race := &race{Part: part, Subject: "nats-server", Size: 16 * megabyte}
+		c := &comparison{Part: part, Subject: "nats-server", Size: 16 * megabyte}
 		for _, l := range []struct {
 			name       string
 			wall, down float64
 		}{
-			{wayOfV010, 12, 600}, {selfupdate, 4, 650}, {noCodec, 1, 1600},
+			{v010, 12, 600}, {selfupdate, 4, 650}, {noUpdater, 1, 1600},
 			{ours + "bzip2", 5, 600}, {ours + "zstd", 1.25, 500}, {ours + patched, 0.5, 25},
 		} {
 			s := sample{Wall: l.wall, CPU: l.wall, Peak: 20 * mebibyte, traffic: traffic{Down: int64(l.down), Up: 300, Requests: 2}}
 			slower := s
 			slower.Wall *= 2
-			race.Lanes = append(race.Lanes, lane{Name: l.name, Samples: []sample{s, slower}})
+			c.Results = append(c.Results, result{Name: l.name, Samples: []sample{s, slower}})
 		}
-		r.Races = append(r.Races, race)
+		r.Comparisons = append(r.Comparisons, c)
 	}
 	r.Check = &checkCost{Again: traffic{Down: 140, Up: 200, Requests: 1}, Later: traffic{Down: 130, Up: 200, Requests: 1}}
 	r.Starts = []startCost{{Over: "nethttp", Wall: spread{0.002, 0.001, 0.003}, Peak: spread{mebibyte / 2, 0, 0}}}
 	r.Links = []linkSize{{Platform: "linux/amd64", Size: map[string]int64{"nethttp": 5_000_000, "updater": 5_600_000}}}
-	r.Bounds = r.judge()
+	r.Bounds = r.bounds()
 	return r
 }
 
 func TestBounds(t *testing.T) {
 	var lines []string
-	for _, b := range made().Bounds {
+	for _, b := range exampleReport().Bounds {
 		lines = append(lines, b.String())
 	}
 	require.Equal(t, []string{
-		"MISSED by  20% speed of zstd against v0.1.0's way, loopback, nats-server: 9.60x (at least 12.00x)",
+		"MISSED by  20% speed of zstd against v0.1.0 method, loopback, nats-server: 9.60x (at least 12.00x)",
 		"ok             speed of zstd against minio/selfupdate, loopback, nats-server: 3.20x (at least 3.00x)",
-		"ok             time of zstd against no codec, loopback, nats-server: 1.25x (at most 1.35x)",
-		"ok             speed of bzip2 against v0.1.0's way, loopback, nats-server: 2.40x (at least 2.00x)",
+		"ok             time of zstd against no updater, loopback, nats-server: 1.25x (at most 1.35x)",
+		"ok             speed of bzip2 against v0.1.0 method, loopback, nats-server: 2.40x (at least 2.00x)",
 		"ok             speed of patch against go-updater bzip2, loopback, nats-server: 10.00x (at least 1.00x)",
-		"ok             bytes of a patch against the best full download, nats-server: 5.0% (at most 6.0%)",
-		"ok             speed of zstd against v0.1.0's way, 100mbit, nats-server: 9.60x (at least 2.00x)",
-		"ok             speed of patch against v0.1.0's way, 100mbit, nats-server: 24.00x (at least 10.00x)",
-		"ok             requests of another Check, nothing being new: 1 (at most 1)",
-		"ok             bytes down of another Check, nothing being new: 140 (at most 150)",
-		"MISSED by 100% updater at the start of a program: 2.00 ms (at most 1.00 ms)",
-		"ok             updater in the memory of a program: 0.50 MiB (at most 1.00 MiB)",
-		"ok             updater in a stripped program, linux/amd64: 600 KB (at most 600 KB)",
+		"ok             bytes of a patch against the smallest full download, nats-server: 5.0% (at most 6.0%)",
+		"ok             speed of zstd against v0.1.0 method, 100mbit, nats-server: 9.60x (at least 2.00x)",
+		"ok             speed of patch against v0.1.0 method, 100mbit, nats-server: 24.00x (at least 10.00x)",
+		"ok             requests of another Check, nothing new: 1 (at most 1)",
+		"ok             bytes down of another Check, nothing new: 140 (at most 150)",
+		"MISSED by 100% time of updater at the start of a program: 2.00 ms (at most 1.00 ms)",
+		"ok             memory of updater in a program: 0.50 MiB (at most 1.00 MiB)",
+		"ok             size of updater in a stripped program, linux/amd64: 600 KB (at most 600 KB)",
 	}, lines)
-	require.Equal(t, 2, made().missed())
+	require.Equal(t, 2, exampleReport().missed())
 }
 
-func TestBoundsOfWhatWasNotMeasured(t *testing.T) {
-	r := &report{Races: []*race{{Part: partLoopback, Subject: "caddy", Lanes: []lane{{Name: wayOfV010, Samples: []sample{{Wall: 1}}}}}}}
-	r.Bounds = r.judge()
+func TestBoundsWithoutMeasurement(t *testing.T) {
+	r := &report{Comparisons: []*comparison{{Part: partLoopback, Subject: "caddy", Results: []result{{Name: v010, Samples: []sample{{Wall: 1}}}}}}}
+	r.Bounds = r.bounds()
 	require.Len(t, r.Bounds, 6)
 	for _, b := range r.Bounds {
 		require.True(t, b.Missing, b.What)
@@ -86,8 +86,8 @@ func TestBoundsOfWhatWasNotMeasured(t *testing.T) {
 func TestSizeBounds(t *testing.T) {
 	r := &report{}
 	for _, megabytes := range []int64{1, 100, 400} {
-		l := lane{Name: ours + "zstd", Samples: []sample{{Wall: float64(megabytes), Peak: float64(megabytes/10) * mebibyte}}}
-		r.Races = append(r.Races, &race{Part: partSizes, Subject: sizeName(megabytes), Size: megabytes * megabyte, Lanes: []lane{l}})
+		l := result{Name: ours + "zstd", Samples: []sample{{Wall: float64(megabytes), Peak: float64(megabytes/10) * mebibyte}}}
+		r.Comparisons = append(r.Comparisons, &comparison{Part: partSizes, Subject: sizeName(megabytes), Size: megabytes * megabyte, Results: []result{l}})
 	}
 	var lines []string
 	for _, b := range r.sizeBounds() {
@@ -98,30 +98,30 @@ func TestSizeBounds(t *testing.T) {
 	require.Equal(t, []string{
 		"ok             peak memory with zstd, 100 MB: 10.0 MiB (at most 24.0 MiB)",
 		"MISSED by  67% peak memory with zstd, 400 MB: 40.0 MiB (at most 24.0 MiB)",
-		"ok             time for a MB of 400 against one of 100, zstd: 1.00x (at most 1.25x)",
+		"ok             time per MB, 400 MB against 100 MB, zstd: 1.00x (at most 1.25x)",
 	}, lines)
 }
 
 func TestTable(t *testing.T) {
 	var out bytes.Buffer
-	require.NoError(t, made().print(&out))
+	require.NoError(t, exampleReport().print(&out))
 	for _, want := range []string{
-		"v0.1.0's way      18.00 s     1.00x [1.00, 1.00]  12.00 s     20.0 MiB   600 B  300 B         2\n",
+		"v0.1.0 method     18.00 s     1.00x [1.00, 1.00]  12.00 s     20.0 MiB   600 B  300 B         2\n",
 		"go-updater zstd    1.88 s     9.60x [9.60, 9.60]   1.25 s     20.0 MiB   500 B  300 B         2\n",
 		"same process             1  140 B  200 B\n",
 		"linux/amd64     5000 KB    +600 KB",
 	} {
 		require.Contains(t, out.String(), want)
 	}
-	require.Error(t, made().print(full{}))
+	require.Error(t, exampleReport().print(full{}))
 }
 
 type full struct{}
 
-func (full) Write([]byte) (int, error) { return 0, errors.New("no room") }
+func (full) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
 func TestPlotIsWellFormed(t *testing.T) {
-	plot, err := made().plot()
+	plot, err := exampleReport().plot()
 	require.NoError(t, err)
 	elements := map[string]int{}
 	for dec := xml.NewDecoder(bytes.NewReader(plot)); ; {
@@ -155,14 +155,14 @@ func TestLimiterHoldsTheRate(t *testing.T) {
 	now := time.Unix(0, 0)
 	l := newLimiter(8_000_000, func() time.Time { return now })
 	for sent := 0; sent < 2_000_000; sent += chunk {
-		// A sleep is never shorter and often longer than it was to be.
+		// Real sleeps are often longer than requested.
 		if wait := l.reserve(chunk); wait > 0 {
 			now = now.Add(wait + 200*time.Microsecond)
 		}
 	}
 	require.InDelta(t, 2, now.Sub(time.Unix(0, 0)).Seconds(), 0.1)
 
-	// What is left unused is lost, but for one burst.
+	// Unused time counts for one burst only.
 	now = now.Add(time.Hour)
 	require.Zero(t, l.reserve(burst))
 	require.InDelta(t, time.Second, l.reserve(1_000_000), float64(time.Microsecond))
@@ -227,7 +227,7 @@ func TestSynthesise(t *testing.T) {
 	}
 	require.InDelta(t, total/251, changed, 100)
 
-	// The same bytes are edited alike wherever they lie.
+	// The same bytes get the same edits at any offset.
 	shifted := append([]byte("shift"), sources[0]...)
 	require.True(t, bytes.Equal(edited(sources[0], 3)[8:], edited(shifted, 3)[13:]))
 }

@@ -16,27 +16,27 @@ import (
 	"runtime"
 )
 
-// pair is two consecutive releases of a real program, from the module proxy.
-type pair struct {
+// program is a real program on the module proxy, with two consecutive releases.
+type program struct {
 	name, module, pkg string
 	old, new          string // versions of the module
 }
 
-var pairs = []pair{
+var programs = []program{
 	{"nats-server", "github.com/nats-io/nats-server/v2", "github.com/nats-io/nats-server/v2", "v2.12.14", "v2.12.15"},
 	{"caddy", "github.com/caddyserver/caddy/v2", "github.com/caddyserver/caddy/v2/cmd/caddy", "v2.11.8", "v2.11.9"},
 }
 
-// pairs is nats-server alone when there is little time.
-func (b *bench) pairs() []pair {
+// measured returns the programs to measure: with -quick only nats-server.
+func (b *bench) measured() []program {
 	if b.quick {
-		return pairs[:1]
+		return programs[:1]
 	}
-	return pairs
+	return programs
 }
 
-// binaries returns the two programs of the pair, built or from the corpus.
-func (b *bench) binaries(ctx context.Context, p pair) (old, new string, err error) {
+// binaries returns the old and new binary of p. It builds them unless the corpus has them.
+func (b *bench) binaries(ctx context.Context, p program) (old, new string, err error) {
 	if old, err = b.binary(ctx, p, p.old); err != nil {
 		return "", "", err
 	}
@@ -44,12 +44,12 @@ func (b *bench) binaries(ctx context.Context, p pair) (old, new string, err erro
 	return old, new, err
 }
 
-func (b *bench) binary(ctx context.Context, p pair, version string) (string, error) {
+func (b *bench) binary(ctx context.Context, p program, version string) (string, error) {
 	path := filepath.Join(b.corpus, fmt.Sprintf("%s-%s-%s-%s", p.name, version, runtime.GOOS, runtime.GOARCH))
 	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 		return path, nil
 	}
-	b.say("building %s %s", p.name, version)
+	b.logf("building %s %s", p.name, version)
 	dir, err := os.MkdirTemp(b.work, "module-")
 	if err != nil {
 		return "", err
@@ -65,11 +65,11 @@ func (b *bench) binary(ctx context.Context, p pair, version string) (string, err
 	if err != nil {
 		return "", err
 	}
-	return path, keep(built, path)
+	return path, moveFile(built, path)
 }
 
-// keep moves a finished file to its place, also from one disk to another.
-func keep(from, to string) error {
+// moveFile moves a complete file, also to another file system.
+func moveFile(from, to string) error {
 	if os.Rename(from, to) == nil {
 		return nil
 	}
@@ -80,8 +80,8 @@ func keep(from, to string) error {
 	return os.Rename(unfinished, to)
 }
 
-// copyFile makes an executable copy that is on the disk when it returns, so that
-// nothing measured later waits for it.
+// copyFile makes an executable copy and syncs it, so that no later measurement waits for
+// the writes.
 func copyFile(from, to string) (err error) {
 	in, err := os.Open(from)
 	if err != nil {

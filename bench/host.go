@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// host is where the numbers come from.
+// host describes the machine of the measurements.
 type host struct {
 	Go         string `json:"go"`
 	Platform   string `json:"platform"`
@@ -25,12 +25,12 @@ type host struct {
 func describeHost(dir string) host {
 	return host{
 		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(),
-		Processor: processor(readOr("/proc/cpuinfo")), FileSystem: fileSystem(readOr("/proc/self/mounts"), dir),
+		Processor: processor(readIfExists("/proc/cpuinfo")), FileSystem: fileSystem(readIfExists("/proc/self/mounts"), dir),
 	}
 }
 
-// readOr returns nothing where the system has no such file.
-func readOr(name string) string {
+// readIfExists returns the content of a file, or "" if it cannot be read.
+func readIfExists(name string) string {
 	content, err := os.ReadFile(name)
 	if err != nil {
 		return ""
@@ -47,7 +47,7 @@ func processor(cpuinfo string) string {
 	return "unknown processor"
 }
 
-// fileSystem is the type of the innermost mount that dir is in.
+// fileSystem returns the type of the file system that contains dir.
 func fileSystem(mounts, dir string) string {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -60,7 +60,7 @@ func fileSystem(mounts, dir string) string {
 			continue
 		}
 		point := strings.TrimSuffix(fields[1], "/") + "/"
-		// Of two at one place the later is on top.
+		// Of two mounts on one directory, the later one counts.
 		if strings.HasPrefix(dir+"/", point) && len(point) >= longest {
 			found, longest = fields[2], len(point)
 		}
@@ -68,7 +68,7 @@ func fileSystem(mounts, dir string) string {
 	return found
 }
 
-// volatile file systems have no disk to wait for.
+// volatile reports whether a file system is in memory.
 func volatile(fs string) bool { return fs == "tmpfs" || fs == "ramfs" }
 
 func shortHash(s string) string {

@@ -9,21 +9,20 @@ import (
 	"time"
 )
 
-// burst is how many bytes a link that was idle takes at once, and chunk how many
-// it is given at a time.
+// After an idle time a link accepts burst bytes at once. A write has at most chunk bytes.
 const (
 	burst = 64 << 10
 	chunk = 16 << 10
 )
 
-// limiter is a token bucket. It is safe for concurrent use: all connections of
-// a server share one, as they would one link.
+// limiter is a token bucket, which all connections of a server share. It is safe for
+// concurrent use.
 type limiter struct {
 	rate float64 // bytes per second
 	now  func() time.Time
 
 	mu     sync.Mutex
-	tokens float64 // negative when bytes are promised that were not earned yet
+	tokens float64 // bytes that may be sent now; negative if callers wait
 	last   time.Time
 }
 
@@ -31,8 +30,8 @@ func newLimiter(bitsPerSecond int64, now func() time.Time) *limiter {
 	return &limiter{rate: float64(bitsPerSecond) / 8, now: now, tokens: burst, last: now()}
 }
 
-// reserve takes n bytes and returns how long to wait before they are sent. Who
-// sleeps too long is ahead by that the next time, so the rate holds on average.
+// reserve takes n bytes and returns how long to wait before sending them. A caller that
+// sleeps too long waits less the next time, so the average rate is right.
 func (l *limiter) reserve(n int) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()

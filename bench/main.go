@@ -2,38 +2,36 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Command bench measures an update by go-updater against what a program would do
-// instead, on binaries of real programs:
+// Command bench compares an update by go-updater with other ways to update, on binaries
+// of real programs:
 //
 //	go -C bench run .
 //
-// It builds two consecutive releases of nats-server and of caddy from the module
-// proxy, publishes them with update-repo, and lets separate programs update a
-// file from one to the other over HTTP on loopback:
+// It builds two consecutive releases of nats-server and of caddy from the module proxy
+// and publishes them with update-repo. Then separate programs, the candidates, update a
+// file from one release to the other over HTTP on loopback:
 //
-//   - v0.1.0's way: stdlib bzip2 into a file, then the hash, then the swap;
-//     written by us after the description of v0.1.0
-//   - minio/selfupdate: a gzip file, as its documentation shows
-//   - no codec: the binary as it is, hashed, synced and renamed; what no updater
-//     over HTTP can be much faster than
-//   - go-updater, from each encoding by itself and from a patch; signed, verified,
-//     backed up, journaled, synced
+//   - v0.1.0 method: bzip2 of the standard library into a file, then the hash, then the
+//     swap; reimplemented from the description of v0.1.0
+//   - minio/selfupdate: a gzip file, as in its documentation
+//   - no updater: the uncompressed binary, hashed, synced and renamed; a lower limit for
+//     the time of an update over HTTP
+//   - go-updater, with each encoding and with a patch; with signature, verification,
+//     backup, journal and syncs
 //
-// The contestants run in turn, each a whole process from start to exit, and are
-// compared pair by pair; what is printed are medians. The first turn is thrown
-// away. The server is a process of its own and counts the bytes in both
-// directions. Peak memory is what each program says of itself at its end, because
-// what a parent is told of a child begins at the parent's own size.
+// The candidates take turns. Each run is a whole process, from start to exit. Ratios are
+// computed between runs of the same turn; the printed values are medians. The first turn
+// is a warm-up and does not count. The server is a separate process and counts the bytes
+// in both directions. Each program reports its own peak memory, because the value that
+// the system reports for a child starts at the size of its parent.
 //
-// The parts 100mbit and 20mbit do the same through a server that sends no faster.
-// The part sizes updates binaries of 1 to 400 MB, which are made of the real ones,
-// repeated with small edits: there are no real ones of just these sizes.
-// The others are: check, what it costs to be told that nothing is new; start-up
-// and link-size, what a program pays for importing updater.
+// The parts 100mbit and 20mbit repeat this with a server that limits its rate. The part
+// sizes updates synthetic binaries of 1 to 400 MB, made of the real ones with small edits.
+// The part check measures a Check that finds nothing new. The parts start-up and link-size
+// measure what importing updater costs a program.
 //
-// Binaries and repositories are kept in the user's cache directory. What is
-// measured lies on a disk: see -dir. It ends with one line for each bound that
-// has to hold.
+// Binaries and repositories are kept in the user's cache directory. The updated files
+// have to be on a disk: see -dir. The output ends with one line for each bound.
 package main
 
 import (
@@ -81,7 +79,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exit(err, stderr)
 	}
 	if n := b.report.missed(); n > 0 {
-		fmt.Fprintf(stderr, "bench: %d bounds are missed\n", n)
+		fmt.Fprintf(stderr, "bench: %d bounds missed\n", n)
 		if b.strict {
 			return 1
 		}
@@ -114,7 +112,7 @@ func (b *bench) publishReport(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	b.say("writing %s", b.svg)
+	b.logf("writing %s", b.svg)
 	return os.WriteFile(b.svg, plot, 0o644)
 }
 
@@ -126,21 +124,21 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.IntVar(&o.runs, "n", 0, "compare `N` runs of each contestant (default 5, or 3 if -quick)")
-	f.BoolVar(&o.quick, "quick", false, "measure nats-server only, 3 runs, and nothing of 400 MB")
-	f.BoolVar(&o.strict, "strict", false, "exit 1 when a bound is missed")
+	f.IntVar(&o.runs, "n", 0, "compare `N` runs of each candidate (default 5, or 3 if -quick)")
+	f.BoolVar(&o.quick, "quick", false, "measure only nats-server, 3 runs, up to 100 MB")
+	f.BoolVar(&o.strict, "strict", false, "exit 1 if a bound is missed")
 	f.BoolVar(&o.json, "json", false, "print all measurements as JSON instead of tables")
-	f.StringVar(&o.svg, "svg", "", "write the plot to `FILE` (default ../docs/bench.svg when everything is measured, else none)")
+	f.StringVar(&o.svg, "svg", "", "write the plot to `FILE` (default ../docs/bench.svg if all parts are measured)")
 	f.StringVar(&o.corpus, "corpus", filepath.Join(cache, "go-updater-bench"), "keep binaries and repositories in `DIR`")
-	f.StringVar(&o.dir, "dir", "", "update files in `DIR`, which is on a disk (default that of -corpus)")
-	f.Func("only", "measure only the parts that match `REGEXP`: loopback, 100mbit, 20mbit, sizes, check, start-up, link-size",
+	f.StringVar(&o.dir, "dir", "", "update files in `DIR`, which has to be on a disk (default: the directory of -corpus)")
+	f.Func("only", "measure only parts that match `REGEXP`: loopback, 100mbit, 20mbit, sizes, check, start-up, link-size",
 		func(s string) (err error) { o.only, err = regexp.Compile(s); return err })
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
 	if f.NArg() > 0 || o.runs < 0 {
 		f.Usage()
-		return o, errors.New("misused")
+		return o, errors.New("wrong usage")
 	}
 	if o.runs == 0 {
 		o.runs = 5

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// Names of the parts, as -only selects them.
+// Names of the parts, for -only.
 const (
 	partLoopback = "loopback"
 	partFast     = "100mbit"
@@ -37,31 +37,30 @@ var parts = []struct {
 	{partLink, (*bench).links},
 }
 
-// startPairs is how often a program is started: it takes so little that only
-// many pairs tell anything.
+// startPairs is how often a program is started. One start is too short to measure.
 const startPairs = 50
 
-// loopback is everybody, with nothing but the machine in the way.
+// loopback compares all candidates on loopback.
 func (b *bench) loopback(ctx context.Context) error {
-	names := []string{wayOfV010, selfupdate, noCodec}
+	names := []string{v010, selfupdate, noUpdater}
 	for _, encoding := range encodings {
 		names = append(names, ours+encoding)
 	}
-	return b.realPairs(ctx, partLoopback, 0, append(names, ours+patched))
+	return b.comparePrograms(ctx, partLoopback, 0, append(names, ours+patched))
 }
 
-// limited is the same through a link that is slower than a disk.
+// limited compares candidates on a slow link.
 func (b *bench) limited(ctx context.Context, part string, bitsPerSecond int64) error {
-	return b.realPairs(ctx, part, bitsPerSecond, []string{wayOfV010, selfupdate, ours + "bzip2", ours + "zstd", ours + patched})
+	return b.comparePrograms(ctx, part, bitsPerSecond, []string{v010, selfupdate, ours + "bzip2", ours + "zstd", ours + patched})
 }
 
-func (b *bench) realPairs(ctx context.Context, part string, bitsPerSecond int64, names []string) error {
+func (b *bench) comparePrograms(ctx context.Context, part string, bitsPerSecond int64, names []string) error {
 	srv, err := startServer(ctx, b.site(), bitsPerSecond)
 	if err != nil {
 		return err
 	}
 	defer srv.close()
-	for _, p := range b.pairs() {
+	for _, p := range b.measured() {
 		old, new, err := b.binaries(ctx, p)
 		if err != nil {
 			return err
@@ -70,18 +69,18 @@ func (b *bench) realPairs(ctx context.Context, part string, bitsPerSecond int64,
 		if err != nil {
 			return err
 		}
-		entrants, err := b.entrants(ctx, s, names...)
+		candidates, err := b.candidates(ctx, s, names...)
 		if err != nil {
 			return err
 		}
-		if err := b.race(ctx, part, s, srv, entrants); err != nil {
+		if err := b.compare(ctx, part, s, srv, candidates); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// bySize shows what grows with the binary, and what does not.
+// bySize measures time and memory for binaries of different sizes.
 func (b *bench) bySize(ctx context.Context) error {
 	srv, err := startServer(ctx, b.site(), 0)
 	if err != nil {
@@ -107,24 +106,24 @@ func (b *bench) oneSize(ctx context.Context, srv *server, megabytes int64) error
 	if err != nil {
 		return err
 	}
-	entrants, err := b.entrants(ctx, s, wayOfV010, ours+"bzip2", ours+"zstd", ours+patched)
+	candidates, err := b.candidates(ctx, s, v010, ours+"bzip2", ours+"zstd", ours+patched)
 	if err != nil {
 		return err
 	}
-	return b.race(ctx, partSizes, s, srv, entrants)
+	return b.compare(ctx, partSizes, s, srv, candidates)
 }
 
 func sizeName(megabytes int64) string { return fmt.Sprintf("%d MB", megabytes) }
 
-// checkCost is what it costs to be told that there is nothing new.
+// checkCost is the traffic of a Check that finds nothing new.
 type checkCost struct {
 	First traffic `json:"first"` // the first Check of an installation
-	Again traffic `json:"again"` // another one of the same process
-	Later traffic `json:"later"` // the first one of a later process
+	Again traffic `json:"again"` // the second Check of a process
+	Later traffic `json:"later"` // the first Check of a later process
 }
 
 func (b *bench) checks(ctx context.Context) error {
-	p := pairs[0]
+	p := programs[0]
 	old, new, err := b.binaries(ctx, p)
 	if err != nil {
 		return err
@@ -137,7 +136,7 @@ func (b *bench) checks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	program, err := b.program(ctx, ".", "cmd/check")
+	program, err := b.program(ctx, ".", "cmd/goupdater")
 	if err != nil {
 		return err
 	}
@@ -152,18 +151,18 @@ func (b *bench) checks(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir)
 
-	// The third has twice what one process asks for.
+	// The third process checks twice.
 	var seen [3]traffic
-	for i, times := range []string{"1", "1", "2"} {
+	for i, checks := range []string{"1", "1", "2"} {
 		target := filepath.Join(dir, "program")
 		if i == 2 {
-			target += "-2" // an installation that remembers nothing
+			target += "-2" // an installation without stored state
 		}
 		if err := copyFile(new, target); err != nil {
 			return err
 		}
-		_, err = b.run(ctx, program, "-url", srv.url+"/"+path.Join(s.at, "bzip2"), "-target", target,
-			"-version", newVersion, "-key", key+".pub", "-times", times)
+		_, err = b.run(ctx, program, "-url", srv.url+"/"+path.Join(s.path, "bzip2"), "-target", target,
+			"-current", newVersion, "-version", newVersion, "-key", key+".pub", "-checks", checks)
 		if err != nil {
 			return err
 		}
@@ -177,12 +176,12 @@ func (b *bench) checks(ctx context.Context) error {
 	return nil
 }
 
-// startCost is what a program pays at every start for being able to update.
+// startCost is what importing updater costs at every start.
 type startCost struct {
 	Over string  `json:"over"` // the program without updater
-	Wall spread  `json:"wall"` // seconds more
-	Peak spread  `json:"peak"` // bytes more
-	Base float64 `json:"base"` // seconds that the program without takes
+	Wall spread  `json:"wall"` // additional seconds
+	Peak spread  `json:"peak"` // additional bytes
+	Base float64 `json:"base"` // seconds without updater
 }
 
 func (b *bench) starts(ctx context.Context) error {
@@ -195,8 +194,8 @@ func (b *bench) starts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.say("%s: %d starts with and without updater, over %s", partStart, startPairs, name)
-		lanes := [2]lane{}
+		b.logf("%s: %d starts with and without updater, over %s", partStart, startPairs, name)
+		runs := [2]result{}
 		for turn := range startPairs + 1 {
 			for i, program := range []string{with, without} {
 				got, err := b.run(ctx, program)
@@ -204,31 +203,31 @@ func (b *bench) starts(ctx context.Context) error {
 					return err
 				}
 				if turn > 0 {
-					lanes[i].Samples = append(lanes[i].Samples, got)
+					runs[i].Samples = append(runs[i].Samples, got)
 				}
 			}
 		}
 		b.report.Starts = append(b.report.Starts, startCost{
-			Over: name, Base: lanes[1].median(wall),
-			Wall: differences(lanes[0].each(wall), lanes[1].each(wall)),
-			Peak: differences(lanes[0].each(resident), lanes[1].each(resident)),
+			Over: name, Base: runs[1].median(wall),
+			Wall: differences(runs[0].each(wall), runs[1].each(wall)),
+			Peak: differences(runs[0].each(resident), runs[1].each(resident)),
 		})
 	}
 	return nil
 }
 
-// linkSize is the stripped size of the programs below link, in bytes.
+// linkSize is the stripped size of the programs in directory link, in bytes.
 type linkSize struct {
 	Platform string           `json:"platform"`
 	Size     map[string]int64 `json:"size"`
 }
 
-// linked are the programs below link, the one that the others add to first.
+// linked are the programs in directory link. The others are compared with the first.
 var linked = []string{"nethttp", "updater", "trust", "minio"}
 
 func (b *bench) links(ctx context.Context) error {
 	for _, platform := range []string{"linux/amd64", "linux/arm64", "windows/amd64"} {
-		b.say("%s: %s", partLink, platform)
+		b.logf("%s: %s", partLink, platform)
 		goos, goarch, _ := strings.Cut(platform, "/")
 		l := linkSize{Platform: platform, Size: map[string]int64{}}
 		for _, name := range linked {

@@ -13,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,27 +28,25 @@ const (
 	oldVersion = "1.0.0"
 	newVersion = "1.0.1"
 
-	// patched is the variant of a repository in which the client may take a
-	// patch: the release as it was published.
+	// patched is the variant of a repository that has all artifacts, patches included.
 	patched = "patch"
 )
 
-// encodings are asked of update-repo, in the order of the tables.
+// encodings are published, in the order of the tables.
 var encodings = []string{"none", "bzip2", "gzip", "zstd"}
 
-// subject is an update that is published in all the ways that are measured.
+// subject is an update, published for every candidate.
 type subject struct {
 	name string
 	old  string // file with the binary to update
 	hash string // of the new binary
 	size int64  // of the new binary
-	at   string // directory of the server, as a path of URLs
+	path string // directory below the server's root
 }
 
-// publish makes a repository of two releases with the commands of go-updater, as
-// a publisher would, and beside it for each encoding one that has nothing else:
-// the same files, named by a document that is signed anew. It keeps all that for
-// the next time, unless the commands or the binaries are others then.
+// publish makes a repository of two releases with the commands of go-updater. For each
+// encoding it makes another one with only that encoding: the same files and a document
+// that is signed again. They are kept and used again until a command or binary changes.
 func (b *bench) publish(ctx context.Context, name, old, new string) (*subject, error) {
 	key, err := b.key(ctx)
 	if err != nil {
@@ -67,21 +66,21 @@ func (b *bench) publish(ctx context.Context, name, old, new string) (*subject, e
 		id, s.hash, s.size = id+hash, hash, size
 	}
 	slug := strings.ReplaceAll(name, " ", "-")
-	s.at = slug + "-" + shortHash(id)
-	place := filepath.Join(b.site(), s.at)
-	if _, err := os.Stat(place); errors.Is(err, os.ErrNotExist) {
-		b.say("publishing %s", name)
-		if err := b.makeSubject(ctx, key, slug, place, old, new); err != nil {
+	s.path = slug + "-" + shortHash(id)
+	dir := filepath.Join(b.site(), s.path)
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		b.logf("publishing %s", name)
+		if err := b.makeSubject(ctx, key, slug, dir, old, new); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-// site is what the server serves.
+// site is the directory that the server serves.
 func (b *bench) site() string { return filepath.Join(b.corpus, "published") }
 
-// key makes the publisher's key once. It protects nothing, so it has no
+// key makes the publisher's key on the first call. It protects nothing, so it has no
 // passphrase.
 func (b *bench) key(ctx context.Context) (string, error) {
 	key := filepath.Join(b.corpus, "bench")
@@ -96,7 +95,7 @@ func (b *bench) key(ctx context.Context) (string, error) {
 	return key, err
 }
 
-func (b *bench) makeSubject(ctx context.Context, key, slug, place, old, new string) error {
+func (b *bench) makeSubject(ctx context.Context, key, slug, to, old, new string) error {
 	stale, err := filepath.Glob(filepath.Join(b.site(), slug+"-????????????"))
 	if err != nil {
 		return err
@@ -109,7 +108,7 @@ func (b *bench) makeSubject(ctx context.Context, key, slug, place, old, new stri
 	if err := os.MkdirAll(b.site(), 0o755); err != nil {
 		return err
 	}
-	// Beside its place, where the disk is the same; gone if this is interrupted.
+	// Beside its final place, so that it can be renamed; removed on an error.
 	dir, err := os.MkdirTemp(b.site(), "unfinished-")
 	if err != nil {
 		return err
@@ -131,37 +130,28 @@ func (b *bench) makeSubject(ctx context.Context, key, slug, place, old, new stri
 	if err := gzipFile(ctx, new, filepath.Join(dir, "raw.gz")); err != nil {
 		return err
 	}
-	return os.Rename(dir, place)
+	return os.Rename(dir, to)
 }
 
-// addReleases publishes with as much of what is measured as this update-repo
-// knows.
 func (b *bench) addReleases(ctx context.Context, key, slug, repo, old, new string) error {
 	command, err := b.program(ctx, b.root, "cmd/update-repo")
 	if err != nil {
 		return err
 	}
-	help, err := b.command(ctx, b.work, nil, command, "add", "--help")
-	if err != nil {
-		return err
-	}
 	add := []string{"add", "--name", slug, "--os", runtime.GOOS, "--arch", runtime.GOARCH, "--repo", repo, "--key", key + ".key", "--expires", "3650d"}
-	all := []string{"--uncompressed"}
-	if strings.Contains(help, "--encodings") {
-		all = []string{"--encodings", strings.Join(encodings, ",")}
+	for _, args := range [][]string{
+		{"--version", oldVersion, old},
+		{"--version", newVersion, "--encodings", strings.Join(encodings, ","), "--patch-from", oldVersion, new},
+	} {
+		if _, err := b.command(ctx, b.work, nil, command, append(slices.Clone(add), args...)...); err != nil {
+			return err
+		}
 	}
-	if strings.Contains(help, "--patch-from") {
-		all = append(all, "--patch-from", oldVersion)
-	}
-	if _, err := b.command(ctx, b.work, nil, command, append(add, "--version", oldVersion, old)...); err != nil {
-		return err
-	}
-	_, err = b.command(ctx, b.work, nil, command, append(append(add, all...), "--version", newVersion, new)...)
-	return err
+	return nil
 }
 
-// variants writes, for each encoding that was published, a repository in dir
-// from which a client can take that one only.
+// variants makes a repository in dir for each encoding of the release in repo, and moves
+// repo to the variant patched.
 func variants(ctx context.Context, key, repo, dir string) error {
 	signer, public, err := keys.Resolve(ctx, key+".key", keys.Options{})
 	if err != nil {
@@ -180,10 +170,8 @@ func variants(ctx context.Context, key, repo, dir string) error {
 	if err != nil {
 		return err
 	}
-	patches := false
 	for _, a := range v.Release.Artifacts {
 		if a.From != "" {
-			patches = true
 			continue
 		}
 		release := v.Release
@@ -191,9 +179,6 @@ func variants(ctx context.Context, key, repo, dir string) error {
 		if err := variant(ctx, filepath.Join(repo, at), filepath.Join(dir, a.Encoding, at), &release, signer); err != nil {
 			return err
 		}
-	}
-	if !patches {
-		return nil
 	}
 	return os.Rename(repo, filepath.Join(dir, patched))
 }
@@ -215,7 +200,7 @@ func variant(ctx context.Context, from, to string, release *trust.Release, signe
 	)
 }
 
-// gzipFile packs as gzip -9 does, for those who take gzip from elsewhere.
+// gzipFile compresses like gzip -9, for the candidates that read a plain gzip file.
 func gzipFile(ctx context.Context, from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
@@ -234,7 +219,7 @@ func gzipFile(ctx context.Context, from, to string) error {
 	return errors.Join(err, z.Close(), out.Close())
 }
 
-// cancellable ends a copy that takes long with its context.
+// cancellable is a reader that ends with its context.
 type cancellable struct {
 	ctx context.Context
 	r   io.Reader
@@ -247,34 +232,30 @@ func (c cancellable) Read(p []byte) (int, error) {
 	return c.r.Read(p)
 }
 
-// entrants are the ways to do the update of s, in the order in which they run.
-// Ours from what this update-repo does not publish are left out.
-func (b *bench) entrants(ctx context.Context, s *subject, names ...string) ([]entrant, error) {
+// candidates returns the programs with these names, to update s, in the order in which
+// they run.
+func (b *bench) candidates(ctx context.Context, s *subject, names ...string) ([]candidate, error) {
 	key, err := b.key(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var list []entrant
+	var list []candidate
 	for _, name := range names {
-		e := entrant{name: name, pkg: "cmd/ours", path: path.Join(s.at, strings.TrimPrefix(name, ours))}
+		c := candidate{name: name, args: []string{"-sha256", s.hash, "-current", oldVersion, "-version", newVersion, "-key", key + ".pub"}}
+		pkg, variant := "cmd/goupdater", strings.TrimPrefix(name, ours)
 		switch name {
-		case wayOfV010:
-			e.pkg, e.path = "cmd/v010", path.Join(s.at, "bzip2")
-		case noCodec:
-			e.pkg, e.path = "cmd/nocodec", path.Join(s.at, "raw")
+		case v010:
+			pkg, variant = "cmd/v010", "bzip2"
+		case noUpdater:
+			pkg, variant = "cmd/noupdater", "raw"
 		case selfupdate:
-			e.pkg, e.path = "cmd/minio", path.Join(s.at, "raw.gz")
-		default:
-			if _, err := os.Stat(filepath.Join(b.site(), filepath.FromSlash(e.path))); err != nil {
-				b.say("%s: not published by this update-repo, left out", name)
-				continue
-			}
+			pkg, variant = "cmd/minio", "raw.gz"
 		}
-		if e.program, err = b.program(ctx, ".", e.pkg); err != nil {
+		c.path = path.Join(s.path, variant)
+		if c.program, err = b.program(ctx, ".", pkg); err != nil {
 			return nil, err
 		}
-		e.args = []string{"-sha256", s.hash, "-current", oldVersion, "-version", newVersion, "-key", key + ".pub"}
-		list = append(list, e)
+		list = append(list, c)
 	}
 	return list, nil
 }

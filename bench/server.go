@@ -26,15 +26,14 @@ import (
 // serveCommand is the hidden first argument that makes this program a server.
 const serveCommand = "serve"
 
-// traffic is what went over the wire, headers included.
+// traffic counts bytes on the connection, headers included.
 type traffic struct {
-	Down     int64 `json:"down"` // bytes that the server sent
-	Up       int64 `json:"up"`   // bytes that it received
+	Down     int64 `json:"down"` // bytes sent by the server
+	Up       int64 `json:"up"`   // bytes received by the server
 	Requests int64 `json:"requests"`
 }
 
-// server is a child process, so that what it does to its heap disturbs nobody
-// who is measured, and its time is nobody's either.
+// server is a child process, so that its memory and CPU time count for no candidate.
 type server struct {
 	url     string
 	cmd     *exec.Cmd
@@ -42,8 +41,8 @@ type server struct {
 	replies *bufio.Reader
 }
 
-// startServer serves root on loopback at a rate, or as fast as it can if that
-// is 0, until close is called or this process is gone.
+// startServer serves root on loopback until close is called or this process ends. A rate
+// of 0 is unlimited.
 func startServer(ctx context.Context, root string, bitsPerSecond int64) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -75,23 +74,23 @@ func startServer(ctx context.Context, root string, bitsPerSecond int64) (*server
 // take returns the traffic since it was last called.
 func (s *server) take() (t traffic, err error) {
 	if _, err = io.WriteString(s.control, "take\n"); err != nil {
-		return t, fmt.Errorf("asking the server: %w", err)
+		return t, fmt.Errorf("reading traffic from the server: %w", err)
 	}
 	line, err := s.replies.ReadBytes('\n')
 	if err != nil {
-		return t, fmt.Errorf("asking the server: %w", err)
+		return t, fmt.Errorf("reading traffic from the server: %w", err)
 	}
 	return t, json.Unmarshal(line, &t)
 }
 
 func (s *server) close() {
-	// It ends when its standard input does; how does not matter.
+	// The server ends when its standard input is closed. Its exit code does not matter.
 	_ = s.control.Close()
 	_ = s.cmd.Wait()
 }
 
-// serve is the child: files below root, one line with the address, and one line
-// of traffic for each line that it reads.
+// serve is the child process. It serves files below root, prints a line with its address,
+// and a line of traffic for each line that it reads.
 func serve(root string, bitsPerSecond int64, in io.Reader, out io.Writer) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -126,8 +125,7 @@ func serve(root string, bitsPerSecond int64, in io.Reader, out io.Writer) error 
 	return nil
 }
 
-// tag gives a file the entity tag that web servers give files, which net/http
-// leaves to its callers.
+// tag sets an ETag as web servers do. http.FileServer sets none.
 func tag(h http.Header, file string) {
 	if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
 		h.Set("ETag", fmt.Sprintf("\"%x-%x\"", info.ModTime().Unix(), info.Size()))
@@ -138,10 +136,10 @@ type counters struct {
 	down, up, requests atomic.Int64
 
 	mu   sync.Mutex
-	busy map[net.Conn]bool // connections with an answer under way
+	busy map[net.Conn]bool // connections with an unfinished response
 }
 
-// state is called by the server after it counted.
+// state is the ConnState hook. The bytes of a response are counted before it is called.
 func (c *counters) state(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -152,16 +150,16 @@ func (c *counters) state(conn net.Conn, state http.ConnState) {
 	}
 }
 
-func (c *counters) answering() bool {
+func (c *counters) active() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.busy) > 0
 }
 
-// take waits for answers under way: a client can have read the last byte, and
-// be gone, before the server has counted it.
+// take returns the traffic since the last call. It waits for unfinished responses, because
+// a client can exit before the server has counted its last bytes.
 func (c *counters) take() traffic {
-	for deadline := time.Now().Add(time.Second); c.answering() && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Second); c.active() && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	return traffic{Down: c.down.Swap(0), Up: c.up.Swap(0), Requests: c.requests.Swap(0)}
@@ -205,8 +203,7 @@ func (c *countedConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// fastConn lets the server send files by sendfile, as it would without us: the
-// measured program shares the processors with it.
+// fastConn keeps sendfile, because the server shares the CPUs with the measured program.
 type fastConn struct{ *countedConn }
 
 func (c *fastConn) ReadFrom(r io.Reader) (int64, error) {
@@ -215,7 +212,7 @@ func (c *fastConn) ReadFrom(r io.Reader) (int64, error) {
 	return n, err
 }
 
-// slowConn has no ReadFrom but that of its writes.
+// slowConn limits the rate. Its ReadFrom uses Write instead of sendfile.
 type slowConn struct {
 	*countedConn
 	limit *limiter

@@ -16,7 +16,7 @@ import (
 
 const megabyte = 1_000_000
 
-// sizes are those of the binaries in the part about size, in megabytes.
+// sizes returns the sizes of the binaries in part sizes, in megabytes.
 func (b *bench) sizes() []int64 {
 	if b.quick {
 		return []int64{1, 10, 100}
@@ -24,11 +24,11 @@ func (b *bench) sizes() []int64 {
 	return []int64{1, 10, 100, 400}
 }
 
-// synthetic makes two consecutive releases of a program of any size out of the
-// pairs of real ones: see synthesise.
+// synthetic makes two consecutive releases of a program of the given size from the real
+// ones: see synthesise.
 func (b *bench) synthetic(ctx context.Context, size int64) (old, new string, err error) {
 	var olds, news []string
-	for _, p := range b.pairs() {
+	for _, p := range b.measured() {
 		o, n, err := b.binaries(ctx, p)
 		if err != nil {
 			return "", "", err
@@ -55,11 +55,10 @@ func synthesiseFile(name string, sources []string, size int64) error {
 	return errors.Join(synthesise(w, contents, size), w.Flush(), f.Close())
 }
 
-// synthesise writes size bytes: the sources one after the other, as often as it
-// takes, and of each a slice from its middle when what is left is too little for
-// all of them. Every round has other small edits, so that no round is a copy of
-// the one before; they go by the bytes around them, so that what is alike in the
-// old and in the new source is edited alike.
+// synthesise writes size bytes: the sources one after the other, repeated. If the rest is
+// too small for all of them, it takes a slice from the middle of each. Every round has
+// different small edits, so that no round repeats another. The edits depend on the
+// surrounding bytes, so that equal parts of the old and new source get equal edits.
 func synthesise(w io.Writer, sources [][]byte, size int64) error {
 	var total int64
 	for _, s := range sources {

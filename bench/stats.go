@@ -4,13 +4,10 @@
 
 package main
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
-// median of an even number of values is the mean of the middle two; of none, it
-// is zero.
+// median of an even number of values is the mean of the middle two. It is 0 without
+// values.
 func median[T int64 | float64](values []T) T {
 	if len(values) == 0 {
 		return 0
@@ -24,36 +21,31 @@ func median[T int64 | float64](values []T) T {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// spread is what pairs of measurements came to.
+// spread summarises pairs of measurements.
 type spread struct {
 	Median float64 `json:"median"`
 	Min    float64 `json:"min"`
 	Max    float64 `json:"max"`
 }
 
-// ratios divides the a of each pair by its b. Runs that were made next to one
-// another were disturbed by the same things, which the quotient of two medians
-// would not take into account.
+// ratios divides the a of each pair by its b. Runs of one turn were disturbed by the same
+// load, which the quotient of two medians would ignore.
 func ratios(a, b []float64) spread {
-	pairs := make([]float64, 0, min(len(a), len(b)))
-	for i := range cap(pairs) {
-		pairs = append(pairs, a[i]/b[i])
-	}
-	return spreadOf(pairs)
+	return pairwise(a, b, func(a, b float64) float64 { return a / b })
 }
 
 // differences subtracts the b of each pair from its a.
 func differences(a, b []float64) spread {
-	pairs := make([]float64, 0, min(len(a), len(b)))
-	for i := range cap(pairs) {
-		pairs = append(pairs, a[i]-b[i])
-	}
-	return spreadOf(pairs)
+	return pairwise(a, b, func(a, b float64) float64 { return a - b })
 }
 
-func spreadOf(values []float64) spread {
+func pairwise(a, b []float64, combine func(a, b float64) float64) spread {
+	values := make([]float64, min(len(a), len(b)))
+	for i := range values {
+		values[i] = combine(a[i], b[i])
+	}
 	if len(values) == 0 {
 		return spread{}
 	}
-	return spread{Median: median(values), Min: slices.MinFunc(values, cmp.Compare[float64]), Max: slices.MaxFunc(values, cmp.Compare[float64])}
+	return spread{Median: median(values), Min: slices.Min(values), Max: slices.Max(values)}
 }

@@ -15,16 +15,15 @@ import (
 // Measures of the plot, in pixels.
 const (
 	plotWidth  = 800
-	plotNames  = 170 // where the bars begin
-	plotBars   = 530 // how long the longest is, with room for its number
+	plotNames  = 170 // left end of the bars
+	plotBars   = 530 // length of the longest bar, with room for its number
 	rowHeight  = 22
 	barHeight  = 13
 	headHeight = 34
 	plotMargin = 56 // for the title
 )
 
-// The colours can be read on white and on black, since nobody knows where a
-// README is shown.
+// The colours are readable on white and on black backgrounds.
 var plotTemplate = template.Must(template.New("plot").Parse(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {{.Width}} {{.Height}}" width="{{.Width}}" height="{{.Height}}" role="img" font-family="system-ui, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="13" fill="#7a828c">
 <title>{{html .Title}}</title>
 <text x="{{.Names}}" y="22" font-size="16" font-weight="600">{{html .Title}}</text>
@@ -58,24 +57,24 @@ type plotPage struct {
 	Panels                           []plotPanel
 }
 
-// plot draws how many times as fast as v0.1.0's way everybody was, on one scale.
+// plot draws the speed of all candidates relative to the v0.1.0 method, on one scale.
 func (r *report) plot() ([]byte, error) {
 	page := plotPage{
-		Title: "An update, times as fast as by v0.1.0's way",
-		Note:  fmt.Sprintf("Whole processes, from start to exit. Bars: medians of %d pairs; lines: the least to the most.", r.Runs),
+		Title: "Speed of an update, relative to the v0.1.0 method",
+		Note:  fmt.Sprintf("Whole processes, from start to exit. Bars: medians of %d runs; lines: minimum to maximum.", r.Runs),
 		Foot:  fmt.Sprintf("%s, %d CPUs, %s, %s, %s", r.Host.Processor, r.Host.CPUs, r.Host.Platform, r.Host.Go, r.Host.FileSystem),
 		Width: plotWidth, Names: plotNames, Bar: barHeight,
 	}
 	most := 0.0
-	for _, race := range append(r.of(partLoopback), r.of(partFast)...) {
-		panel := race.panel()
+	for _, c := range append(r.of(partLoopback), r.of(partFast)...) {
+		panel := c.panel()
 		for _, bar := range panel.Bars {
 			most = max(most, bar.factor.Max)
 		}
 		page.Panels = append(page.Panels, panel)
 	}
 	if most == 0 {
-		return nil, errors.New("there is nothing to plot: neither loopback nor 100mbit was measured")
+		return nil, errors.New("nothing to plot: neither loopback nor 100mbit was measured")
 	}
 	page.place(most)
 	var out bytes.Buffer
@@ -83,18 +82,18 @@ func (r *report) plot() ([]byte, error) {
 	return out.Bytes(), err
 }
 
-func (r *race) panel() plotPanel {
-	through := "on loopback"
+func (r *comparison) panel() plotPanel {
+	link := "on loopback"
 	if r.Part == partFast {
-		through = "at 100 Mbit/s"
+		link = "at 100 Mbit/s"
 	}
-	panel := plotPanel{Title: fmt.Sprintf("%s, %s, %s", r.Subject, size(r.Size), through)}
-	base := r.lane(wayOfV010)
-	for i := range r.Lanes {
-		l := &r.Lanes[i]
+	panel := plotPanel{Title: fmt.Sprintf("%s, %s, %s", r.Subject, size(r.Size), link)}
+	base := r.result(v010)
+	for i := range r.Results {
+		l := &r.Results[i]
 		bar := plotBar{Name: l.Name, Colour: "#9aa2ab"}
 		if base != nil {
-			bar.factor = l.faster(base)
+			bar.factor = l.speedup(base)
 		}
 		if strings.HasPrefix(l.Name, ours) {
 			bar.Colour = "#3b82d6"
@@ -105,7 +104,7 @@ func (r *race) panel() plotPanel {
 	return panel
 }
 
-// place puts everything where it belongs, the longest line being most.
+// place computes all coordinates. The longest line is most.
 func (p *plotPage) place(most float64) {
 	x := func(factor float64) string { return fmt.Sprintf("%.1f", plotNames+factor/most*plotBars) }
 	y := plotMargin

@@ -8,8 +8,8 @@ package main
 
 import "os/exec"
 
-// flush does nothing: there is no such call.
-func flush() {}
+// syncDisks does nothing: this system has no such call.
+func syncDisks() {}
 
-// apart leaves cmd as it is: it is killed when it is to end.
-func apart(*exec.Cmd) {}
+// ownGroup does nothing: cancelling kills cmd.
+func ownGroup(*exec.Cmd) {}

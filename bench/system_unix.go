@@ -11,12 +11,12 @@ import (
 	"syscall"
 )
 
-// flush writes to disk what waits to be written.
-func flush() { syscall.Sync() }
+// syncDisks waits until all writes are on disk.
+func syncDisks() { syscall.Sync() }
 
-// apart puts cmd and all that it starts into a group that can be interrupted
-// together: the go command does not pass on what it is sent.
-func apart(cmd *exec.Cmd) {
+// ownGroup puts cmd and its children into a process group that is interrupted together,
+// because the go command does not forward signals.
+func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 }

@@ -11,7 +11,7 @@ import (
 	"text/tabwriter"
 )
 
-// printer keeps the first error, so that tables can be written as they read.
+// printer keeps the first error and ignores later writes.
 type printer struct {
 	w   io.Writer
 	err error
@@ -23,8 +23,7 @@ func (p *printer) line(format string, args ...any) {
 	}
 }
 
-// table aligns cells that are separated by tabs to the right. The first is text,
-// and padded by who calls.
+// table aligns cells, separated by tabs, to the right. The caller pads the first column.
 func (p *printer) table(rows ...string) {
 	if p.err != nil {
 		return
@@ -41,12 +40,12 @@ func (r *report) print(w io.Writer) error {
 	p := &printer{w: w}
 	p.line("%s, %d CPUs, %s, %s; targets on %s", r.Host.Processor, r.Host.CPUs, r.Host.Platform, r.Host.Go, r.Host.FileSystem)
 	if volatile(r.Host.FileSystem) {
-		p.line("That is no disk: whoever waits for the disk looks better here than he is. See -dir.")
+		p.line("This file system is in memory, so syncs cost nothing and times are too good. See -dir.")
 	}
-	p.line("Medians of %d runs, and the most memory of any; the factor is the median of the pairs, with the least and the most.", r.Runs)
-	for _, race := range r.Races {
-		p.line("\n%s: %s, %s", race.Part, race.Subject, size(race.Size))
-		p.table(race.rows()...)
+	p.line("Medians of %d runs; memory is the maximum. The ratio is the median over all turns, with minimum and maximum.", r.Runs)
+	for _, c := range r.Comparisons {
+		p.line("\n%s: %s, %s", c.Part, c.Subject, size(c.Size))
+		p.table(c.rows()...)
 	}
 	r.printRest(p)
 	p.line("")
@@ -56,17 +55,17 @@ func (r *report) print(w io.Writer) error {
 	return p.err
 }
 
-func (r *race) rows() []string {
+func (r *comparison) rows() []string {
 	width := 0
-	for _, l := range r.Lanes {
+	for _, l := range r.Results {
 		width = max(width, len(l.Name))
 	}
-	rows := []string{strings.Repeat(" ", width) + "\ttime\tagainst v0.1.0\tCPU\tpeak memory\tdown\tup\trequests"}
-	base := r.lane(wayOfV010)
-	for _, l := range r.Lanes {
+	rows := []string{strings.Repeat(" ", width) + "\ttime\tspeed vs v0.1.0\tCPU\tpeak memory\tdown\tup\trequests"}
+	base := r.result(v010)
+	for _, l := range r.Results {
 		factor := ""
 		if base != nil {
-			f := l.faster(base)
+			f := l.speedup(base)
 			factor = fmt.Sprintf("%.2fx [%.2f, %.2f]", f.Median, f.Min, f.Max)
 		}
 		rows = append(rows, fmt.Sprintf("%-*s\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f", width, l.Name,
@@ -81,15 +80,15 @@ func requests(s sample) float64 { return float64(s.Requests) }
 
 func (r *report) printRest(p *printer) {
 	if c := r.Check; c != nil {
-		p.line("\ncheck: nothing is new")
+		p.line("\ncheck: nothing new")
 		p.table("                \trequests\tdown\tup",
-			fmt.Sprintf("the first       \t%d\t%d B\t%d B", c.First.Requests, c.First.Down, c.First.Up),
+			fmt.Sprintf("first Check     \t%d\t%d B\t%d B", c.First.Requests, c.First.Down, c.First.Up),
 			fmt.Sprintf("same process    \t%d\t%d B\t%d B", c.Again.Requests, c.Again.Down, c.Again.Up),
-			fmt.Sprintf("a later process \t%d\t%d B\t%d B", c.Later.Requests, c.Later.Down, c.Later.Up))
+			fmt.Sprintf("later process   \t%d\t%d B\t%d B", c.Later.Requests, c.Later.Down, c.Later.Up))
 	}
 	if len(r.Starts) > 0 {
 		p.line("\nstart-up: a program that imports updater and does not update, %d pairs", startPairs)
-		rows := []string{"more than      \ttime\t[min, max]\tmemory\tof"}
+		rows := []string{"compared with  \ttime\t[min, max]\tmemory\ttotal time"}
 		for _, s := range r.Starts {
 			rows = append(rows, fmt.Sprintf("%-15s\t%+.2f ms\t[%+.2f, %+.2f]\t%+.2f MiB\t%.2f ms", s.Over,
 				s.Wall.Median*1000, s.Wall.Min*1000, s.Wall.Max*1000, s.Peak.Median/mebibyte, s.Base*1000))
@@ -97,7 +96,7 @@ func (r *report) printRest(p *printer) {
 		p.table(rows...)
 	}
 	if len(r.Links) > 0 {
-		p.line("\nlink-size: stripped, and what each import adds")
+		p.line("\nlink-size: size of a stripped program, and what each import adds")
 		rows := []string{"             \tnet/http\t+ updater\t+ trust\t+ minio/selfupdate"}
 		for _, l := range r.Links {
 			row := fmt.Sprintf("%-13s\t%d KB", l.Platform, l.Size[linked[0]]/1000)

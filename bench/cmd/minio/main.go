@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Command minio updates by minio/selfupdate, as its documentation shows: a gzip
-// file over HTTP, with a checksum that the program is told beforehand.
+// Command minio updates with minio/selfupdate as in its documentation: a gzip file over
+// HTTP, with a checksum that is known beforehand.
 package main
 
 import (
@@ -13,24 +13,24 @@ import (
 
 	"github.com/minio/selfupdate"
 
-	"github.com/choria-io/go-updater/bench/internal/contestant"
+	"github.com/choria-io/go-updater/bench/internal/candidate"
 )
 
-func main() { contestant.Main(update) }
+func main() { candidate.Main(update) }
 
-func update(j contestant.Job) error {
+func update(j candidate.Job) error {
 	checksum, err := hex.DecodeString(j.SHA256)
 	if err != nil {
 		return err
 	}
-	body, err := contestant.Get(j.URL)
+	body, err := candidate.Get(j.URL)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-	unpacked, err := gzip.NewReader(body)
+	decompressed, err := gzip.NewReader(body)
 	if err != nil {
 		return err
 	}
-	return selfupdate.Apply(unpacked, selfupdate.Options{TargetPath: j.Target, Checksum: checksum, Hash: crypto.SHA256})
+	return selfupdate.Apply(decompressed, selfupdate.Options{TargetPath: j.Target, Checksum: checksum, Hash: crypto.SHA256})
 }

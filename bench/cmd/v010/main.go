@@ -2,12 +2,11 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Command v010 updates in the way of go-updater v0.1.0: the document, then the
-// bz2 through compress/bzip2 into a file beside the target, then the hash of that
-// file, then the old binary out of the way and the new one in. It is written by
-// us after the description of v0.1.0, and like it checks no signature and waits
-// for no disk. Where the description leaves open whether the last step copies
-// or renames, it renames, which is faster.
+// Command v010 updates like go-updater v0.1.0, reimplemented from its description: it
+// reads the document, decompresses the bz2 with compress/bzip2 into a file beside the
+// target, hashes that file, moves the old binary away and the new one in. Like v0.1.0 it
+// verifies no signature and does not sync. The description does not say whether the last
+// step copies or renames; this renames, which is faster.
 package main
 
 import (
@@ -21,14 +20,14 @@ import (
 	"os"
 	"runtime"
 
-	"github.com/choria-io/go-updater/bench/internal/contestant"
+	"github.com/choria-io/go-updater/bench/internal/candidate"
 )
 
-func main() { contestant.Main(update) }
+func main() { candidate.Main(update) }
 
-func update(j contestant.Job) error {
+func update(j candidate.Job) error {
 	dir := fmt.Sprintf("%s/%s/%s/%s/", j.URL, j.Version, runtime.GOOS, runtime.GOARCH)
-	document, err := contestant.Get(dir + "release.json")
+	document, err := candidate.Get(dir + "release.json")
 	if err != nil {
 		return err
 	}
@@ -55,7 +54,7 @@ func update(j contestant.Job) error {
 }
 
 func download(url, name string) error {
-	body, err := contestant.Get(url)
+	body, err := candidate.Get(url)
 	if err != nil {
 		return err
 	}

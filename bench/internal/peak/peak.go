@@ -2,7 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package peak lets a measured program tell how much memory it had.
+// Package peak lets a measured program report its peak memory.
 package peak
 
 import (
@@ -11,18 +11,16 @@ import (
 	"strings"
 )
 
-// Prefix begins the line in which a program tells its peak memory in bytes.
+// Prefix starts the line with the peak memory in bytes.
 const Prefix = "peak="
 
-// Line is what the program prints at its end.
+// Line is the line that a program prints before it exits.
 func Line() string { return Prefix + strconv.FormatInt(Bytes(), 10) }
 
-// Bytes is the most memory that this process had resident, or 0 where the
-// system does not tell.
+// Bytes returns the peak resident memory of this process, or 0 if it is unknown.
 //
-// The program asks for itself because its parent would be told too much: what
-// wait4 reports begins, on Linux, at the resident size of the process that
-// forked, so that a small child of a large parent looks large.
+// The parent cannot measure it: on Linux, the value of wait4 starts at the resident size
+// of the process that forked.
 func Bytes() int64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -2,7 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Command minio is nethttp that could update itself by minio/selfupdate.
+// Command minio is nethttp that also links minio/selfupdate.
 package main
 
 import (

@@ -2,7 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Command plain starts and ends.
+// Command plain starts and exits.
 package main
 
 import (

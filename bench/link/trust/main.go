@@ -2,7 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Command trust is nethttp that could verify a release document.
+// Command trust is nethttp that also links package trust.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 
 func main() {
 	if len(os.Args) > 1 {
-		fmt.Println(http.Get(os.Args[1])) //nolint:bodyclose // never run: this is about what is linked
+		fmt.Println(http.Get(os.Args[1])) //nolint:bodyclose // linked but never run
 		fmt.Println(verify())
 	}
 	fmt.Println(peak.Line())

@@ -2,7 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Command updater is nethttp that could update itself.
+// Command updater is nethttp that also links package updater.
 package main
 
 import (
@@ -17,13 +17,13 @@ import (
 
 func main() {
 	if len(os.Args) > 1 {
-		fmt.Println(http.Get(os.Args[1])) //nolint:bodyclose // never run: this is about what is linked
+		fmt.Println(http.Get(os.Args[1])) //nolint:bodyclose // linked but never run
 		fmt.Println(update())
 	}
 	fmt.Println(peak.Line())
 }
 
-// update uses all that the README shows, so that the linker keeps it.
+// update uses everything that the README shows, so that the linker keeps it.
 func update() error {
 	if _, err := updater.Recover(); err != nil {
 		return err

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Command ours updates by go-updater, with a signed repository and everything
-// that is on by default.
+// Command goupdater updates with go-updater from a signed repository, with default options.
+// With -checks it asks whether there is an update instead, and expects none.
 package main
 
 import (
@@ -14,12 +14,12 @@ import (
 	"os"
 
 	updater "github.com/choria-io/go-updater"
-	"github.com/choria-io/go-updater/bench/internal/contestant"
+	"github.com/choria-io/go-updater/bench/internal/candidate"
 )
 
-func main() { contestant.Main(update) }
+func main() { candidate.Main(do) }
 
-func update(j contestant.Job) error {
+func do(j candidate.Job) error {
 	key, err := os.ReadFile(j.Key)
 	if err != nil {
 		return err
@@ -35,9 +35,25 @@ func update(j contestant.Job) error {
 	if err != nil {
 		return err
 	}
+	if j.Checks > 0 {
+		return check(u, j.Checks)
+	}
 	result, err := u.Apply(context.Background())
 	if err == nil && !result.Updated {
 		err = errors.New("there was nothing to update")
 	}
 	return err
+}
+
+func check(u *updater.Updater, times int) error {
+	for range times {
+		status, err := u.Check(context.Background())
+		if err != nil {
+			return err
+		}
+		if status.UpdateNeeded {
+			return errors.New("found an update, expected none")
+		}
+	}
+	return nil
 }

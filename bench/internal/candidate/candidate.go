@@ -2,9 +2,9 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package contestant is what the measured programs share, so that they differ in
-// how they update and in nothing else.
-package contestant
+// Package candidate is the common part of the measured programs, so that they differ only
+// in how they update.
+package candidate
 
 import (
 	"errors"
@@ -17,25 +17,25 @@ import (
 	"github.com/choria-io/go-updater/bench/internal/peak"
 )
 
-// Job is one update, as the flags say.
+// Job is what the flags ask for.
 type Job struct {
-	URL     string // of the repository, or of the file for those that know no repositories
+	URL     string // of the repository, or of the file for candidates without repositories
 	Target  string // the file to replace
-	SHA256  string // hex, of the new binary, for those that are told it
+	SHA256  string // hex, of the new binary, for candidates that need it
 	Current string // version of the target
 	Version string // version to install
 	Key     string // file with the public key
-	Times   int    // how often to do it
+	Checks  int    // how often to check for an update instead of updating
 }
 
-// Main reads the job from the arguments, does it, and tells the peak memory.
+// Main reads the job from the arguments, does it and prints the peak memory.
 func Main(do func(Job) error) {
 	os.Exit(run(do, os.Args[1:], os.Stdout, os.Stderr))
 }
 
 func run(do func(Job) error, args []string, stdout, stderr io.Writer) int {
 	var j Job
-	flags := flag.NewFlagSet("contestant", flag.ContinueOnError)
+	flags := flag.NewFlagSet("candidate", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&j.URL, "url", "", "take the update from `URL`")
 	flags.StringVar(&j.Target, "target", "", "replace `FILE`")
@@ -43,7 +43,7 @@ func run(do func(Job) error, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&j.Current, "current", "", "`VERSION` of the target")
 	flags.StringVar(&j.Version, "version", "", "`VERSION` to install")
 	flags.StringVar(&j.Key, "key", "", "trust the public key in `FILE`")
-	flags.IntVar(&j.Times, "times", 1, "do it `N` times")
+	flags.IntVar(&j.Checks, "checks", 0, "check for an update `N` times instead of updating")
 	if flags.Parse(args) != nil {
 		return 2
 	}
@@ -55,8 +55,7 @@ func run(do func(Job) error, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// Get fetches url with the default client, as a program does that thinks little
-// of it.
+// Get downloads url with the default HTTP client, as a simple program does.
 func Get(url string) (io.ReadCloser, error) {
 	resp, err := http.Get(url)
 	if err != nil {

@@ -2,10 +2,9 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Command nocodec is as fast as an update over HTTP can be that keeps the promise
-// of a whole binary after a power cut: it fetches the binary as it is, hashes it
-// while it writes, waits for the disk, and renames. It checks no signature, keeps
-// no backup and unpacks nothing.
+// Command noupdater is a lower limit for the time of an update over HTTP that leaves a
+// complete binary after a power cut: it downloads the uncompressed binary, hashes it while
+// it writes, syncs and renames. It verifies no signature and keeps no backup.
 package main
 
 import (
@@ -17,15 +16,15 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/choria-io/go-updater/bench/internal/contestant"
+	"github.com/choria-io/go-updater/bench/internal/candidate"
 )
 
 const chunk = 256 << 10
 
-func main() { contestant.Main(update) }
+func main() { candidate.Main(update) }
 
-func update(j contestant.Job) error {
-	body, err := contestant.Get(j.URL)
+func update(j candidate.Job) error {
+	body, err := candidate.Get(j.URL)
 	if err != nil {
 		return err
 	}
@@ -53,7 +52,7 @@ func update(j contestant.Job) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// copyInChunks fills each chunk before it is written, which io.Copy does not.
+// copyInChunks writes full chunks, which io.Copy does not.
 func copyInChunks(to io.Writer, from io.Reader) error {
 	buf := make([]byte, chunk)
 	for {
