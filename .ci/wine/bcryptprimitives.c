@@ -2,9 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// The one function of bcryptprimitives.dll that Go calls, for Wine 8, which has
-// no such library. SystemFunction036 is RtlGenRandom, Wine's takes the bytes from
-// the kernel.
+// The only function of bcryptprimitives.dll that Go calls. Wine 8 lacks the library.
+// SystemFunction036 is RtlGenRandom; Wine reads the bytes from the kernel.
 
 #include <stddef.h>
 

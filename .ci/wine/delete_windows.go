@@ -9,13 +9,12 @@ import (
 	"unsafe"
 )
 
-// deleteLikeNTFS is added to the standard library for tests that run under Wine
-// 8, which does not know FileDispositionInformationEx: a file that was deleted
-// keeps its name until the last handle is closed, so that its directory cannot
-// be removed. NTFS moves such a file out of the way, into \$Extend\$Deleted; this
-// moves it into a directory for temporary files.
+// deleteLikeNTFS is added to the standard library for tests under Wine 8, which lacks
+// FileDispositionInformationEx: a deleted file keeps its name until the last handle is
+// closed, so its directory cannot be removed. NTFS moves such a file to
+// \$Extend\$Deleted; this function moves it to a directory for temporary files.
 func deleteLikeNTFS(h syscall.Handle) error {
-	// First, because it fails for a running program, as it must.
+	// First, because it has to fail for a running program.
 	if err := deleteatFallback(h); err != nil {
 		return err
 	}
@@ -40,7 +39,7 @@ func deleteLikeNTFS(h syscall.Handle) error {
 	rename := FILE_RENAME_INFORMATION{FileNameLength: uint32((len(name) - 1) * 2)}
 	copy(rename.FileName[:], name)
 	const fileRenameInformation = 10
-	// An error, such as for a file on another volume, leaves what Wine can do.
+	// After an error, for example for a file on another volume, the file keeps its name.
 	_ = NtSetInformationFile(h, &IO_STATUS_BLOCK{}, unsafe.Pointer(&rename), uint32(unsafe.Sizeof(rename)), fileRenameInformation)
 	return nil
 }

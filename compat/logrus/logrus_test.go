@@ -2,9 +2,9 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package logrus_test is a program written for go-updater v0.1.0, whose log
-// type was logrus.StdLogger, compiled against the updater that no longer links
-// logrus. Every use below is one that v0.1.0 accepted.
+// Package logrus_test is a program for go-updater v0.1.0, whose log type was
+// logrus.StdLogger. It is compiled against this updater, which no longer links logrus.
+// v0.1.0 accepted everything below.
 package logrus_test
 
 import (
@@ -25,8 +25,8 @@ import (
 	updater "github.com/choria-io/go-updater"
 )
 
-// Every exported name of v0.1.0 at its type there, except that logrus.StdLogger
-// became an interface of the same method set.
+// Every exported name of v0.1.0 with its type. Only logrus.StdLogger is now an interface
+// with the same method set.
 var (
 	_ func(...updater.Option) error                  = updater.Apply
 	_ func(...updater.Option) (*updater.Spec, error) = updater.FetchSpec
@@ -51,8 +51,8 @@ var (
 	_ = updater.Spec{BinaryPath: "", BinaryURI: &url.URL{}, Sha256Hash: "", Signature: ""}
 )
 
-// embedded is how v0.1.0's users wrote a downloader of their own: the HTTP one
-// with a method changed, reading the fields of Config.
+// embedded is a custom downloader as users of v0.1.0 wrote it: HTTPDownloader with a
+// changed method that reads fields of Config.
 type embedded struct {
 	updater.HTTPDownloader
 	cfg *updater.Config
@@ -63,7 +63,7 @@ func (e *embedded) Configure(c *updater.Config) error {
 	return e.HTTPDownloader.Configure(c)
 }
 
-// The interfaces are interchangeable in both directions.
+// assignable shows that each interface can be assigned to the other.
 func assignable(ours updater.StdLogger, theirs logrus.StdLogger) *updater.Config {
 	var _ logrus.StdLogger = ours
 	var _ updater.StdLogger = theirs
@@ -73,7 +73,7 @@ func assignable(ours updater.StdLogger, theirs logrus.StdLogger) *updater.Config
 	}
 }
 
-// repository serves a release document as v0.1.0 wrote it.
+// repository serves a release document in the form of v0.1.0.
 func repository(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
@@ -112,7 +112,7 @@ func TestLogger(t *testing.T) {
 			require.NoError(t, os.WriteFile(target, []byte("target file"), 0o600))
 			downloader := &embedded{}
 
-			// The artifact is absent: the way there is enough to be logged.
+			// The artifact is missing. The steps before it are logged.
 			err := updater.Apply(
 				logger(&lines),
 				updater.SourceRepo(repo),
@@ -132,9 +132,9 @@ func TestLogger(t *testing.T) {
 	}
 }
 
-// TestUpgradeFailsLoudly: the one line that programs of v0.1.0 must add is
-// asked for by name, and nothing was fetched or written before.
-func TestUpgradeFailsLoudly(t *testing.T) {
+// TestMissingPublicKey: without the line that programs of v0.1.0 have to add, the error
+// names the option, and nothing is downloaded or written.
+func TestMissingPublicKey(t *testing.T) {
 	target := filepath.Join(t.TempDir(), "target")
 	require.NoError(t, os.WriteFile(target, []byte("target file"), 0o600))
 	err := updater.Apply(

@@ -2,9 +2,9 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package v010_test lets the published go-updater v0.1.0 install from a
-// repository that the commands of this tree write. Its go.mod must never get a
-// replace: the client has to be the one that is out there.
+// Package v010_test installs with the published go-updater v0.1.0 from a repository that
+// the commands of this checkout write. Its go.mod must not replace go-updater, because the
+// client has to be the published one.
 package v010_test
 
 import (
@@ -26,7 +26,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// command builds one of this tree's commands and returns how to run it.
+// command builds a command of this checkout and returns a function that runs it.
 func command(t *testing.T, name string) func(args ...string) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), name)
@@ -43,12 +43,12 @@ func command(t *testing.T, name string) func(args ...string) {
 
 func TestOldClientInstallsFromNewRepository(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("v0.1.0 renames a file that it holds open, which Windows refuses")
+		t.Skip("v0.1.0 renames an open file, which Windows refuses")
 	}
 	dir := t.TempDir()
 	key, repo := filepath.Join(dir, "release"), filepath.Join(dir, "repo")
 	require.NoError(t, os.Mkdir(repo, 0o755))
-	// Larger than a block of bzip2, and not the same byte all over.
+	// Larger than a block of bzip2.
 	binary := bytes.Repeat([]byte("the program, version 1.2.3\n"), 64<<10)
 	input := filepath.Join(dir, "choria")
 	require.NoError(t, os.WriteFile(input, binary, 0o755))
@@ -62,8 +62,8 @@ func TestOldClientInstallsFromNewRepository(t *testing.T) {
 	require.NoError(t, err)
 	var fields map[string]any
 	require.NoError(t, json.Unmarshal(document, &fields))
-	require.NotEmpty(t, fields["signature"], "the release must be signed to prove anything")
-	require.Contains(t, fields, "format", "the document must hold fields that v0.1.0 does not know")
+	require.NotEmpty(t, fields["signature"], "the release has to be signed")
+	require.Contains(t, fields, "format", "the document has to contain fields that v0.1.0 does not know")
 
 	server := httptest.NewServer(http.FileServer(http.Dir(repo)))
 	defer server.Close()
@@ -94,15 +94,14 @@ func TestOldClientInstallsFromNewRepository(t *testing.T) {
 		require.Equal(t, "the program, version 1.2.2\n", string(backup))
 	})
 
-	// What makes the success above mean something: the old client does check
-	// the hash of what lies in our repository.
+	// Without this, the old client might not check the hash at all.
 	t.Run("checks the hash", func(t *testing.T) {
 		artifact := filepath.Join(repo, "1.2.3", "linux", "amd64", fields["binary"].(string))
-		packed, err := os.ReadFile(artifact)
+		compressed, err := os.ReadFile(artifact)
 		require.NoError(t, err)
-		unpacked, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(packed)))
+		decompressed, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(compressed)))
 		require.NoError(t, err)
-		require.True(t, bytes.Equal(binary, unpacked))
+		require.True(t, bytes.Equal(binary, decompressed))
 
 		other := strings.Replace(string(document), fields["hash"].(string), strings.Repeat("0", 64), 1)
 		require.NoError(t, os.WriteFile(filepath.Join(repo, "1.2.3", "linux", "amd64", "release.json"), []byte(other), 0o600))
