@@ -19,7 +19,6 @@ import (
 	"github.com/choria-io/go-updater/internal/testing/race"
 	"github.com/stretchr/testify/require"
 
-	"github.com/choria-io/go-updater/internal/testing/race"
 )
 
 // runDemo runs the quickstart and requires that it leaves no files.
