@@ -132,7 +132,7 @@ type keyset struct {
 	sigs      string
 }
 
-// put makes it that of the role; keys are made as they are needed.
+// put gives it to a role, and makes the keys that it needs.
 func (k keyset) put(s *suite, role string, keys map[rune]*tufsim.Key) {
 	of := func(letter rune) *tufsim.Key {
 		if keys[letter] == nil {
@@ -150,7 +150,7 @@ func (k keyset) put(s *suite, role string, keys map[rune]*tufsim.Key) {
 	}
 }
 
-// A chain of roots is followed as far as each is signed by its own keys and those
+// A chain of roots is followed as long as each is signed by its own keys and by those
 // of the one before it.
 func TestRootRotation(t *testing.T) {
 	cases := map[string]func(s *suite){}
@@ -196,7 +196,7 @@ func TestRootRotation(t *testing.T) {
 	each(t, cases)
 }
 
-// The keys of each other role are the latest root's, one role after the other.
+// The keys of each other role are those of the latest root.
 func TestRotationOfOtherRoles(t *testing.T) {
 	cases := map[string]func(s *suite){}
 	for name, tc := range map[string]struct {

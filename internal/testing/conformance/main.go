@@ -10,16 +10,16 @@
 //	conformance --metadata-dir DIR --metadata-url URL --target-name PATH
 //	            --target-base-url URL --target-dir DIR download
 //
-// and exits with 0 when that was done, else with 1. --target-name may be given more
-// than once: the targets are then looked up in one view of the metadata. What is
-// trusted lies in the metadata directory under the names that the suite reads; what
-// only the client needs lies in a directory within it.
+// and exits with 0, or with 1 after an error. --target-name may be given more than
+// once: the targets are then looked up in one view of the metadata. Trusted metadata is
+// in the metadata directory under the names that the suite reads; files that only the
+// client needs are in a directory within it.
 //
 // To run the suite against it, build it and give the path to the suite's pytest as
 // --entrypoint. The suite's cases are also rebuilt in the tests of this package.
 //
-// The time is what date(1) says. The suite sets it with libfaketime, which programs
-// written in Go do not notice.
+// The time is that of date(1). The suite sets it with libfaketime, which does not
+// affect programs written in Go.
 package main
 
 import (
@@ -73,7 +73,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) int {
 	var err error
 	switch command := flags.Arg(0); {
 	case o.metadataDir == "":
-		err = errors.New("--metadata-dir is missing")
+		err = errors.New("no --metadata-dir given")
 	case command == "init" && flags.NArg() == 2:
 		err = o.init(flags.Arg(1))
 	case command == "refresh" && flags.NArg() == 1:
@@ -84,7 +84,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) int {
 	case command == "download" && flags.NArg() == 1:
 		err = o.download(ctx)
 	default:
-		err = fmt.Errorf("commands are init ROOT, refresh and download, not %q", flags.Args())
+		err = fmt.Errorf("unknown command %q; use init ROOT, refresh or download", flags.Args())
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "conformance: error: %v\n", err)
@@ -93,7 +93,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) int {
 	return 0
 }
 
-// own is what the suite does not look at: the roots and the floors.
+// own is the directory of files that the suite does not read: roots and floors.
 func (o options) own() string { return filepath.Join(o.metadataDir, "client") }
 
 func (o options) init(root string) error {
@@ -169,7 +169,7 @@ func (o options) refresh(ctx context.Context) (*client.View, error) {
 func date(ctx context.Context) (time.Time, error) {
 	out, err := exec.CommandContext(ctx, "date", "+%s").Output()
 	if err != nil {
-		return time.Time{}, fmt.Errorf("asking date for the time: %w", err)
+		return time.Time{}, fmt.Errorf("running date: %w", err)
 	}
 	seconds, err := strconv.ParseInt(strings.TrimSpace(string(out)), 10, 64)
 	return time.Unix(seconds, 0), err
@@ -185,7 +185,7 @@ func (o options) download(ctx context.Context) error {
 		return err
 	}
 	if len(o.targets) == 0 || o.targetDir == "" {
-		return errors.New("--target-name or --target-dir is missing")
+		return errors.New("no --target-name or no --target-dir given")
 	}
 	for _, name := range o.targets {
 		target, err := view.Target(ctx, name)
@@ -199,7 +199,7 @@ func (o options) download(ctx context.Context) error {
 	return nil
 }
 
-// get downloads a target file, unless it is there already.
+// get downloads a target file, unless it exists already.
 func (o options) get(ctx context.Context, remote *remote, target *client.Target) error {
 	path := filepath.Join(o.targetDir, "target-"+url.PathEscape(target.Path))
 	if data, err := os.ReadFile(path); err == nil && target.Verify(data) == nil {
@@ -235,7 +235,7 @@ func (r *remote) Fetch(ctx context.Context, name string, limit int64) ([]byte, e
 	return r.read(ctx, name, "", limit)
 }
 
-// read escapes all of name that sep does not separate.
+// read downloads name, whose parts between sep are escaped.
 func (r *remote) read(ctx context.Context, name, sep string, limit int64) ([]byte, error) {
 	parts := []string{name}
 	if sep != "" {

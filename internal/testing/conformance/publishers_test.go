@@ -16,11 +16,11 @@ import (
 	"github.com/choria-io/go-updater/internal/testing/tufsim"
 )
 
-// What other publishers' tools make, with one of our own for each habit of theirs.
+// Metadata as other publishers' tools make it.
 func TestOtherPublishers(t *testing.T) {
 	each(t, map[string]func(s *suite){
-		// What tuf-on-ci writes: ECDSA keys and members of its own everywhere, and empty
-		// signatures of those who have not signed yet, a threshold of one among them.
+		// As of tuf-on-ci: ECDSA keys, unknown members everywhere, and empty signatures
+		// of keys that have not signed yet, with a threshold of one.
 		"signing in the open": func(s *suite) {
 			var holders []*tufsim.Key
 			for i := range 3 {

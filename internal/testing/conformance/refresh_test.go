@@ -27,7 +27,7 @@ const (
 	day = 24 * time.Hour
 )
 
-// change rewrites published metadata as plain JSON, where the library would not.
+// change rewrites published metadata as plain JSON, in ways that the library would not.
 func change(t *testing.T, raw []byte, edit func(md map[string]any)) []byte {
 	t.Helper()
 	var md map[string]any
@@ -191,7 +191,7 @@ func TestRefresh(t *testing.T) {
 	})
 }
 
-// A role that is not signed as it should be is refused, what came before it kept.
+// A role that is not signed properly is refused; the roles before it are kept.
 func TestUnsignedMetadata(t *testing.T) {
 	cases := map[string]func(s *suite){}
 	for role, want := range map[string]string{

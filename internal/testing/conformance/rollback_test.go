@@ -13,7 +13,7 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 )
 
-// delegated is a role that targets let speak of dir/*.
+// delegated adds a role that may list dir/*.
 func delegated(s *suite) {
 	s.Delegate(targets, metadata.DelegatedRole{Name: "delegated", Paths: []string{"dir/*"}}, s.NewKey())
 }

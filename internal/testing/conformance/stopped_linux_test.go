@@ -17,8 +17,8 @@ import (
 	"github.com/choria-io/go-updater/internal/testing/faults"
 )
 
-// A client that is killed, or told of an error, at any call that changes its
-// directory goes on the next time, and trusts nothing older than it did.
+// A client that is killed, or gets an error, at any system call that changes its
+// directory goes on the next time, and trusts nothing older than before.
 func TestStoppedAtEveryCall(t *testing.T) {
 	for name, actions := range map[string][]faults.Action{
 		"killed": {faults.Kill}, "refused": {faults.Fail(syscall.EIO), faults.Fail(syscall.ENOSPC)},
@@ -50,8 +50,8 @@ func TestStoppedAtEveryCall(t *testing.T) {
 					break
 				}
 				stopped++
-				// What was trusted is not gone, and a mirror that lags behind is refused
-				// by whoever had got as far as the timestamp.
+				// What was trusted is still there, and a mirror that lags behind is refused
+				// if the timestamp was stored.
 				seen := s.version(timestamp)
 				require.GreaterOrEqual(t, seen, newest-1)
 				if seen == newest {

@@ -43,7 +43,7 @@ type suite struct {
 	t       *testing.T
 	url     string
 	dir     string
-	initial []byte // the root that init is given, version 1 unless a test says otherwise
+	initial []byte // the root for init, version 1 unless a test sets it
 }
 
 func newSuite(t *testing.T) *suite {
@@ -58,7 +58,7 @@ func newSuite(t *testing.T) *suite {
 	return s
 }
 
-// command runs the command as a process of its own, later than now as date tells.
+// command runs the command as a process, with a clock that is later than now.
 func (s *suite) command(later time.Duration, args ...string) int {
 	s.t.Helper()
 	clock := fmt.Sprintf("#!/bin/sh\necho %d\n", time.Now().Add(later).Unix())
@@ -129,7 +129,7 @@ func (s *suite) trusts(want string) {
 	require.Equal(s.t, want, strings.Join(got, ", "))
 }
 
-// version is 0 for what the client does not trust.
+// version returns 0 if the client trusts no file of the role.
 func (s *suite) version(role string) int {
 	s.t.Helper()
 	data := s.trusted(role)
@@ -166,7 +166,7 @@ func (s *suite) holds(want ...string) {
 	require.Equal(s.t, append([]string{}, want...), got)
 }
 
-// asked compares the requests since the last look.
+// asked compares the requests since the last call.
 func (s *suite) asked(want ...string) {
 	s.t.Helper()
 	require.Equal(s.t, want, s.Asked())

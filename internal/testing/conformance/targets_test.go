@@ -15,7 +15,7 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 )
 
-// edge is a delegation; a path of "*" is any without a slash.
+// edge is a delegation. The path "*" matches any without a slash.
 type edge struct {
 	from, to    string
 	paths       []string
@@ -34,8 +34,7 @@ func last(e edge) edge {
 	return e
 }
 
-// grow publishes delegations, each of which has a key of its own, and says which
-// roles there are.
+// grow publishes delegations, each with its own key, and returns the roles.
 func (s *suite) grow(edges ...edge) (roles []string) {
 	for _, e := range edges {
 		if s.Roles[e.to] == nil {
@@ -46,8 +45,8 @@ func (s *suite) grow(edges ...edge) (roles []string) {
 	return roles
 }
 
-// Roles are asked in order of delegation, each before its neighbour and after the
-// one that delegates to it, and none twice.
+// Roles are searched in the order of delegation, each after its delegator, and none
+// twice.
 func TestSearchOrder(t *testing.T) {
 	cases := map[string]func(s *suite){}
 	for name, tc := range map[string]struct {
@@ -94,8 +93,8 @@ func TestSearchFinds(t *testing.T) {
 		"README.md":        {"A", true},
 		"rel/x/x_v1":       {"B C", true},
 		"rel/y/y_v1.zip":   {"B D", true},
-		"rel/z/z_v1.zip":   {"B", false}, // D lists it, but nobody lets D
-		"rel/y/deep/f.zip": {"", false},  // a star is no slash
+		"rel/z/z_v1.zip":   {"B", false}, // D lists it, but no role delegates it to D
+		"rel/y/deep/f.zip": {"", false},  // a star does not match a slash
 		"rel/README.md":    {"", false},
 		"foo-1.tgz":        {"A", true},
 		"foo-alpha.tgz":    {"", false}, // a question mark is one character
@@ -134,8 +133,8 @@ func TestSearchFinds(t *testing.T) {
 	each(t, cases)
 }
 
-// C is signed by the key that A names, not by the one that B names. What A may say
-// does not count for B, in one process or in two.
+// C is signed by the key that A names, not by the one that B names. It is trusted for A
+// and not for B, in one process or in two.
 func TestTwoParents(t *testing.T) {
 	build := func(s *suite) {
 		s.start()
@@ -170,7 +169,7 @@ func TestTwoParents(t *testing.T) {
 	})
 }
 
-// What the snapshot does not vouch for is not even asked for.
+// A role that the snapshot does not name is not downloaded.
 func TestRoleNotInTheSnapshot(t *testing.T) {
 	each(t, map[string]func(s *suite){
 		"delegated": func(s *suite) {
@@ -187,7 +186,7 @@ func TestRoleNotInTheSnapshot(t *testing.T) {
 	})
 }
 
-// Names of roles stand in URLs and files; neither may lead elsewhere.
+// Names of roles are parts of URLs and file names. They must not lead elsewhere.
 func TestRoleNames(t *testing.T) {
 	cases := map[string]func(s *suite){}
 	for role, asked := range map[string]string{

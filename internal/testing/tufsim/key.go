@@ -28,7 +28,7 @@ type Key struct {
 	signer signature.Signer
 }
 
-// NewKey returns an Ed25519 key, another one at each call.
+// NewKey returns a new Ed25519 key at each call.
 func (r *Repo) NewKey() *Key {
 	r.keys++
 	seed := sha256.Sum256(fmt.Appendf(nil, "key %d of the simulator", r.keys))
@@ -73,7 +73,7 @@ func newKey(signer signature.Signer, err error) *Key {
 	return k
 }
 
-// Rename gives the key the id that its content has.
+// Rename sets the id of the key to that of its content.
 func (k *Key) Rename() {
 	data, err := cjson.EncodeCanonical(k.Public)
 	if err != nil {

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tufsim is a TUF repository in memory, for tests: it signs whatever a
-// test wants a client to see, right or wrong, and writes down what was asked for.
+// Package tufsim is a TUF repository in memory, for tests. It signs any metadata that
+// a test makes, valid or not, and records the requests of clients.
 package tufsim
 
 import (
@@ -34,7 +34,7 @@ const (
 	Targets   = metadata.TARGETS
 )
 
-// Lifetime is how long what is signed is valid, unless a test says otherwise.
+// Lifetime is how long metadata is valid, unless a test changes it.
 const Lifetime = 30 * 24 * time.Hour
 
 // Repo is a repository. Tests change its fields and then call Publish.
@@ -42,13 +42,13 @@ type Repo struct {
 	Root      *metadata.RootType
 	Timestamp *metadata.TimestampType
 	Snapshot  *metadata.SnapshotType
-	Roles     map[string]*metadata.TargetsType // targets among them
+	Roles     map[string]*metadata.TargetsType // targets and the delegated roles
 
-	Signers map[string][]*Key   // who signs a role
-	Signed  map[string][][]byte // what was published of a role; version N is served from N-1
+	Signers map[string][]*Key   // keys that sign a role
+	Signed  map[string][][]byte // published files of a role; version N is at index N-1
 	Files   map[string][]byte   // target files, by path
 
-	Hashes bool // lengths and hashes of metadata are declared
+	Hashes bool // declare lengths and hashes of metadata
 
 	mu    sync.Mutex
 	asked []string
@@ -72,20 +72,20 @@ func New(now time.Time) *Repo {
 	return r
 }
 
-// In is the time d from the repository's beginning, in whole seconds.
+// In returns the time d after the repository was made, in whole seconds.
 func (r *Repo) In(d time.Duration) time.Time { return r.now.Add(d).UTC().Truncate(time.Second) }
 
-// Targets is the top-level targets role.
+// Targets returns the top-level targets role.
 func (r *Repo) Targets() *metadata.TargetsType { return r.Roles[Targets] }
 
-// AddKey gives a top-level role one more key, which signs from now on.
+// AddKey adds a key to a top-level role. It signs from now on.
 func (r *Repo) AddKey(role string, key *Key) {
 	r.Root.Keys[key.ID] = key.Public
 	r.Root.Roles[role].KeyIDs = append(r.Root.Roles[role].KeyIDs, key.ID)
 	r.Signers[role] = append(r.Signers[role], key)
 }
 
-// Rotate gives a top-level role new keys, as many as it needs, and takes the old.
+// Rotate replaces the keys of a top-level role by as many new ones as its threshold.
 func (r *Repo) Rotate(role string) {
 	r.Root.Roles[role].KeyIDs, r.Signers[role] = nil, nil
 	for range r.Root.Roles[role].Threshold {
@@ -93,7 +93,7 @@ func (r *Repo) Rotate(role string) {
 	}
 }
 
-// Delegate lets a role delegate to another, which has key and is made if it is new.
+// Delegate lets a role delegate to another one with a key, which is made if it is new.
 func (r *Repo) Delegate(from string, role metadata.DelegatedRole, key *Key) {
 	t := r.Roles[from]
 	if t.Delegations == nil {
@@ -105,7 +105,7 @@ func (r *Repo) Delegate(from string, role metadata.DelegatedRole, key *Key) {
 	r.make(role.Name, key)
 }
 
-// Bins lets a role delegate to 2^bits bins (TAP 15), all of which have key.
+// Bins lets a role delegate to 2^bits bins (TAP 15), all with one key.
 func (r *Repo) Bins(from string, bits int, prefix string, key *Key) {
 	s := &metadata.SuccinctRoles{KeyIDs: []string{key.ID}, Threshold: 1, BitLength: bits, NamePrefix: prefix}
 	r.Roles[from].Delegations = &metadata.Delegations{Keys: map[string]*metadata.Key{key.ID: key.Public}, SuccinctRoles: s}
@@ -123,7 +123,7 @@ func (r *Repo) make(role string, key *Key) {
 	}
 }
 
-// AddTarget lets a role list a target file, with these kinds of hashes.
+// AddTarget adds a target file to a role, with these kinds of hashes.
 func (r *Repo) AddTarget(role, path string, content []byte, hashes ...string) {
 	info, err := metadata.TargetFile().FromBytes(path, content, hashes...)
 	if err != nil {
@@ -133,8 +133,8 @@ func (r *Repo) AddTarget(role, path string, content []byte, hashes ...string) {
 	r.Files[path] = content
 }
 
-// Publish signs the roles in this order, one version on from what was published
-// of them, and lets snapshot and timestamp speak of them.
+// Publish signs the next version of each role in this order, and names it in snapshot
+// or timestamp.
 func (r *Repo) Publish(roles ...string) {
 	for _, role := range roles {
 		next := int64(0)
@@ -162,11 +162,10 @@ func (r *Repo) Publish(roles ...string) {
 	}
 }
 
-// PublishAll publishes every targets role in the order given, and then snapshot and
-// timestamp.
+// PublishAll publishes these targets roles, and then snapshot and timestamp.
 func (r *Repo) PublishAll(roles ...string) { r.Publish(append(roles, Snapshot, Timestamp)...) }
 
-// Restart forgets what was published of a role, whose next version is version.
+// Restart removes all versions of a role. The next one is version.
 func (r *Repo) Restart(role string, version int64) {
 	delete(r.Signed, role)
 	switch role {
@@ -181,10 +180,10 @@ func (r *Repo) Restart(role string, version int64) {
 	}
 }
 
-// Latest is what was published last of a role.
+// Latest returns the latest file of a role.
 func (r *Repo) Latest(role string) []byte { return r.Signed[role][len(r.Signed[role])-1] }
 
-// ReplaceLatest puts something else in its place.
+// ReplaceLatest replaces the latest file of a role.
 func (r *Repo) ReplaceLatest(role string, raw []byte) { r.Signed[role][len(r.Signed[role])-1] = raw }
 
 func (r *Repo) meta(version int64, raw []byte) *metadata.MetaFiles {
@@ -196,7 +195,7 @@ func (r *Repo) meta(version int64, raw []byte) *metadata.MetaFiles {
 	return m
 }
 
-// Seal is signed with the signatures of keys, as it lies in a repository.
+// Seal returns the file of metadata that these keys signed.
 func Seal[T metadata.Roles](signed *T, keys []*Key) []byte {
 	md := metadata.Metadata[T]{Signed: *signed, Signatures: []metadata.Signature{}}
 	payload, err := cjson.EncodeCanonical(md.Signed)
@@ -213,8 +212,8 @@ func Seal[T metadata.Roles](signed *T, keys []*Key) []byte {
 	return raw
 }
 
-// Asked returns what was asked for since the last call: names of metadata without
-// .json, as they stood in the request, and paths of targets after a slash.
+// Asked returns the requests since the last call: names of metadata without .json, as
+// they were in the request, and paths of targets after a slash.
 func (r *Repo) Asked() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -229,7 +228,7 @@ func (r *Repo) ask(name string) {
 	r.asked = append(r.asked, name)
 }
 
-// Fetch makes it a Fetcher, without a network.
+// Fetch implements client.Fetcher without a network.
 func (r *Repo) Fetch(_ context.Context, name string, limit int64) ([]byte, error) {
 	r.ask(strings.TrimSuffix(url.PathEscape(name), ".json"))
 	data := r.find(name)
@@ -242,7 +241,7 @@ func (r *Repo) Fetch(_ context.Context, name string, limit int64) ([]byte, error
 	return data, nil
 }
 
-// find is metadata by its plain name.
+// find returns metadata by its unescaped name.
 func (r *Repo) find(name string) []byte {
 	role := strings.TrimSuffix(name, ".json")
 	versions := r.Signed[role]
@@ -299,7 +298,7 @@ func (r *Repo) file(name string) []byte {
 	return nil
 }
 
-// String is what is published, for a test that failed.
+// String returns the number of versions of each role, for the output of tests.
 func (r *Repo) String() string {
 	var lines []string
 	for role, versions := range r.Signed {

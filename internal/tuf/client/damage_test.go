@@ -14,17 +14,16 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
-	"github.com/choria-io/go-updater/internal/testing/race"
 	"github.com/choria-io/go-updater/internal/tuf"
 	"github.com/choria-io/go-updater/trust"
 )
 
-// files are what a client stores that looked a target up.
+// files are what a client has stored after it looked up a target.
 var files = []string{"2.root.json", "3.root.json", "timestamp.json", "snapshot.json", "targets.json", tuf.StoredName("A"), floorsFile}
 
-// seasoned is a client that has seen two states of a repository, and what it stored
-// after the first.
-func seasoned(t *testing.T) (w *world, older *Memory) {
+// seenTwoStates returns a client that has seen two states of a repository, and what
+// it had stored after the first.
+func seenTwoStates(t *testing.T) (w *world, older *Memory) {
 	t.Helper()
 	w = newWorld(t)
 	w.Publish(root)
@@ -42,7 +41,7 @@ func seasoned(t *testing.T) (w *world, older *Memory) {
 	return w, older
 }
 
-// damages are what may become of one stored file.
+// damages are kinds of damage to one stored file.
 var damages = map[string]func(data, older []byte) []byte{
 	"deleted":   func([]byte, []byte) []byte { return nil },
 	"empty":     func([]byte, []byte) []byte { return []byte{} },
@@ -63,27 +62,26 @@ func damage(m *Memory, name string, data []byte) {
 	m.files[name] = data
 }
 
-// With any one file lost, damaged or exchanged for its older version the client
-// mends itself, and goes below nothing that it has seen.
+// If any one file is lost, damaged or replaced by its older version, the client
+// repairs it and accepts nothing older than it has seen.
 func TestOneFileDamaged(t *testing.T) {
-	race.Skip(t, "one goroutine reads the damaged files")
-	w, older := seasoned(t)
+	w, older := seenTwoStates(t)
 	state := copyOf(w.store)
 	for _, file := range files {
-		for how, spoil := range damages {
+		for how, change := range damages {
 			t.Run(file+" "+how, func(t *testing.T) {
 				w.t = t
-				spoilt := func() {
+				damaged := func() {
 					w.store = copyOf(state)
-					damage(w.store, file, spoil(bytes.Clone(state.files[file]), older.files[file]))
+					damage(w.store, file, change(bytes.Clone(state.files[file]), older.files[file]))
 				}
 				for role, want := range map[string]int64{timestamp: 3, snapshot: 3, targets: 3, "A": 2, root: 3} {
-					spoilt()
+					damaged()
 					refusesOlder(t, w, role, want)
 				}
-				spoilt()
+				damaged()
 				_, err := w.find("file")
-				require.NoError(t, err, "it mends itself")
+				require.NoError(t, err, "it is repaired")
 				for _, name := range files {
 					if name != floorsFile {
 						require.Equal(t, state.files[name], w.store.files[name], name)
@@ -95,8 +93,8 @@ func TestOneFileDamaged(t *testing.T) {
 	}
 }
 
-// refusesOlder offers the client a repository in which one role is one version
-// older than what it has seen, and everything else is newer.
+// refusesOlder requires that the client refuses a repository in which one role is one
+// version older than it has seen, and everything else is newer.
 func refusesOlder(t *testing.T, w *world, role string, seen int64) {
 	t.Helper()
 	evil := &world{Repo: w.Repo, t: t, store: copyOf(w.store), now: w.now, first: w.first}
@@ -136,8 +134,8 @@ func refusesOlder(t *testing.T, w *world, role string, seen int64) {
 	require.ErrorIs(t, err, trust.ErrRollback, role)
 }
 
-// A timestamp that was exchanged for an older one does not take the floors down with
-// it, not even where nothing else grew.
+// If the stored timestamp is replaced by an older one, the floors do not go down, not
+// even if nothing else is newer.
 func TestOlderTimestampIsNoFloor(t *testing.T) {
 	for name, offer := range map[string]func(w *world){
 		"the same again": func(w *world) { w.Signed[timestamp] = w.Signed[timestamp][:1] },
@@ -159,27 +157,26 @@ func TestOlderTimestampIsNoFloor(t *testing.T) {
 	}
 }
 
-// When floors and the timestamp are both gone or damaged there is no telling what
-// was seen: that takes a person. So does a damaged snapshot.
+// If floors and the timestamp are both lost or damaged, the versions that were seen
+// are unknown, and a person has to act. The same holds for a damaged snapshot.
 func TestTwoFilesDamaged(t *testing.T) {
-	race.Skip(t, "one goroutine reads the damaged files")
-	w, older := seasoned(t)
+	w, older := seenTwoStates(t)
 	state := copyOf(w.store)
 	for _, file := range []string{"timestamp.json", "snapshot.json"} {
 		for _, lost := range []string{"deleted", "flipped"} {
-			for how, spoil := range damages {
+			for how, change := range damages {
 				if how == "older" || file == "snapshot.json" && how == "deleted" {
 					continue // both are sound
 				}
 				t.Run(fmt.Sprintf("floors %s, %s %s", lost, file, how), func(t *testing.T) {
 					w.t, w.store = t, copyOf(state)
 					damage(w.store, floorsFile, damages[lost](bytes.Clone(state.files[floorsFile]), nil))
-					damage(w.store, file, spoil(bytes.Clone(state.files[file]), older.files[file]))
+					damage(w.store, file, change(bytes.Clone(state.files[file]), older.files[file]))
 					before := copyOf(w.store)
 					err := w.refuses(ErrState)
 					require.ErrorContains(t, err, file)
 					w.refuses(ErrState)
-					require.True(t, maps.EqualFunc(before.files, w.store.files, bytes.Equal), "nothing is mended in silence")
+					require.True(t, maps.EqualFunc(before.files, w.store.files, bytes.Equal), "nothing is repaired silently")
 					w.store.files = nil // a person removed it
 					w.accepts()
 				})
@@ -188,9 +185,10 @@ func TestTwoFilesDamaged(t *testing.T) {
 	}
 }
 
-// floors and the snapshot both deleted: the timestamp remains, and it is said aloud.
+// If floors and the snapshot are both lost, the timestamp is the floor, and a note
+// says so.
 func TestFloorsAndSnapshotDeleted(t *testing.T) {
-	w, _ := seasoned(t)
+	w, _ := seenTwoStates(t)
 	delete(w.store.files, "snapshot.json")
 	damage(w.store, floorsFile, []byte("garbage"))
 	refusesOlder(t, w, timestamp, 3)
@@ -200,7 +198,7 @@ func TestFloorsAndSnapshotDeleted(t *testing.T) {
 	require.NotEmpty(t, w.notes)
 }
 
-// A rotation repairs, also where floors are all that tells what was seen.
+// A rotation repairs a version that a thief drove up, even if only floors know it.
 func TestRotationRepairs(t *testing.T) {
 	for _, stored := range []bool{true, false} {
 		for name, tc := range map[string]struct {
@@ -254,7 +252,7 @@ func TestRotationRepairs(t *testing.T) {
 	}
 }
 
-// A key that is added takes nothing away from what the others vouched for.
+// After a key is added, floors that the other keys vouched for still stand.
 func TestAddedKeyKeepsTheFloor(t *testing.T) {
 	w := newWorld(t)
 	w.Publish(timestamp)
@@ -266,8 +264,9 @@ func TestAddedKeyKeepsTheFloor(t *testing.T) {
 	w.refuses(trust.ErrRollback)
 }
 
-// Another repository starts anew, the same one does not.
-func TestAnotherRoot(t *testing.T) {
+// A program with the root of another repository starts anew, one with a later root of
+// the same repository does not.
+func TestProgramWithAnotherRoot(t *testing.T) {
 	w := newWorld(t)
 	for range 5 {
 		w.Publish(root, timestamp)
@@ -292,8 +291,8 @@ func TestAnotherRoot(t *testing.T) {
 	w.refuses(trust.ErrRollback)
 }
 
-// A client asleep since the first version catches up through every root.
-func TestAsleepSinceTheFirst(t *testing.T) {
+// A client that has not run since the first version follows every root.
+func TestFollowsAllRootsSinceTheFirst(t *testing.T) {
 	w := newWorld(t)
 	w.accepts()
 	for range 20 {

@@ -22,8 +22,8 @@ import (
 	"github.com/choria-io/go-updater/internal/tuf"
 )
 
-// places are where FuzzRefresh puts what the fuzzer made: the first five in the
-// repository, the others among what is stored.
+// places are the files that FuzzRefresh replaces: the first five are in the
+// repository, the others in the store.
 var places = []string{
 	"3.root.json", "timestamp.json", "3.snapshot.json", "3.targets.json", "2.A.json",
 	"2.root.json", "timestamp.json", "snapshot.json", "targets.json", "role-A", floorsFile,
@@ -61,7 +61,7 @@ func (w *fuzzWorld) client(store Store) *Client {
 	return &Client{Root: w.first, Store: store, Now: func() time.Time { return w.now }}
 }
 
-// signed is every payload that anybody ever signed, as it is compared.
+// signed returns every payload that was ever signed.
 func (w *fuzzWorld) signed(tb testing.TB) (all [][]byte) {
 	for _, versions := range w.Signed {
 		for _, raw := range versions {
@@ -81,9 +81,8 @@ func payload(tb testing.TB, raw []byte) []byte {
 	return plain
 }
 
-// FuzzRefresh lets one file of a repository, or of what is stored, be anything. No
-// matter what it is the client does not panic, believes only what was signed, and
-// nothing older than it had seen.
+// FuzzRefresh replaces one file of the repository or of the store. The client does not
+// panic, stores only what was signed, and accepts nothing older than it has seen.
 func FuzzRefresh(f *testing.F) {
 	race.Skip(f, "one goroutine parses each input")
 	w := newFuzzWorld(f)
@@ -126,7 +125,7 @@ func FuzzRefresh(f *testing.F) {
 		view, err := w.client(store).Refresh(context.Background(), fetcher)
 		if err != nil {
 			require.Nil(t, view)
-			require.False(t, i >= remotePlaces, "one stored file is no reason to fail: %v", err)
+			require.False(t, i >= remotePlaces, "one damaged file in the store is no reason to fail: %v", err)
 		} else {
 			target, err := view.Target(context.Background(), "file")
 			if err == nil {
@@ -137,7 +136,7 @@ func FuzzRefresh(f *testing.F) {
 		}
 		for name, raw := range store.files {
 			if name == floorsFile || i >= remotePlaces && bytes.Equal(raw, data) {
-				continue // its own checksum, or not looked at yet
+				continue // it has a checksum, or was not read yet
 			}
 			got := payload(t, raw)
 			require.True(t, slices.ContainsFunc(signed, func(s []byte) bool { return bytes.Equal(s, got) }), "%s was not signed", name)

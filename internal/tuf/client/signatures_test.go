@@ -19,8 +19,8 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// One key that is not known here does not take the role from the others, nor does
-// it lower the threshold.
+// A key of an unknown kind does not invalidate the others, and does not lower the
+// threshold.
 func TestKeysOfOtherKinds(t *testing.T) {
 	for name, key := range map[string]metadata.Key{
 		"unknown type":   {Type: "ml-dsa", Scheme: "ml-dsa-65", Value: metadata.KeyVal{PublicKey: "00"}},
@@ -39,7 +39,7 @@ func TestKeysOfOtherKinds(t *testing.T) {
 			w.PublishAll(targets)
 			w.accepts()
 			w.Publish(root)
-			require.Equal(t, int64(3), w.accepts().run.root.Signed.Version, "it vouches for the next one, too")
+			require.Equal(t, int64(3), w.accepts().run.root.Signed.Version, "it verifies the next one too")
 			w.Root.Roles[timestamp].Threshold = 2
 			w.Publish(root, timestamp)
 			w.refuses(trust.ErrThreshold)
@@ -47,8 +47,7 @@ func TestKeysOfOtherKinds(t *testing.T) {
 	}
 }
 
-// A key of a scheme that is not known does not count as one of the scheme that its
-// type has otherwise.
+// A key with an unknown scheme does not count as one with the usual scheme of its type.
 func TestSchemeIsPartOfTheKey(t *testing.T) {
 	w := newWorld(t)
 	w.Root.Keys[w.Signers[timestamp][0].ID].Scheme = "ed25519ph"
@@ -56,8 +55,8 @@ func TestSchemeIsPartOfTheKey(t *testing.T) {
 	w.refuses(trust.ErrSignature)
 }
 
-// The library leaves some of what it reads out of what it verifies. A mirror that
-// adds delegations to signed metadata would choose who is trusted.
+// The library does not verify all that it reads. A mirror that adds delegations to
+// signed metadata would choose which keys are trusted.
 func TestNothingIsAddedToSignedMetadata(t *testing.T) {
 	mallory := newWorld(t).NewKey()
 	for name, tc := range map[string]struct {
@@ -85,8 +84,7 @@ func TestNothingIsAddedToSignedMetadata(t *testing.T) {
 	}
 }
 
-// The identity as a public key accepts this signature of any message, and so would
-// Go's verifier.
+// With the identity as public key, Go's verifier accepts this signature of any message.
 func TestLowOrderKeyDoesNotCount(t *testing.T) {
 	w := newWorld(t)
 	identity := "01" + strings.Repeat("00", 31)

@@ -83,7 +83,7 @@ func TestFailedRefreshIsStored(t *testing.T) {
 }
 
 // A refresh that accepts nothing writes nothing.
-func TestUselessRefreshIsNotStored(t *testing.T) {
+func TestRefreshThatAcceptsNothing(t *testing.T) {
 	w := newWorld(t)
 	store := &faulty{Store: w.store}
 	_, err := w.client(store).Refresh(t.Context(), fetcher(func(string, int64) ([]byte, error) { return nil, fetch.ErrStalled }))
@@ -120,7 +120,7 @@ func TestWritesAreFew(t *testing.T) {
 	require.Equal(t, w.now, f.Seen, "it is written with anything else")
 }
 
-// meanwhile is a fetcher during whose first download of a file something happens.
+// meanwhile is a fetcher that calls happens during the first download of a file.
 func (w *world) meanwhile(file string, happens func()) fetcher {
 	return func(name string, limit int64) ([]byte, error) {
 		if name == file && happens != nil {
@@ -131,7 +131,7 @@ func (w *world) meanwhile(file string, happens func()) fetcher {
 	}
 }
 
-// No lock is held over the network: another process does all it wants during a
+// No lock is held over the network: another process can update the store during a
 // download.
 func TestNoLockOverTheNetwork(t *testing.T) {
 	w := delegating(t)
@@ -213,7 +213,7 @@ func TestAnotherProcessIsAheadOfTheRepository(t *testing.T) {
 	}
 }
 
-// Another process that only says that it was later does not matter, and its time is
+// If another process changed only the time, nothing begins again, and the later time is
 // kept.
 func TestLaterTimeIsKept(t *testing.T) {
 	w := newWorld(t)
@@ -276,7 +276,7 @@ func TestAttemptsAreBounded(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Who stops waiting for the store is told so, and not that the store is broken.
+// A caller that stops waiting for the store gets its context's error, not ErrState.
 func TestCancelledWhileStoring(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -289,7 +289,7 @@ func TestCancelledWhileStoring(t *testing.T) {
 	require.Empty(t, w.store.files)
 }
 
-// waiting is a store that another process never lets go.
+// waiting is a store that another process never unlocks.
 type waiting struct {
 	*Memory
 	began func()

@@ -44,7 +44,7 @@ func withBins(t *testing.T) *world {
 	return w
 }
 
-// A survey sees everything, and leaves no trace.
+// A survey sees everything and stores nothing.
 func TestSurvey(t *testing.T) {
 	w := withBins(t)
 	s, found := surveyed(t, w)
@@ -58,8 +58,8 @@ func TestSurvey(t *testing.T) {
 	require.Empty(t, w.store.files)
 }
 
-// The first fault is the error of a refresh, also where that sees no further than
-// the first file that expired.
+// The first fault is the error of a refresh. A refresh ends at the first expired file,
+// a survey goes on.
 func TestSurveyAgreesWithRefresh(t *testing.T) {
 	for name, tc := range map[string]struct {
 		spoil func(w *world)
@@ -90,8 +90,8 @@ func TestSurveyAgreesWithRefresh(t *testing.T) {
 	}
 }
 
-// One bin that is refused does not hide the others.
-func TestSurveyWalksOn(t *testing.T) {
+// A bin that is refused does not hide the others.
+func TestSurveyGoesOnAfterABin(t *testing.T) {
 	w := withBins(t)
 	w.Signers["bin-1"] = nil
 	w.Roles["bin-2"].Expires = w.now
@@ -104,7 +104,7 @@ func TestSurveyWalksOn(t *testing.T) {
 	require.ErrorContains(t, s.Faults[2], "bin-3")
 	require.NotNil(t, found[0])
 	require.Nil(t, found[1])
-	require.NotNil(t, found[2], "expired, but it is what it is")
+	require.NotNil(t, found[2], "it has only expired")
 	require.Nil(t, found[3])
 }
 

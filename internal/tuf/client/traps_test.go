@@ -21,15 +21,15 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// fetcher is a fake of a repository that answers as a test says, or not at all.
+// fetcher is a fake repository.
 type fetcher func(name string, limit int64) ([]byte, error)
 
 func (f fetcher) Fetch(_ context.Context, name string, limit int64) ([]byte, error) {
 	return f(name, limit)
 }
 
-// The library's client goes back to the root that the program brings.
-func TestNewestRootStands(t *testing.T) {
+// The client does not go back to the root that the program brings. go-tuf's client does.
+func TestNewestRootIsKept(t *testing.T) {
 	w := newWorld(t)
 	stolen := w.Signers[timestamp]
 	w.Rotate(timestamp)
@@ -43,7 +43,7 @@ func TestNewestRootStands(t *testing.T) {
 	w.refuses(trust.ErrRollback)
 }
 
-func TestEndOfTheRoots(t *testing.T) {
+func TestLastRoot(t *testing.T) {
 	for name, tc := range map[string]struct{ answer, want error }{
 		"not found": {fetch.ErrNotFound, nil}, "forbidden": {fetch.ErrForbidden, nil},
 		"stalled": {fetch.ErrStalled, fetch.ErrStalled}, "status": {fetch.ErrStatus, fetch.ErrStatus},
@@ -71,8 +71,8 @@ func TestRotationsAreBounded(t *testing.T) {
 	require.Equal(t, int64(maxRotations+11), w.accepts().run.root.Signed.Version, "the next call goes on")
 }
 
-// What declares too much is not asked for, and what is asked for has the declared
-// length as its limit.
+// A file that declares too many bytes is not downloaded. The declared length is the
+// limit of a download.
 func TestLengthsAreCapped(t *testing.T) {
 	for name, tc := range map[string]struct {
 		declare func(w *world, length int64)
@@ -115,7 +115,7 @@ func TestLengthsAreCapped(t *testing.T) {
 	}
 }
 
-// A Fetcher that does not mind its limit changes nothing.
+// A Fetcher that ignores its limit changes nothing.
 func TestTooMuchIsRefused(t *testing.T) {
 	for _, file := range []string{"2.root.json", "timestamp.json", "1.snapshot.json", "1.targets.json"} {
 		w := newWorld(t)
@@ -129,7 +129,7 @@ func TestTooMuchIsRefused(t *testing.T) {
 	}
 }
 
-// Signed metadata in which something is missing panics in the library, or later.
+// Incomplete metadata is malformed, although it is signed. The library panics on some.
 func TestIncompleteMetadata(t *testing.T) {
 	for name, change := range map[string]func(w *world){
 		"timestamp without a snapshot":        func(w *world) { w.Timestamp.Meta = map[string]*metadata.MetaFiles{}; w.Publish(timestamp) },
@@ -244,7 +244,7 @@ func TestRolesAreBounded(t *testing.T) {
 	}
 }
 
-// Of two hashes the file is asked for by the better known one, always.
+// Of two hashes, SHA-256 is always the one in the name of the file.
 func TestFileName(t *testing.T) {
 	w := newWorld(t)
 	w.AddTarget(targets, "dir/file", []byte("content"), "sha256", "sha512")
@@ -267,8 +267,8 @@ func TestFileName(t *testing.T) {
 	require.Equal(t, "dir/file", target.File)
 }
 
-// A stored snapshot of the right version that is not the one whose hash the timestamp
-// declares is asked for again.
+// A stored snapshot of the right version, but not with the hash that the timestamp
+// declares, is downloaded again.
 func TestStoredSnapshotIsTheDeclaredOne(t *testing.T) {
 	w := newWorld(t)
 	w.Hashes = true
@@ -282,7 +282,7 @@ func TestStoredSnapshotIsTheDeclaredOne(t *testing.T) {
 	require.Equal(t, w.Latest(snapshot), w.stored("snapshot.json"))
 }
 
-// Other implementations refuse them; we read what was written.
+// An expiry with a fraction of a second is accepted; other implementations refuse it.
 func TestExpiryWithNanoseconds(t *testing.T) {
 	w := newWorld(t)
 	w.Timestamp.Expires = began.Add(day + time.Nanosecond)
@@ -290,8 +290,7 @@ func TestExpiryWithNanoseconds(t *testing.T) {
 	w.accepts()
 }
 
-// A role that two delegate to is verified for each of them, with one message for
-// a repository that was asked once.
+// A role that two others delegate to is downloaded once and verified for each of them.
 func TestVerifiedForEachParent(t *testing.T) {
 	w := newWorld(t)
 	for _, parent := range []string{"A", "B"} {
@@ -312,7 +311,7 @@ func TestVerifiedForEachParent(t *testing.T) {
 	require.True(t, errors.Is(err, trust.ErrSignature))
 }
 
-// Nothing that was listed disappears, be it a role that was never asked for.
+// A role that a snapshot listed must not disappear, even if it was never downloaded.
 func TestRoleDisappears(t *testing.T) {
 	w := newWorld(t)
 	w.Delegate(targets, metadata.DelegatedRole{Name: "A", Paths: []string{"*"}}, w.NewKey())
@@ -323,8 +322,8 @@ func TestRoleDisappears(t *testing.T) {
 	w.refuses(trust.ErrRollback)
 }
 
-// A snapshot that names the present version under another name names it not at all:
-// the stored snapshot is gone, so that floors alone tell what was seen.
+// A version under another name is not the version of the role. The stored snapshot is
+// lost, so that only floors know what was seen.
 func TestVersionUnderAnotherName(t *testing.T) {
 	w := newWorld(t)
 	w.PublishAll(targets)

@@ -57,11 +57,11 @@ func (v *View) Versions() (root, timestamp, snapshot, targets int64) {
 }
 
 // Target looks up a target file, in targets and in the roles that it delegates to,
-// each after its delegator and in the order that has (§5.6.7). A role that cannot
+// each after its delegator and in its order (§5.6.7). A role that cannot
 // be downloaded or does not verify ends the search with that error. A target that no
 // role lists is fetch.ErrNotFound.
 //
-// It stores what was accepted, as [Client.Refresh] describes its errors.
+// What was accepted is stored first. Target returns the errors of [Client.Refresh].
 func (v *View) Target(ctx context.Context, path string) (target *Target, err error) {
 	err = v.attempt(ctx, func(r *run) (err error) {
 		target, err = r.search(ctx, path)

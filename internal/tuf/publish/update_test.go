@@ -46,7 +46,7 @@ func TestFirstRefresh(t *testing.T) {
 	require.Empty(t, w.refresh(t, w.targets, w.release, w.online).Written, "nothing is due")
 }
 
-// Every file that is written, and no other, follows from what changed.
+// A release changes its bin, snapshot and timestamp, and nothing else.
 func TestAddChangesItsBinsOnly(t *testing.T) {
 	w := newWorld(t)
 	random := rand.New(rand.NewSource(1))
@@ -162,8 +162,8 @@ func TestAddWithoutTheKeyOfTheBins(t *testing.T) {
 	require.True(t, w.load(t).SignsBins([]*Signer{w.release}))
 }
 
-// What a killed publish left in the bins is not published by the next refresh:
-// its release is not there.
+// A bin that a killed publish left is not published by the next refresh: its release
+// does not exist.
 func TestLeftoverBinIsNotPublished(t *testing.T) {
 	w := newWorld(t)
 	w.add(t, linux, "one", w.release, w.online)
@@ -177,7 +177,7 @@ func TestLeftoverBinIsNotPublished(t *testing.T) {
 	w.add(t, linux, "three", w.release, w.online)
 	w.requireSees(t, map[string]Target{linux: TargetOf([]byte("three"))})
 
-	// One that drops a release which is still there is left over as well.
+	// A bin that drops a release which still exists is left over as well.
 	r, err := w.update(t, Update{Signers: []*Signer{w.release}, Remove: []string{linux}})
 	require.NoError(t, err)
 	w.apply(r)
@@ -272,7 +272,7 @@ func TestNamesOfCopies(t *testing.T) {
 	require.False(t, IsCopy(linux))
 }
 
-// Validity is what the keys signed, and defaults where they did not.
+// The validity is the one that the keys signed, or the default.
 func TestValidity(t *testing.T) {
 	w := draftedWorld(t)
 	s := w.setup()
