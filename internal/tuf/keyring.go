@@ -76,7 +76,7 @@ func keyID(key *metadata.Key) (id string, err error) {
 		if err != nil {
 			return err
 		}
-		// A key of low order verifies signatures that nobody made (T2).
+		// A key of low order verifies signatures that were never made (T2).
 		if raw, ok := public.(ed25519.PublicKey); ok {
 			if _, err := trust.NewKey(raw); err != nil {
 				return err

@@ -14,7 +14,7 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// A key with two names counts once, and nobody meets a threshold of 0.
+// A key with two names counts once, and a threshold of 0 is never met.
 func TestKeyring(t *testing.T) {
 	key, other := tufsim.NewECDSA().Public, tufsim.NewECDSA().Public
 	r := NewKeyring(map[string]*metadata.Key{"a": key, "b": key, "c": other}, []string{"a", "b", "c", "missing"}, 2)

@@ -92,8 +92,9 @@ type run struct {
 
 // role is metadata of a targets role that verified for one of its delegators.
 type role struct {
-	md *tuf.TargetsMeta
-	by []string // IDs of the keys that signed
+	md   *tuf.TargetsMeta
+	by   []string // IDs of the keys that signed
+	keys string   // the keyring that it verified with
 }
 
 func (c *Client) newRun(f Fetcher) *run {

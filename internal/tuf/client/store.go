@@ -101,8 +101,7 @@ type storedFloors struct {
 	damage      error
 }
 
-// read returns nil for a file that does not exist or is too long. gone tells the two
-// apart.
+// read returns nil for a file that does not exist, with gone set, or is too long.
 func (m *memory) read(name string, limit int64) (data []byte, gone bool, err error) {
 	data, err = m.store.Read(name, limit)
 	switch {
@@ -151,7 +150,7 @@ func (m *memory) open(anchor string) (err error) {
 	return nil
 }
 
-// anyStored tells a directory that lost its floors from a new one.
+// anyStored reports whether a store without floors has lost them, and is not new.
 func (m *memory) anyStored() (bool, error) {
 	for _, role := range []string{tuf.Timestamp, tuf.Snapshot, tuf.Targets} {
 		if _, gone, err := m.read(tuf.StoredName(role), tuf.MaxTargets); err != nil || !gone {

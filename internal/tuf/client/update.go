@@ -163,18 +163,22 @@ func (r *run) updateTargets(ctx context.Context) error {
 }
 
 // load returns a targets role that verified for one of its delegators (§5.6). It
-// is verified again for each other one.
+// is verified again for a delegator with other keys.
 func (r *run) load(ctx context.Context, d tuf.Delegation) (*role, error) {
 	want, err := r.named(d.Role)
 	if err != nil {
 		return nil, err
 	}
 	if known := r.roles[d.Role]; known != nil {
+		keys := d.Keys.String()
+		if keys == known.keys {
+			return known, nil
+		}
 		by, err := tuf.Verify(d.Keys, known.md)
 		if err != nil {
 			return nil, fmt.Errorf("role %q: %w", d.Role, err)
 		}
-		return &role{known.md, by}, nil
+		return &role{known.md, by, keys}, nil
 	}
 	name := tuf.StoredName(d.Role)
 	data, gone, err := r.read(name, tuf.MaxTargets)
@@ -247,7 +251,7 @@ func verifyRole(keys tuf.Keyring, want *metadata.MetaFiles, data []byte) (*role,
 	if err := tuf.CheckIs(want.Version, md); err != nil {
 		return nil, err
 	}
-	return &role{md, by}, nil
+	return &role{md, by, keys.String()}, nil
 }
 
 // fetchNamed downloads metadata that other metadata names: at most as many bytes as

@@ -21,14 +21,14 @@ type bin struct {
 	highest int64 // version that was signed at all
 }
 
-// isCurrent reports whether a target is the release.json that the repository has.
-type isCurrent func(name string, t Target) (bool, error)
+// currentFunc reports whether a target is the release.json that the repository has.
+type currentFunc func(name string, t Target) (bool, error)
 
 // bin returns the newest version of a bin. A version that the snapshot does not name
 // yet counts only if the latest keys signed it and the repository has all that it
 // changes: a publish that was killed leaves such a file, and its release is not
 // published.
-func (s *State) bin(ctx context.Context, role string, t *tuf.TargetsMeta, is isCurrent) (bin, error) {
+func (s *State) bin(ctx context.Context, role string, t *tuf.TargetsMeta, is currentFunc) (bin, error) {
 	var out bin
 	floor := s.versionIn(role)
 	var before map[string]Target
@@ -75,7 +75,7 @@ func (s *State) bin(ctx context.Context, role string, t *tuf.TargetsMeta, is isC
 }
 
 // notCurrent returns a target that changed and is not what the repository has, or "".
-func notCurrent(before, after map[string]Target, is isCurrent) (string, error) {
+func notCurrent(before, after map[string]Target, is currentFunc) (string, error) {
 	for name, t := range after {
 		if before[name] == t {
 			continue

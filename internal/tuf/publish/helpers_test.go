@@ -26,7 +26,7 @@ import (
 
 var now = time.Date(2026, 11, 25, 10, 0, 0, 123456789, time.UTC)
 
-// seeded is a signer; n tells the keys of a test apart.
+// seeded returns the signer with seed n.
 func seeded(t testing.TB, n byte) *Signer {
 	t.Helper()
 	s, err := NewSigner(t.Context(), mustSigner(t, n))

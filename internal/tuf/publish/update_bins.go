@@ -17,9 +17,9 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// isCurrent reports whether the repository has exactly this release.json after the
+// isCurrent returns whether the repository has exactly this release.json after the
 // update. The zero Target stands for none.
-func (w *work) isCurrent(ctx context.Context) isCurrent {
+func (w *work) isCurrent(ctx context.Context) currentFunc {
 	return func(name string, t Target) (bool, error) {
 		if set, ok := w.u.Set[name]; ok {
 			return set == t, nil
@@ -109,7 +109,7 @@ func (w *work) updateBin(ctx context.Context, role string, set map[string]Target
 
 // checkCurrent compares a bin with the repository. If the bin is stale, other keys
 // than the latest signed it: the release key was changed, perhaps because it was
-// stolen, and the new one must not vouch for releases that nobody compared (T40).
+// stolen, and the new one must not vouch for releases that were not compared (T40).
 func (w *work) checkCurrent(ctx context.Context, role string, after map[string]Target, stale bool) error {
 	is := w.isCurrent(ctx)
 	for _, name := range slices.Sorted(maps.Keys(after)) {
