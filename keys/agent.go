@@ -28,7 +28,6 @@ const maxAgentMessage = 128 << 10
 // agentSigner signs with a key that ssh-agent holds. An agent signs plain data
 // with ssh-ed25519 exactly as RFC 8032 says, without a wrapper (RFC 8709 §6).
 type agentSigner struct {
-	ctx context.Context // of Resolve, unless SignMessage gets one as an option
 	key trust.Key
 }
 
@@ -48,7 +47,7 @@ func resolveAgent(ctx context.Context, fingerprint string) (agentSigner, error) 
 			if err != nil {
 				return err
 			}
-			found = agentSigner{ctx, key}
+			found = agentSigner{key}
 			return nil
 		}
 		return fmt.Errorf("no key %q among %d keys (ssh-add -l lists them)", fingerprint, len(held))
@@ -90,7 +89,7 @@ func (s agentSigner) PublicKey(...signature.PublicKeyOption) (crypto.PublicKey, 
 
 // SignMessage implements signature.Signer.
 func (s agentSigner) SignMessage(message io.Reader, opts ...signature.SignOption) ([]byte, error) {
-	ctx := s.ctx
+	ctx := context.Background()
 	for _, o := range opts {
 		o.ApplyContext(&ctx)
 	}

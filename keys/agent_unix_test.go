@@ -92,7 +92,7 @@ func TestAgent(t *testing.T) {
 	_, err = s.SignMessage(strings.NewReader("message"))
 	require.ErrorIs(t, err, ErrAgent)
 	cancel()
-	_, err = s.SignMessage(strings.NewReader("message"))
+	_, err = s.SignMessage(strings.NewReader("message"), options.WithContext(ctx))
 	require.ErrorIs(t, err, context.Canceled)
 }
 
@@ -148,7 +148,7 @@ func TestAgentCanBeInterrupted(t *testing.T) {
 
 	ctx, cancel = context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	_, err = agentSigner{context.Background(), rfcKey(t).Public().Key}.SignMessage(strings.NewReader("x"), options.WithContext(ctx))
+	_, err = agentSigner{rfcKey(t).Public().Key}.SignMessage(strings.NewReader("x"), options.WithContext(ctx))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Less(t, time.Since(start), 10*time.Second)
 }

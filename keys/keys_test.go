@@ -108,6 +108,11 @@ func TestSignerIsPureEd25519(t *testing.T) {
 	require.Equal(t, ed25519.PublicKey(k.Public().Bytes()), pub)
 }
 
+func TestSignerOfZeroKey(t *testing.T) {
+	_, err := PrivateKey{}.Signer()
+	require.ErrorIs(t, err, ErrMalformed)
+}
+
 // secrets are the ways in which a private key could be printed.
 func secrets(k *PrivateKey) []string {
 	seed := k.secret().key.Seed()

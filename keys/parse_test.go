@@ -342,6 +342,7 @@ func TestRefusesUnsound(t *testing.T) {
 		"public base64":           {string(testdata(t, "rfc8032-base64.golden")), ErrNotPrivate},
 		"public raw":              {string(testdata(t, "rfc8032-raw.golden")), ErrNotPrivate},
 		"minisign without a line": {minisignComment, ErrMalformed},
+		"minisign, two lines":     {strings.Replace(string(testdata(t, "minisign.key")), "AAAA", "AA\nAA", 1), ErrMalformed},
 		"minisign, loose bits":    {strings.Replace(string(testdata(t, "minisign.key")), "AAA=", "AAB=", 1), ErrMalformed},
 		"minisign, another sum":   {minisignWith(t, 4, "B3"), ErrUnsupported},
 		"minisign, another kind":  {minisignWith(t, 0, "ED"), ErrUnsupported},

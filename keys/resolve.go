@@ -32,8 +32,8 @@ var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 
 // Resolve returns the signer and the public key of a key reference, as described
 // in the package documentation. Its errors are those of [ReadFile] and
-// [ParsePrivate], and [ErrAgent]. With ssh-agent, the signer uses ctx unless
-// SignMessage gets another one, and needs the agent for every signature.
+// [ParsePrivate], and [ErrAgent]. With ssh-agent, the signer asks the agent for each
+// signature; pass options.WithContext to SignMessage to limit the wait.
 func Resolve(ctx context.Context, ref string, o Options) (signature.Signer, trust.Key, error) {
 	if fingerprint, ok := strings.CutPrefix(ref, "ssh-agent:"); ok {
 		s, err := resolveAgent(ctx, fingerprint)

@@ -222,7 +222,7 @@ func readHidden(ctx context.Context, in *os.File, out io.Writer, prompt string) 
 	}()
 	// ReadPassword switches echo off, unless it was off before.
 	for range 100 {
-		if len(read) > 0 || changed(fd, before) {
+		if changed(fd, before) {
 			break
 		}
 		time.Sleep(2 * time.Millisecond)

@@ -157,7 +157,7 @@ func TestNoPromptAfterInterrupt(t *testing.T) {
 	p := openPTY(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := readHidden(ctx, p.slave, p.slave, "Passphrase: ")
+	_, err := readHidden(ctx, p.slave, writerFunc(func() { require.Fail(t, "prompted") }), "Passphrase: ")
 	require.ErrorIs(t, err, context.Canceled)
 	require.True(t, p.echoes(t))
 }
