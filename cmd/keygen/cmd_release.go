@@ -48,7 +48,7 @@ func releaseCommand(c *term.Console) *cobra.Command {
 }
 
 func release(ctx context.Context, c *term.Console, base string, protect *protection) error {
-	if name := filepath.Base(base); base == "" || name == "." || name == ".." || strings.HasSuffix(base, string(filepath.Separator)) {
+	if name := filepath.Base(base); name == "." || name == ".." || strings.HasSuffix(base, string(filepath.Separator)) {
 		return term.Usagef("--output %q is not a file name", base)
 	}
 	private, public := base+".key", base+".pub"
