@@ -312,6 +312,11 @@ func TestRefusesUnsound(t *testing.T) {
 	noise, err := sealPKCS8([]byte("noise"), []byte(testPassphrase))
 	require.NoError(t, err)
 
+	// A changed block of the seed shows in the padding alone.
+	changed, err := sealPKCS8(plain.Bytes, []byte(testPassphrase))
+	require.NoError(t, err)
+	changed[len(changed)-32] ^= 1
+
 	for name, tc := range map[string]struct {
 		data string
 		err  error
@@ -331,6 +336,7 @@ func TestRefusesUnsound(t *testing.T) {
 		"ciphertext as plain":     {strings.ReplaceAll(string(sealed), "ENCRYPTED PRIVATE", "PRIVATE"), ErrMalformed},
 		"plain as ciphertext":     {strings.ReplaceAll(good, "PRIVATE KEY", "ENCRYPTED SIGSTORE PRIVATE KEY"), ErrMalformed},
 		"noise inside":            {string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: noise})), ErrPassphrase},
+		"changed ciphertext":      {string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: changed})), ErrPassphrase},
 		"triple DES":              {string(testdata(t, "openssl-des3.pem")), ErrUnsupported},
 		"another cipher":          {string(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: rot13})), ErrUnsupported},
 		"another KDF":             {string(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: argon2})), ErrUnsupported},
