@@ -54,11 +54,11 @@ func TestOneWalk(t *testing.T) {
 		args []string
 		want figures
 	}{
-		"one key":       {[]string{"-repos=" + w.url, keys}, figures{documents: 5, signatures: 3, keys: 5, memories: 4, fsyncs: 13}},
-		"two keys":      {[]string{"-repos=" + w.url, two}, figures{documents: 5, signatures: 9, keys: 10, memories: 4, fsyncs: 13}},
-		"mirrors":       {[]string{"-repos=" + w.empty + "," + w.url, keys}, figures{documents: 6, signatures: 4, keys: 6, memories: 5, fsyncs: 13}},
-		"TUF":           {[]string{"-repos=" + w.url, root}, figures{documents: 5, memories: 4, refreshes: 1, metadata: 6, fsyncs: 23}},
-		"TUF and a key": {[]string{"-repos=" + w.url, root, keys}, figures{documents: 8, signatures: 3, keys: 5, memories: 4, refreshes: 1, metadata: 6, fsyncs: 23}},
+		"one key":       {[]string{"-repos=" + w.url, keys}, figures{documents: 1, signatures: 1, keys: 1, memories: 1, fsyncs: 13}},
+		"two keys":      {[]string{"-repos=" + w.url, two}, figures{documents: 1, signatures: 2, keys: 2, memories: 1, fsyncs: 13}},
+		"mirrors":       {[]string{"-repos=" + w.empty + "," + w.url, keys}, figures{documents: 1, signatures: 1, keys: 1, memories: 1, fsyncs: 13}},
+		"TUF":           {[]string{"-repos=" + w.url, root}, figures{documents: 1, memories: 1, refreshes: 1, metadata: 6, fsyncs: 19}},
+		"TUF and a key": {[]string{"-repos=" + w.url, root, keys}, figures{documents: 1, signatures: 1, keys: 1, memories: 1, refreshes: 1, metadata: 6, fsyncs: 19}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, tc.want, w.update(t, tc.args...))
@@ -105,7 +105,7 @@ func (w *world) update(t *testing.T, args ...string) figures {
 		documents:  c.calls(t, module+"/internal/jcs/jcs.go", "Parse") - c.calls(t, module+"/internal/store/memo.go", "Parse"),
 		signatures: c.calls(t, module+"/trust/key.go", "Key.verify"),
 		keys:       c.calls(t, module+"/trust/key.go", "ParseKeys"),
-		memories:   c.calls(t, module+"/state.go", "readState"),
+		memories:   c.calls(t, module+"/internal/store/memory.go", "Dir.ReadMemory"),
 		refreshes:  c.calls(t, module+"/internal/tuf/client/client.go", "Client.Refresh"),
 		metadata:   c.calls(t, library+"/pkg/signature/ed25519.go", "ED25519Verifier.VerifySignature"),
 	}
