@@ -41,7 +41,7 @@ func Copy(dst, src *os.File) (lost []string, err error) {
 		}
 	}
 	for _, name := range sorted(want) {
-		if old, ok := has[name]; ok && bytes.Equal(old, want[name]) && name != capability {
+		if old, ok := has[name]; ok && bytes.Equal(old, want[name]) {
 			continue
 		}
 		err := unix.Fsetxattr(int(dst.Fd()), name, want[name], 0)

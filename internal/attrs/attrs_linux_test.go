@@ -102,38 +102,76 @@ func TestSignaturesOfOldContentAreNotCopied(t *testing.T) {
 
 const copyEnv = "ATTRS_TEST_COPY"
 
-// A file system may accept a capability and not store it.
-func TestCapabilityThatIsNotStored(t *testing.T) {
+// copyTraced calls the same test again, in which it copies the attributes of old to new
+// with faults, and returns true. In that run it returns false and the result of Copy.
+func copyTraced(t *testing.T, dir string, hook faults.Hook) (traced bool, lost []string, err error) {
+	t.Helper()
 	if dir := os.Getenv(copyEnv); dir != "" {
 		src, err := os.Open(filepath.Join(dir, "old"))
 		require.NoError(t, err)
 		dst, err := os.Open(filepath.Join(dir, "new"))
 		require.NoError(t, err)
-		_, err = Copy(dst, src)
-		require.ErrorIs(t, err, ErrLost)
-		require.ErrorContains(t, err, capability)
-		return
+		lost, err = Copy(dst, src)
+		return false, lost, err
 	}
-	needRoot(t)
-	_, src, dir := pair(t)
-	command(t, "setcap", "cap_net_bind_service=+ep", src.Name())
 	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), copyEnv+"="+dir)
-	lost := 0
-	res, err := faults.Run(t.Context(), cmd, faults.Watch{Dirs: []string{dir}}, func(c faults.Call) faults.Action {
-		if c.Name != "fsetxattr" {
-			return faults.Pass
-		}
-		lost++
-		return faults.Lose
-	})
+	res, err := faults.Run(t.Context(), cmd, faults.Watch{Dirs: []string{dir}, Also: faults.Reads}, hook)
 	if errors.Is(err, faults.ErrUnsupported) {
 		t.Skip("NOT PROVEN: ", err)
 	}
 	require.NoError(t, err)
-	require.Equal(t, 1, lost, "the capability was set")
 	require.Zero(t, res.Exit, "%s", res.Output)
 	require.Contains(t, string(res.Output), "--- PASS")
+	return true, nil, nil
+}
+
+// A file system may accept a capability and not store it.
+func TestCapabilityThatIsNotStored(t *testing.T) {
+	needRoot(t)
+	_, src, dir := pair(t)
+	command(t, "setcap", "cap_net_bind_service=+ep", src.Name())
+	set := 0
+	traced, _, err := copyTraced(t, dir, func(c faults.Call) faults.Action {
+		if c.Name != "fsetxattr" {
+			return faults.Pass
+		}
+		set++
+		return faults.Lose
+	})
+	if traced {
+		require.Equal(t, 1, set, "the capability was set")
+		return
+	}
+	require.ErrorIs(t, err, ErrLost)
+	require.ErrorContains(t, err, capability)
+}
+
+// A file system without extended attributes has none to copy. Any other error of the
+// list is one, since it may hide access rights.
+func TestListOfAttributesFails(t *testing.T) {
+	for name, errno := range map[string]unix.Errno{"not supported": unix.ENOTSUP, "failed": unix.EIO} {
+		t.Run(name, func(t *testing.T) {
+			_, _, dir := pair(t)
+			failed := false
+			traced, lost, err := copyTraced(t, dir, func(c faults.Call) faults.Action {
+				if c.Name != "flistxattr" {
+					return faults.Pass
+				}
+				failed = true
+				return faults.Fail(errno)
+			})
+			switch {
+			case traced:
+				require.True(t, failed)
+			case errno == unix.ENOTSUP:
+				require.NoError(t, err)
+				require.Empty(t, lost)
+			default:
+				require.ErrorIs(t, err, errno)
+			}
+		})
+	}
 }
 
 const asUserEnv = "ATTRS_TEST_AS_USER"

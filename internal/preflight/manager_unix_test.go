@@ -250,6 +250,20 @@ func TestWaitingForManagerEndsWithContext(t *testing.T) {
 	require.Less(t, time.Since(start), 20*time.Second)
 }
 
+// A search ends with the context, not with the last of thousands of files.
+func TestSearchEndsWithContext(t *testing.T) {
+	s := tree(t, map[string]string{"var/lib/dpkg/info/a.list": "/bin/a\n", "var/lib/dpkg/info/b.list": "/bin/a\n"})
+	ctx, cancel := context.WithCancel(t.Context())
+	found := 0
+	err := s.search(ctx, "var/lib/dpkg/info/*.list", []string{"/bin/a"}, func(string, string) bool {
+		found++
+		cancel()
+		return true
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 1, found)
+}
+
 // Every database is read up to a limit. One that is as large as that is searched; in
 // a larger one a name may be missed, so it is reported.
 func TestDatabaseIsBounded(t *testing.T) {
