@@ -147,29 +147,36 @@ func TestCapabilityThatIsNotStored(t *testing.T) {
 	require.ErrorContains(t, err, capability)
 }
 
-// A file system without extended attributes has none to copy. Any other error of the
-// list is one, since it may hide access rights.
-func TestListOfAttributesFails(t *testing.T) {
-	for name, errno := range map[string]unix.Errno{"not supported": unix.ENOTSUP, "failed": unix.EIO} {
+// A file system without extended attributes has none to copy. Any other error is
+// returned, since what could not be read may be access rights.
+func TestReadingAttributesFails(t *testing.T) {
+	for name, tc := range map[string]struct {
+		call  string
+		errno unix.Errno
+		want  error
+	}{
+		"attributes not supported": {"flistxattr", unix.ENOTSUP, nil},
+		"list":                     {"flistxattr", unix.EIO, unix.EIO},
+		"attribute was removed":    {"fgetxattr", unix.ENODATA, nil},
+		"attribute":                {"fgetxattr", unix.EIO, unix.EIO},
+	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, dir := pair(t)
+			_, src, dir := pair(t)
+			require.NoError(t, unix.Fsetxattr(int(src.Fd()), "user.note", []byte("x"), 0))
 			failed := false
 			traced, lost, err := copyTraced(t, dir, func(c faults.Call) faults.Action {
-				if c.Name != "flistxattr" {
+				if c.Name != tc.call {
 					return faults.Pass
 				}
 				failed = true
-				return faults.Fail(errno)
+				return faults.Fail(tc.errno)
 			})
-			switch {
-			case traced:
+			if traced {
 				require.True(t, failed)
-			case errno == unix.ENOTSUP:
-				require.NoError(t, err)
-				require.Empty(t, lost)
-			default:
-				require.ErrorIs(t, err, errno)
+				return
 			}
+			require.ErrorIs(t, err, tc.want)
+			require.Empty(t, lost)
 		})
 	}
 }
