@@ -18,7 +18,6 @@ import (
 
 	"github.com/choria-io/go-updater/internal/testing/race"
 	"github.com/stretchr/testify/require"
-
 )
 
 // runDemo runs the quickstart and requires that it leaves no files.

@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
+	"github.com/choria-io/go-updater/internal/testing/race"
 	"github.com/choria-io/go-updater/internal/tuf"
 	"github.com/choria-io/go-updater/trust"
-	"github.com/choria-io/go-updater/internal/testing/race"
 )
 
 // files are what a client has stored after it looked up a target.

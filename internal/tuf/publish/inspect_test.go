@@ -16,10 +16,10 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"github.com/choria-io/go-updater/internal/fetch"
+	"github.com/choria-io/go-updater/internal/testing/race"
 	"github.com/choria-io/go-updater/internal/tuf"
 	"github.com/choria-io/go-updater/internal/tuf/client"
 	"github.com/choria-io/go-updater/trust"
-	"github.com/choria-io/go-updater/internal/testing/race"
 )
 
 // edit changes a signed file.
