@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/codec"
+	"github.com/choria-io/go-updater/internal/release"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -66,7 +67,7 @@ func TestAddRefuses(t *testing.T) {
 }
 
 func TestEncodingsRefused(t *testing.T) {
-	for _, names := range [][]string{{"xz"}, {"bzip2", "xz"}, {"bzip2", "bzip2"}, {""}, {"BZIP2"}, {patchEncoding}} {
+	for _, names := range [][]string{{"xz"}, {"bzip2", "xz"}, {"bzip2", "bzip2"}, {""}, {"BZIP2"}, {release.PatchEncoding}} {
 		dir := t.TempDir()
 		req := request(t, 1)
 		req.Encodings = names

@@ -12,6 +12,7 @@ import (
 	"path"
 	"sync"
 
+	"github.com/choria-io/go-updater/internal/release"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -63,7 +64,7 @@ func (t *transaction) build(ctx context.Context, f File, n int, req *AddRequest,
 	}
 
 	binary := newMeasure()
-	if err := writeAll(ctx, cancellable{ctx, in}, binary, writers, workers, m); err != nil {
+	if err := writeAll(ctx, release.WithContext(ctx, in), binary, writers, workers, m); err != nil {
 		return nil, fmt.Errorf("compressing %q: %w", f.Path, err)
 	}
 	if err := in.unchanged(binary.size); err != nil {
@@ -201,7 +202,7 @@ func broadcast(ctx context.Context, in io.Reader, binary *measure, queues []chan
 func (w *artifactWriter) write(ctx context.Context, queue <-chan []byte, workers int, m *meter) error {
 	to := io.MultiWriter(w.out, w.written)
 	if w.compressed != nil {
-		if _, err := io.Copy(to, cancellable{ctx, w.compressed}); err != nil {
+		if _, err := io.Copy(to, release.WithContext(ctx, w.compressed)); err != nil {
 			return fmt.Errorf("copying %q: %w", w.compressed.Name(), err)
 		}
 		return nil

@@ -7,6 +7,9 @@ package repository
 import (
 	"errors"
 	"fmt"
+
+	"github.com/choria-io/go-updater/internal/fetch"
+	"github.com/choria-io/go-updater/internal/release"
 )
 
 // Errors that a caller may handle.
@@ -28,18 +31,18 @@ var (
 
 	// ErrMissing: a document, or an artifact that a document names, is not in the
 	// repository.
-	ErrMissing = errors.New("file is missing")
+	ErrMissing = fetch.ErrNotFound
 
 	// ErrHash: an artifact does not have the length or the hash in its document,
 	// or does not decompress to the binary.
-	ErrHash = errors.New("artifact does not match its document")
+	ErrHash = release.ErrHash
 
 	// ErrNoArtifact: the release has only patches, and artifacts in encodings that
 	// clients do not know. No client can install it.
-	ErrNoArtifact = errors.New("no artifact that clients can decompress")
+	ErrNoArtifact = release.ErrNoArtifact
 
 	// ErrTooLarge: clients refuse the release unless they raise their MaxSize.
-	ErrTooLarge = errors.New("release is larger than clients accept")
+	ErrTooLarge = fetch.ErrTooLarge
 
 	// ErrOtherKey: signing would replace the signature of another key. Cosign the
 	// release, or set Force.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/choria-io/go-updater/internal/codec"
+	"github.com/choria-io/go-updater/internal/release"
 	"github.com/choria-io/go-updater/signing"
 	"github.com/choria-io/go-updater/trust"
 )
@@ -52,16 +53,12 @@ func measureLegacy(ctx context.Context, src source, l Location, r *trust.Release
 	}
 	defer f.Close()
 	file := newMeasure()
-	if _, err := io.Copy(file, cancellable{ctx, f}); err != nil {
+	if _, err := io.Copy(file, release.WithContext(ctx, f)); err != nil {
 		return nil, fmt.Errorf("artifact %s: %w", r.Binary, err)
 	}
-	encoding := codec.None // as v0.1.0 decides
-	if strings.HasSuffix(r.Binary, ".bz2") {
-		encoding = codec.Bzip2
-	}
-	if r.Size, err = decompress(ctx, f, encoding, unknownSize, r.Hash); err != nil {
+	if r.Size, err = decompress(ctx, f, codec.Bzip2, unknownSize, r.Hash); err != nil {
 		return nil, fmt.Errorf("artifact %s: %w", r.Binary, err)
 	}
 
-	return &trust.Artifact{Path: r.Binary, Encoding: encoding, Size: file.size, Hash: file.sum()}, nil
+	return &trust.Artifact{Path: r.Binary, Encoding: codec.Bzip2, Size: file.size, Hash: file.sum()}, nil
 }

@@ -5,11 +5,9 @@
 package repository
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
-	"io"
 )
 
 // measure counts and hashes what is written to it.
@@ -27,17 +25,3 @@ func (m *measure) Write(p []byte) (int, error) {
 }
 
 func (m *measure) sum() string { return hex.EncodeToString(m.Sum(nil)) }
-
-// cancellable is a reader that fails when its context ends.
-type cancellable struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c cancellable) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-
-	return c.r.Read(p)
-}

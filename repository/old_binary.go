@@ -10,21 +10,21 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/choria-io/go-updater/internal/release"
 	"github.com/choria-io/go-updater/trust"
 )
 
 // binaryOf returns the binary of a published release. Artifact and binary have
 // the size and hash in the document, or the error is [ErrHash].
 func binaryOf(ctx context.Context, src source, l Location, r *trust.Release) ([]byte, error) {
-	i := slices.IndexFunc(r.Artifacts, full)
-	if i < 0 {
-		return nil, ErrNoArtifact
+	a, err := release.Full(&trust.Verified{Release: *r})
+	if err != nil {
+		return nil, err
 	}
-	a := r.Artifacts[i]
 	f, err := src.artifact(ctx, l, a.Path, a.Size)
 	if err == nil {
 		defer f.Close()
-		err = intact(ctx, f, a)
+		err = release.Verify(ctx, f, *a)
 	}
 	var b bytes.Buffer
 	if err == nil {

@@ -7,19 +7,16 @@ package repository
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path"
 
-	"github.com/choria-io/go-updater/internal/codec/bsdiff"
 	"github.com/choria-io/go-updater/internal/codec/bsdiff/diff"
+	"github.com/choria-io/go-updater/internal/release"
 	"github.com/choria-io/go-updater/trust"
 )
 
 const (
-	// patchEncoding is the encoding of a patch in a document.
-	patchEncoding = "bsdiff"
 
 	// maxPatchPercent is the size of the largest patch that is published, in
 	// percent of the smallest artifact that is not a patch. Clients try a patch
@@ -110,7 +107,7 @@ func (t *transaction) makePatch(ctx context.Context, f File, p *patch, m *meter)
 	if err != nil {
 		return fmt.Errorf("applying the patch: %w", err)
 	}
-	p.made = &trust.Artifact{Encoding: patchEncoding, From: p.release.Hash, Size: written.size, Hash: written.sum()}
+	p.made = &trust.Artifact{Encoding: release.PatchEncoding, From: p.release.Hash, Size: written.size, Hash: written.sum()}
 
 	return t.finish(out)
 }
@@ -135,7 +132,7 @@ func readAgain(ctx context.Context, file string, of *build) ([]byte, error) {
 	var b bytes.Buffer
 	b.Grow(int(of.size) + bytes.MinRead)
 	got := newMeasure()
-	if _, err := io.Copy(io.MultiWriter(&b, got), io.LimitReader(cancellable{ctx, in}, of.size+1)); err != nil {
+	if _, err := io.Copy(io.MultiWriter(&b, got), io.LimitReader(release.WithContext(ctx, in), of.size+1)); err != nil {
 		return nil, err
 	}
 	if got.sum() != of.hash {
@@ -147,19 +144,11 @@ func readAgain(ctx context.Context, file string, of *build) ([]byte, error) {
 
 // checkPatch applies a patch as a client does. It returns [ErrHash] if that does
 // not make the binary with this size and hash.
-func checkPatch(ctx context.Context, oldBinary []byte, patch io.ReaderAt, patchSize, size int64, hash string, m *meter) error {
-	got := newMeasure()
-	err := bsdiff.Apply(ctx, io.MultiWriter(got, m), bytes.NewReader(oldBinary), int64(len(oldBinary)), patch, patchSize, size)
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case errors.Is(err, bsdiff.ErrCorrupt), errors.Is(err, bsdiff.ErrSize):
-		return fmt.Errorf("%w: %w", ErrHash, err)
-	case err != nil:
-		return err
-	case got.sum() != hash:
-		return fmt.Errorf("%w: it makes a binary with hash %s, want %s", ErrHash, got.sum(), hash)
-	}
+func checkPatch(ctx context.Context, oldBinary []byte, patch io.ReaderAt, patchSize, size int64, hash string, also ...io.Writer) error {
+	_, err := release.Decode(ctx, io.MultiWriter(also...), &trust.Release{Size: size, Hash: hash}, release.Input{
+		Artifact: trust.Artifact{Encoding: release.PatchEncoding, Size: patchSize}, Packed: patch,
+		Old: bytes.NewReader(oldBinary), OldSize: int64(len(oldBinary)),
+	})
 
-	return nil
+	return err
 }

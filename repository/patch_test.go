@@ -111,7 +111,7 @@ func TestVerifyAppliesPatches(t *testing.T) {
 	c := report.Releases[len(report.Releases)-1]
 	require.Len(t, c.Faults, 2)
 	require.ErrorIs(t, c.Faults[0].Err, ErrHash)
-	require.Contains(t, c.Faults[0].Message, "it makes a binary with hash")
+	require.Contains(t, c.Faults[0].Message, "the binary in it has sha256")
 }
 
 func TestPatchesRefused(t *testing.T) {
@@ -138,7 +138,7 @@ func TestPatchesRefused(t *testing.T) {
 		}, ErrHash, "1.2.2"},
 		"truncated": {func(t *testing.T, dir string, _ *AddRequest) {
 			rewrite(t, filepath.Join(dir, artifact), func(b []byte) []byte { return b[:100] })
-		}, ErrHash, "it has 100 bytes"},
+		}, ErrHash, "100 bytes"},
 		"gone": {func(t *testing.T, dir string, _ *AddRequest) {
 			require.NoError(t, os.Remove(filepath.Join(dir, artifact)))
 		}, ErrMissing, artifact},

@@ -98,7 +98,7 @@ func (req *VerifyRequest) check(ctx context.Context, src source, l Location, tuf
 	}
 	verified, err := req.facts(raw, l, &c)
 	if err == nil {
-		err = req.fits(&verified.Release)
+		err = req.fits(verified)
 	}
 	if err != nil {
 		c.fault(err)
@@ -117,7 +117,7 @@ func (req *VerifyRequest) check(ctx context.Context, src source, l Location, tuf
 	warnings, errs := checkArtifacts(ctx, src, l, verified)
 	c.Warnings = append(c.Warnings, warnings...)
 	// The size of a binary of v0.1.0 is known only now.
-	if err := req.fits(&verified.Release); err != nil {
+	if err := req.fits(verified); err != nil {
 		errs = append(errs, err)
 	}
 	for _, err := range errs {

@@ -7,33 +7,26 @@ package repository
 import (
 	"context"
 	"fmt"
-	"io"
-	"slices"
 
-	"github.com/choria-io/go-updater/internal/codec"
+	"github.com/choria-io/go-updater/internal/release"
 	"github.com/choria-io/go-updater/trust"
 )
 
 // defaultMaxSize is updater.DefaultMaxSize.
 const defaultMaxSize = 1 << 30
 
-// full reports whether an artifact is a whole binary in an encoding that clients
-// decompress.
-func full(a trust.Artifact) bool { return a.From == "" && codec.Known(a.Encoding) }
-
 // fits returns [ErrTooLarge] if clients with this MaxSize refuse the binary, or all
 // artifacts that they could take.
-func (req *VerifyRequest) fits(r *trust.Release) error {
+func (req *VerifyRequest) fits(v *trust.Verified) error {
 	limit := req.MaxSize
 	if limit == 0 {
 		limit = defaultMaxSize
 	}
-	if r.Size > limit {
-		return fmt.Errorf("%w: the binary has %d bytes, MaxSize is %d", ErrTooLarge, r.Size, limit)
+	if v.Release.Size > limit {
+		return fmt.Errorf("%w: the binary has %d bytes, MaxSize is %d", ErrTooLarge, v.Release.Size, limit)
 	}
-	small := func(a trust.Artifact) bool { return full(a) && a.Size <= limit }
-	if slices.ContainsFunc(r.Artifacts, full) && !slices.ContainsFunc(r.Artifacts, small) {
-		return fmt.Errorf("%w: all artifacts have more than %d bytes, which is MaxSize", ErrTooLarge, limit)
+	if chosen, err := release.Full(v); err == nil && chosen.Size > limit {
+		return fmt.Errorf("%w: artifact %s, the smallest, has %d bytes, MaxSize is %d", ErrTooLarge, chosen.Path, chosen.Size, limit)
 	}
 
 	return nil
@@ -49,8 +42,8 @@ func checkArtifacts(ctx context.Context, src source, l Location, v *trust.Verifi
 		}
 		return nil, errs
 	}
-	if !slices.ContainsFunc(v.Release.Artifacts, full) {
-		errs = append(errs, ErrNoArtifact)
+	if _, err := release.Full(v); err != nil {
+		errs = append(errs, err)
 	}
 	for _, a := range v.Release.Artifacts {
 		warning, err := checkArtifact(ctx, src, l, a, &v.Release)
@@ -71,14 +64,14 @@ func checkArtifact(ctx context.Context, src source, l Location, a trust.Artifact
 		return "", err
 	}
 	defer f.Close()
-	if err := intact(ctx, f, a); err != nil {
+	if err := release.Verify(ctx, f, a); err != nil {
 		return "", err
 	}
 	switch {
-	case full(a):
+	case release.IsFull(a):
 		_, err := decompress(ctx, f, a.Encoding, r.Size, r.Hash)
 		return "", err
-	case a.From == "" || a.Encoding != patchEncoding:
+	case a.From == "" || a.Encoding != release.PatchEncoding:
 		return fmt.Sprintf("decompressed: its encoding %q is unknown", a.Encoding), nil
 	}
 	old, err := src.oldBinary(ctx, l, a.From)
@@ -89,24 +82,5 @@ func checkArtifact(ctx context.Context, src source, l Location, a trust.Artifact
 		return "applied: the release that it starts from was not found", nil
 	}
 
-	return "", checkPatch(ctx, old, f, a.Size, r.Size, r.Hash, nil)
-}
-
-// intact returns [ErrHash] if an artifact does not have the length and the hash in
-// its document. It comes before any decoder reads the artifact.
-func intact(ctx context.Context, f io.Reader, a trust.Artifact) error {
-	got := newMeasure()
-	if _, err := io.Copy(got, io.LimitReader(cancellable{ctx, f}, a.Size+1)); err != nil {
-		return err
-	}
-	switch {
-	case got.size > a.Size:
-		return fmt.Errorf("%w: it has more than %d bytes", ErrHash, a.Size)
-	case got.size < a.Size:
-		return fmt.Errorf("%w: it has %d bytes, want %d", ErrHash, got.size, a.Size)
-	case got.sum() != a.Hash:
-		return fmt.Errorf("%w: its hash is %s, want %s", ErrHash, got.sum(), a.Hash)
-	}
-
-	return nil
+	return "", checkPatch(ctx, old, f, a.Size, r.Size, r.Hash)
 }

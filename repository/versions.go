@@ -7,9 +7,8 @@ package repository
 import (
 	"cmp"
 	"slices"
-	"strings"
 
-	"golang.org/x/mod/semver"
+	"github.com/choria-io/go-updater/internal/layout"
 )
 
 func sortLocations(l []Location) {
@@ -20,16 +19,21 @@ func sortLocations(l []Location) {
 
 // compareVersions orders by semantic version. Other versions come first, by name.
 func compareVersions(a, b string) int {
-	return cmp.Or(semver.Compare(canonicalVersion(a), canonicalVersion(b)), cmp.Compare(a, b))
+	order, _ := layout.CompareVersions(a, b)
+
+	return cmp.Or(order, cmp.Compare(a, b))
 }
 
 func olderVersion(a, b string) bool {
-	return semver.Compare(canonicalVersion(a), canonicalVersion(b)) < 0
+	order, _ := layout.CompareVersions(a, b)
+
+	return order < 0
 }
 
 // comparableVersion reports whether a version has an order. Clients do not detect a
 // downgrade to or from one that has none.
-func comparableVersion(v string) bool { return semver.IsValid(canonicalVersion(v)) }
+func comparableVersion(v string) bool {
+	_, ok := layout.CompareVersions(v, v)
 
-// canonicalVersion adds the v that package semver requires.
-func canonicalVersion(v string) string { return "v" + strings.TrimPrefix(v, "v") }
+	return ok
+}

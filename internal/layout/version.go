@@ -11,7 +11,7 @@ import (
 )
 
 // CompareVersions orders two semantic versions, a leading v being optional. ok is
-// false if either is not one: such versions have no order.
+// false if either is not one: such versions have no order, and come before the others.
 func CompareVersions(a, b string) (order int, ok bool) {
 	a, b = canonical(a), canonical(b)
 	return semver.Compare(a, b), semver.IsValid(a) && semver.IsValid(b)

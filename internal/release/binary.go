@@ -181,5 +181,8 @@ func (d *download) decode(ctx context.Context, a *trust.Artifact, packed, old *o
 		from.Old, from.OldSize = old, info.Size()
 	}
 	_, err = Decode(ctx, &reporter{ctx: ctx, w: out, report: d.report(PhaseUnpack, d.release.Size)}, d.release, from)
-	return err
+	if err != nil {
+		return fmt.Errorf("artifact %s: %w", a.Path, err)
+	}
+	return nil
 }

@@ -37,17 +37,17 @@ type Input struct {
 // It returns [ErrHash] if they differ. No decoder sees an artifact before.
 func Verify(ctx context.Context, r io.Reader, a trust.Artifact) error {
 	sum := sha256.New()
-	n, err := io.Copy(sum, io.LimitReader(cancellable{ctx, r}, a.Size+1))
+	n, err := io.Copy(sum, io.LimitReader(WithContext(ctx, r), a.Size+1))
 	switch {
 	case err != nil:
 		return err
 	case n > a.Size:
-		return fmt.Errorf("%w: %s is longer than %d bytes", ErrHash, a.Path, a.Size)
+		return fmt.Errorf("%w: more than %d bytes", ErrHash, a.Size)
 	case n < a.Size:
-		return fmt.Errorf("%w: %s has %d bytes instead of %d", ErrHash, a.Path, n, a.Size)
+		return fmt.Errorf("%w: %d bytes, want %d", ErrHash, n, a.Size)
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != a.Hash {
-		return fmt.Errorf("%w: %s has sha256 %s, the release says %s", ErrHash, a.Path, got, a.Hash)
+		return fmt.Errorf("%w: sha256 %s, want %s", ErrHash, got, a.Hash)
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func Verify(ctx context.Context, r io.Reader, a trust.Artifact) error {
 // those of the release; then what was written must not be used.
 func Decode(ctx context.Context, w io.Writer, r *trust.Release, in Input) (size int64, err error) {
 	out := &counter{w: w, sum: sha256.New()}
-	from := cancellable{ctx, io.NewSectionReader(in.Packed, 0, math.MaxInt64)}
+	from := WithContext(ctx, io.NewSectionReader(in.Packed, 0, math.MaxInt64))
 	switch {
 	case in.Old != nil:
 		err = bsdiff.Apply(ctx, out, in.Old, in.OldSize, in.Packed, in.Artifact.Size, r.Size)
@@ -70,12 +70,12 @@ func Decode(ctx context.Context, w io.Writer, r *trust.Release, in Input) (size 
 	case ctx.Err() != nil:
 		return 0, context.Cause(ctx)
 	case errors.Is(err, codec.ErrSize), errors.Is(err, codec.ErrCorrupt), errors.Is(err, bsdiff.ErrSize), errors.Is(err, bsdiff.ErrCorrupt):
-		return 0, fmt.Errorf("decoding %s: %w: %w", in.Artifact.Path, ErrHash, err)
+		return 0, fmt.Errorf("decoding: %w: %w", ErrHash, err)
 	case err != nil:
-		return 0, fmt.Errorf("decoding %s: %w", in.Artifact.Path, err)
+		return 0, fmt.Errorf("decoding: %w", err)
 	}
 	if got := hex.EncodeToString(out.sum.Sum(nil)); got != r.Hash {
-		return 0, fmt.Errorf("%w: the binary in %s has sha256 %s, the release says %s", ErrHash, in.Artifact.Path, got, r.Hash)
+		return 0, fmt.Errorf("%w: the binary in it has sha256 %s, want %s", ErrHash, got, r.Hash)
 	}
 	return out.size, nil
 }
@@ -108,7 +108,9 @@ func (c *counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// cancellable ends a copy with its context.
+// WithContext returns a reader that fails once ctx is done. It is for one call.
+func WithContext(ctx context.Context, r io.Reader) io.Reader { return cancellable{ctx, r} }
+
 type cancellable struct {
 	ctx context.Context // of the one call that reads
 	r   io.Reader
