@@ -8,6 +8,7 @@ package install
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -133,6 +134,31 @@ func TestStagedFileReplacedBeforeCommit(t *testing.T) {
 			os.Remove(path + "-away")
 			os.Remove(WorkDir(target))
 			require.Equal(t, before, snapshot(t, filepath.Dir(target)))
+		})
+	}
+}
+
+// On Windows the staged file is closed while it is tried, and may be replaced then.
+func TestStagedFileReplacedWhileItIsTried(t *testing.T) {
+	for name, exchanged := range map[string]bool{"not replaced": false, "replaced": true} {
+		t.Run(name, func(t *testing.T) {
+			s, err := Begin(t.Context(), newTarget(t))
+			require.NoError(t, err)
+			s.renameAside = true
+			failure := errors.New("it does not start")
+			err = s.Try(stage(t, s, newBytes), func(path string) error {
+				info, err := os.Lstat(path)
+				require.NoError(t, err)
+				require.Equal(t, fs.FileMode(0o700), info.Mode())
+				if exchanged {
+					require.NoError(t, os.Remove(path))
+					require.NoError(t, os.WriteFile(path, newBytes, 0o700))
+				}
+				return failure
+			})
+			require.ErrorIs(t, err, failure)
+			require.Equal(t, exchanged, errors.Is(err, ErrChanged))
+			require.NoError(t, s.Close())
 		})
 	}
 }
