@@ -33,10 +33,9 @@ type Session struct {
 	recovered Recovery
 	hashed    *hashedFile // the target
 
-	lost           []string // attributes
-	movedAside     []string // names of files that were moved aside
-	rollbackFailed bool     // Close keeps the files that a person needs
-	notRemoved     []string // downloads that Close tries to remove again
+	lost       []string // attributes
+	movedAside []string // names of files that were moved aside
+	notRemoved []string // downloads that Close tries to remove again
 }
 
 // Begin prepares the update of target. It takes the lock, and finishes or undoes an
@@ -210,8 +209,9 @@ func (s *Session) Close() error {
 }
 
 func (s *Session) removeFiles() (failed error) {
-	// Files that an unfinished journal names are left for Recover.
-	if unfinished := s.journal.State == swapping || s.journal.State == restoring; !s.rollbackFailed && !unfinished {
+	// Files that an unfinished journal names are left for Recover, or, after a
+	// RollbackFailure, for a person.
+	if unfinished := s.journal.State == swapping || s.journal.State == restoring; !unfinished {
 		failed = s.removeLeftovers()
 		for _, name := range s.movedAside {
 			if _, err := s.fsys.Lstat(name); err == nil {

@@ -78,7 +78,6 @@ func (s *Session) restoreTarget(oldFile namedFile, cause error) error {
 		err = s.fsys.Rename(oldFile.name, s.base)
 	}
 	if err != nil {
-		s.rollbackFailed = true
 		// The next update removes no file called saved-*.
 		if saved := s.workPath(store.RandomName("saved")); oldFile.name != s.backup() && s.fsys.Rename(oldFile.name, saved) == nil {
 			oldFile.name = saved
