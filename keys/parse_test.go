@@ -279,6 +279,16 @@ func TestBoundsCosts(t *testing.T) {
 	})
 }
 
+func TestKeyLengthIsThatOfTheCipher(t *testing.T) {
+	for length, want := range map[int64]error{32: nil, 16: ErrMalformed} {
+		var b cryptobyte.Builder
+		b.AddASN1Int64(2) // iterations
+		b.AddASN1Int64(length)
+		_, err := derivePBKDF2(b.BytesOrPanic(), []byte("salt"), []byte(testPassphrase), 32)
+		require.ErrorIs(t, err, want)
+	}
+}
+
 // lengthen adds n to the DER lengths that enclose the scrypt parameters.
 func lengthen(der []byte, n byte) {
 	kdf := bytes.Index(der, []byte{0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x04, 0x0b}) // OID of scrypt
