@@ -238,6 +238,19 @@ func TestAddForceKeepsNameThatDiffersInCase(t *testing.T) {
 	require.True(t, verifyAll(t, r).OK())
 }
 
+// Where case is ignored, a file whose name differs only in case is the artifact that
+// clients may be downloading.
+func TestAddForceAvoidsNameThatDiffersInCase(t *testing.T) {
+	dir, r := published(t)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, linuxDir, "Choria-linux-amd64-1.2.3.bz2"), []byte("other bytes"), 0o644))
+	req := request(t, 10)
+	req.Force, req.Name = true, "Choria"
+	out, err := r.Add(t.Context(), req)
+	require.NoError(t, err)
+	a := out[0].Artifacts[0]
+	require.Equal(t, "Choria-linux-amd64-1.2.3-"+a.Hash[:12]+".bz2", a.Path)
+}
+
 func TestAddWarnsOfVersionWithoutOrder(t *testing.T) {
 	req := request(t, 1)
 	req.Version = "nightly"

@@ -41,9 +41,6 @@ func (t *transaction) place(ctx context.Context, artifacts, documents []*rename)
 		}
 	}
 	for _, m := range artifacts {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		// Undo does not remove a file that existed before. A network file system
 		// can complete a rename and report an error, so this is noted first.
 		if _, err := t.repo.root.Lstat(m.to); errors.Is(err, fs.ErrNotExist) {

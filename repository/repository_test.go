@@ -55,7 +55,7 @@ func TestList(t *testing.T) {
 func TestReadingOfDocumentsIsLimited(t *testing.T) {
 	dir, r := published(t)
 	at := Location{"1.2.3", "linux", "amd64"}
-	require.NoError(t, os.Truncate(filepath.Join(dir, at.document()), 1<<30))
+	require.NoError(t, os.Truncate(filepath.Join(dir, at.document()), 4*trust.MaxDocument))
 	raw, err := r.readDocument(t.Context(), at)
 	require.NoError(t, err)
 	require.Len(t, raw, trust.MaxDocument+1)
