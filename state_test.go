@@ -80,7 +80,7 @@ func TestClockSetBackDoesNotReviveADocument(t *testing.T) {
 	require.NoError(t, updater.Apply(w.options()...))
 	back := updater.Clock(func() time.Time { return now.Add(-time.Hour) })
 	err := w.refuses(trust.ErrExpired, back, updater.Version("1.3.0"))
-	require.ErrorContains(t, err, "an update was accepted here at 2026-11-23T12:00:00Z")
+	require.ErrorContains(t, err, "an update was accepted at 2026-11-23T12:00:00Z")
 
 	// Nor does another update while it is back make that forgotten.
 	require.NoError(t, updater.Apply(w.options(back)...))
@@ -91,7 +91,7 @@ func TestClockThatIsWrongIsToldApart(t *testing.T) {
 	race.Skip(t, "one goroutine reads the damaged state")
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
-	for year, hint := range map[int]string{1970: "is it right?", 2076: "expired at"} {
+	for year, hint := range map[int]string{1970: "is the clock right?", 2076: "expired at"} {
 		clock := updater.Clock(func() time.Time { return time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC) })
 		require.ErrorContains(t, w.refuses(trust.ErrExpired, clock), hint)
 	}

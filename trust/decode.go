@@ -12,7 +12,7 @@ import (
 )
 
 // decodeRelease decodes the fields of a format 1 document and validates them.
-// Members it does not know are left alone: the signature covers them.
+// It ignores members that it does not know: the signature covers them.
 func decodeRelease(doc jcs.Object) (*Release, error) {
 	f := fields{of: doc}
 	r := &Release{
@@ -60,7 +60,7 @@ func decodeLegacy(doc jcs.Object) (*Release, error) {
 	return r, f.err
 }
 
-// fields reads members of an object and keeps the first error.
+// fields reads the members of an object, and keeps the first error.
 type fields struct {
 	of  jcs.Object
 	err error
@@ -83,9 +83,9 @@ func field[T any](f *fields, name string) T {
 func (f *fields) time(name string) time.Time {
 	text := field[string](f, name)
 	t, err := time.Parse(secondsLayout, text)
-	// Formatting back refuses the spellings that Parse is lenient about.
+	// Parse accepts other spellings too: formatting the time again detects them.
 	if err != nil || t.Format(secondsLayout) != text {
-		f.keep(fmt.Errorf("%w: field %q: %.64q is not a time like 2026-01-02T15:04:05Z", ErrMalformed, name, text))
+		f.keep(fmt.Errorf("%w: field %q: %.64q is not a time as 2026-01-02T15:04:05Z", ErrMalformed, name, text))
 	}
 	return t
 }

@@ -2,48 +2,76 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package trust decides whether a release may be installed: what a signature
-// covers, whose signature counts, and in which order things are checked. It
-// uses the standard library only, performs no I/O and reads no clock, so that
-// it can be reviewed in one sitting and tested with bytes alone.
+// Package trust decides whether a release may be installed. It takes bytes, and
+// returns verified facts or an error. It performs no I/O, reads no clock, and
+// imports nothing but the standard library and internal/jcs, so that it can be
+// reviewed in one sitting and tested with bytes alone.
+//
+//   - To verify a release document, make a [Policy] with [ParseKeys] and
+//     [NewPolicy], and call [Verify]. Package updater does that for you.
+//   - To sign a document, sign what [SignedBytes] returns. Package signing does
+//     that for you.
+//
+// # Terms
+//
+//   - A document is a JSON object in a repository, of at most [MaxDocument] bytes.
+//   - A release is one version of a product for one operating system and
+//     architecture. Its document says what the binary is: see [Release].
+//   - An artifact is a file that yields the binary: compressed, or a patch.
+//   - A key is an Ed25519 public key (RFC 8032). Its id is the SHA-256 of its
+//     PKIX encoding. A private key never comes here.
+//   - A policy is a set of trusted keys and a threshold.
+//   - The threshold is how many distinct keys must have signed a document.
+//   - The signature of a document is its member "signature". It does not say
+//     which key made it.
+//   - A cosignature is an element of its member "cosignatures". It names its key.
+//   - An authority proves the origin of a document by other means than signatures
+//     in it, as TUF metadata do.
+//   - The floor is the version below which nothing is installed: the one that
+//     runs, or the highest one accepted before.
+//
+// # Parties
+//
+//	private keys -(sign)-> document -(size and SHA-256)-> artifacts and binary
+//
+// The publisher holds the private keys. The client holds the public keys, as part
+// of the installed program. The repository, its mirrors and the network between
+// them are not trusted: what they send is what an attacker may send.
 //
 // # What a signature covers
 //
 // The signed bytes of a document are
 //
 //	PAE(payload type, RFC 8785 canonical form of the document
-//	    without its "signature" and "cosignatures" members)
+//	    without its members "signature" and "cosignatures")
 //
-// where PAE is the pre-authentication encoding of DSSE v1. Everything else in
-// the document is covered, members this version has never heard of included:
-// an older client still verifies a newer document. [SignedBytes] builds them,
-// for the signer and the verifier alike. The payload type keeps documents of
-// different roles apart: a signature of one never verifies as the other.
+// PAE is the pre-authentication encoding of DSSE v1. Signer and verifier both get
+// the bytes from [SignedBytes]. Every other member is covered, even one that this
+// version does not know: an older client verifies a newer document. The payload
+// type keeps kinds of documents apart: a signature of one kind is never valid for
+// another.
 //
 // # Whose signature counts
 //
-// A [Policy] is a set of Ed25519 keys (RFC 8032) and the number of distinct
-// keys that must have signed. The algorithm is the key's; nothing in a
-// document selects it. A "signature" may be any key's. A cosignature names its
-// key, and one that names a trusted key must verify: it is never skipped. Who
-// proves a document's origin by other means than signatures in it does so by way
-// of [VerifyVouched], in place of step 2 or before it.
+// Only signatures by keys of the policy count, and each key counts once. The
+// signature may be of any key. A cosignature by an unknown key is ignored; one
+// that names a key of the policy must be valid. The algorithm is Ed25519, whatever
+// the document says. If an authority vouches for the document, call
+// [VerifyVouched].
 //
-// # The order
+// # The order of the checks
 //
-// [Verify] takes bytes and returns verified facts or an error. Each step uses
-// only what the steps above it established:
+// Each step of [Verify] uses only what the steps above it have established:
 //
-//  1. size and strict JSON          [ErrMalformed]
-//  2. signatures                    [ErrUnsigned], [ErrSignature], [ErrThreshold]
-//  3. fields complete, in grammar   [ErrMalformed]
-//  4. it is what was asked for      [ErrMismatch]
-//  5. time                          [ErrExpired]
-//  6. no silent way back            [ErrRollback]
+//  1. size limit and strict JSON        [ErrMalformed]
+//  2. signatures                        [ErrUnsigned], [ErrSignature], [ErrThreshold]
+//  3. all fields there and in grammar   [ErrMalformed]
+//  4. the release that was requested    [ErrMismatch]
+//  5. neither expired nor from the future  [ErrExpired]
+//  6. not below the floor               [ErrRollback]
 //
-// The artifact itself (its length and hash, then the binary's) is checked by
-// the caller, against the [Release] that Verify returned.
+// The caller then checks the size and hash of the artifact, and of the binary,
+// against the [Release] that Verify returned.
 //
-// All functions are safe for concurrent use; a [Policy] and a [Key] are
-// immutable.
+// All functions are safe for concurrent use. A [Key] and a [Policy] never change.
 package trust

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wycheproofFile is what is used of the schema eddsa_verify_schema_v1.json.
+// wycheproofFile is the part of eddsa_verify_schema_v1.json that the test uses.
 type wycheproofFile struct {
 	NumberOfTests int `json:"numberOfTests"`
 	TestGroups    []struct {
@@ -29,9 +29,9 @@ type wycheproofFile struct {
 	}
 }
 
-// All of Wycheproof's keys are sound, and every signature must be judged as
-// the file says: nothing in it is left to the implementation.
-func TestWycheproof(t *testing.T) {
+// NewKey accepts all keys of Wycheproof, and the file says of each signature whether
+// it is valid: nothing in it is left to the implementation.
+func TestWycheproofVectors(t *testing.T) {
 	var file wycheproofFile
 	readJSON(t, "testdata/wycheproof/ed25519_test.json", &file)
 
@@ -54,14 +54,14 @@ func TestWycheproof(t *testing.T) {
 	require.Equal(t, file.NumberOfTests, count["valid"]+count["invalid"])
 }
 
-// Go's own vectors combine points of low order, encodings that are not
-// canonical and signatures that verify by one rule only. Expected of them:
+// These vectors combine points of low order, encodings that are not canonical, and
+// signatures that only some verifiers accept. Expected:
 //
-//   - a key of low order, canonically encoded or not, is refused by NewKey,
-//     although crypto/ed25519 accepts many of its signatures;
-//   - with the other keys, a signature is valid exactly if R is canonically
-//     encoded and the equation holds without the cofactor (RFC 8032 §5.1.7
-//     allows either; crypto/ed25519 is the strict one).
+//   - NewKey refuses a key of low order, canonically encoded or not, although
+//     crypto/ed25519 accepts many of its signatures;
+//   - with the other keys, a signature is valid exactly if R is canonically encoded
+//     and the equation holds without the cofactor (RFC 8032 §5.1.7 allows both
+//     equations; crypto/ed25519 uses the strict one).
 func TestGoEd25519Vectors(t *testing.T) {
 	var vectors []struct {
 		A, R, S, M string
@@ -90,9 +90,9 @@ func TestGoEd25519Vectors(t *testing.T) {
 	require.Equal(t, map[string]int{"bad key": 468, "valid": 86, "invalid": 214}, count)
 }
 
-// RFC 8032 §7.1, the tests that need no kilobyte of message; Wycheproof has
-// the rest under the flag Ktv.
-func TestRFC8032(t *testing.T) {
+// RFC 8032 §7.1, except for the test with a long message, which is in Wycheproof
+// with the flag Ktv.
+func TestRFC8032Vectors(t *testing.T) {
 	for _, tt := range []struct{ name, public, message, signature string }{
 		{"TEST 1", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
 			"e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"},

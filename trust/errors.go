@@ -6,11 +6,11 @@ package trust
 
 import "errors"
 
-// The refusals, one for each step. All of them mean: do not install.
+// The errors of the checks. Each of them means: do not install.
 var (
-	// ErrBadKey is a public key that must not be trusted or cannot be read:
-	// wrong length, no point of the curve, of low order, not canonically
-	// encoded, or not Ed25519. Fix the configuration.
+	// ErrBadKey is a public key that cannot be read or must not be trusted: of
+	// another length or algorithm, not a point on the curve, of low order, or not
+	// canonically encoded. Fix the configuration.
 	ErrBadKey = errors.New("unusable public key")
 
 	// ErrBadPolicy is a threshold below one or above the number of keys, a key
@@ -18,30 +18,30 @@ var (
 	ErrBadPolicy = errors.New("unusable key policy")
 
 	// ErrMalformed is a document outside the format: too large, not strict
-	// JSON, a field missing or outside its grammar. The repository, or
-	// something between it and here, is damaged.
+	// JSON, or with a field that is missing or outside its grammar. Either the
+	// repository is damaged, or what came is not its document (a login page?).
 	ErrMalformed = errors.New("malformed document")
 
-	// ErrUnsigned is a document without any signature. Sign the release.
+	// ErrUnsigned is a document without a signature. Sign the release.
 	ErrUnsigned = errors.New("document is not signed")
 
-	// ErrSignature is a document that no trusted key signed as it stands.
-	// Either it was changed, or another key signed it.
+	// ErrSignature is a document without a valid signature by a trusted key.
+	// Either it was changed after it was signed, or an unknown key signed it.
 	ErrSignature = errors.New("no valid signature by a trusted key")
 
-	// ErrThreshold is a document that some trusted keys signed, but fewer than
-	// the policy asks for. Cosign the release.
+	// ErrThreshold is a document that fewer trusted keys signed than the policy
+	// requires. Cosign the release.
 	ErrThreshold = errors.New("too few trusted signatures")
 
-	// ErrMismatch is a validly signed document for another product, version,
-	// operating system or architecture than the one asked for.
-	ErrMismatch = errors.New("document is for something else")
+	// ErrMismatch is a valid document of another product, version, operating
+	// system or architecture than requested. Fix or suspect the repository.
+	ErrMismatch = errors.New("document is not the one requested")
 
-	// ErrExpired is a document past its expiry or from the future. Compare
-	// the machine's clock before blaming the repository.
+	// ErrExpired is a document that has expired, or was released in the future.
+	// Check the machine's clock before you blame the repository.
 	ErrExpired = errors.New("document is not valid at this time")
 
-	// ErrRollback is a release older than what runs here or was accepted
-	// before. A person who wants it must ask for the downgrade.
+	// ErrRollback is a release below the floor: older than the one that runs or
+	// one that was accepted before. To install it anyway, allow the downgrade.
 	ErrRollback = errors.New("release is older than what was accepted")
 )

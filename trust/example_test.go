@@ -51,11 +51,11 @@ func ExampleVerify() {
 	// Output:
 	// choria-linux-amd64-1.2.3.bz2 44
 	// signed by 7d2fcfef88bb0b9d
-	// true document is for something else: field "arch" is "amd64", "arm64" was asked for
+	// true document is not the one requested: field "arch" is "amd64", requested was "arm64"
 }
 
-// What is signed does not depend on how a document is formatted, nor on the
-// signatures it has already.
+// The signed bytes do not depend on how the document is formatted, nor on its
+// signatures.
 func ExampleSignedBytes() {
 	for _, document := range []string{
 		`{"version": "1.2.3", "name": "choria"}`,
@@ -68,7 +68,7 @@ func ExampleSignedBytes() {
 		fmt.Printf("%s\n", message)
 	}
 
-	// Two readers of this one could see two names.
+	// Two programs could read two names in this document.
 	_, err := trust.SignedBytes(trust.ReleaseType, []byte(`{"name": "choria", "NAME": "other"}`))
 	fmt.Println(err)
 	// Output:
@@ -96,12 +96,12 @@ func ExampleNewPolicy() {
 	_, err = trust.NewPolicy(4, keys...)
 	fmt.Println(err)
 
-	// A key under which anybody can sign is refused before it gets here.
+	// NewKey refuses a key for which anyone can sign.
 	weak, _ := base64.StdEncoding.DecodeString("AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
 	_, err = trust.NewKey(weak)
 	fmt.Println(err)
 	// Output:
 	// <nil>
 	// unusable key policy: a threshold of 4 with 3 keys
-	// unusable public key: a point of low order, anybody can sign for it
+	// unusable public key: a point of low order, for which anyone can sign
 }

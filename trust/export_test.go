@@ -4,13 +4,7 @@
 
 package trust
 
-import "github.com/choria-io/go-updater/internal/jcs"
+// What the tests need of the package besides its interface.
+const ClockSkew = clockSkew
 
-// Canonical returns the RFC 8785 form of a document, signatures and all.
-func Canonical(document []byte) ([]byte, error) {
-	doc, err := parse(document)
-	if err != nil {
-		return nil, err
-	}
-	return jcs.Format(doc), nil
-}
+var PAE = pae

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What decodes is the one spelling of what it decodes to.
+// FuzzStrictBase64: what can be decoded is the only spelling of the result.
 func FuzzStrictBase64(f *testing.F) {
 	for _, size := range []int{32, 64} {
 		text := base64.StdEncoding.EncodeToString(make([]byte, size))

@@ -24,12 +24,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/choria-io/go-updater/internal/codec/bz2"
+	"github.com/choria-io/go-updater/internal/testing/jsoncases"
 	"github.com/choria-io/go-updater/trust"
 )
 
-var update = flag.Bool("update", false, "write the golden files of testdata again")
+var update = flag.Bool("update", false, "regenerate the golden files of testdata")
 
-// generated is the content of testdata by path, but for what people wrote.
+// generated is the content of testdata by path, except for its README.
 type generated map[string][]byte
 
 func (g generated) vector(kind, name, expect string, v *vector) {
@@ -54,7 +55,7 @@ func (g generated) vector(kind, name, expect string, v *vector) {
 	g[path] = v.format()
 }
 
-// accepted adds the header lines that the runner of this kind yields.
+// accepted adds a vector that is accepted, with the results of its runner.
 func (g generated) accepted(kind, name string, v *vector) {
 	v.header = append(v.header, must(runners[kind](v))...)
 	g.vector(kind, name, "accept", v)
@@ -83,17 +84,18 @@ func generate() generated {
 	return g
 }
 
-// The outputs are the tables', written by hand, not what the code yields.
+// The outputs are those of the table, not what the code yields.
 func (g generated) canonical() {
-	for _, tt := range canonicalCases() {
-		g.vector("canonical", tt.name, "accept", &vector{header: []field{{"output", tt.out}}, input: []byte(tt.in)})
+	for _, tt := range jsoncases.Canonical() {
+		g.vector("canonical", tt.Name, "accept", &vector{header: []field{{"output", tt.Out}}, input: []byte(tt.In)})
 	}
-	for _, tt := range strictCases() {
-		if len(tt.bad) <= trust.MaxDocument+1 { // a larger one tells no more than this
-			g.vector("canonical", tt.name, "ErrMalformed", &vector{input: []byte(tt.bad)})
+	g.vector("canonical", "size", "ErrMalformed", &vector{input: []byte(padded(trust.MaxDocument + 1))})
+	for _, tt := range jsoncases.Strict() {
+		if len(tt.Bad) <= trust.MaxDocument { // larger ones are refused for their size
+			g.vector("canonical", tt.Name, "ErrMalformed", &vector{input: []byte(tt.Bad)})
 		}
 	}
-	for i, number := range rfc8785Floats {
+	for i, number := range jsoncases.Floats() {
 		g.vector("canonical", fmt.Sprintf("RFC 8785 float %02d, %s", i, number), "ErrMalformed", &vector{input: []byte(`{"numbers":[` + number + `]}`)})
 	}
 	g.vector("canonical", "RFC 8785 §3.2.2 whole, with its floats", "ErrMalformed", &vector{input: []byte(`{
@@ -119,8 +121,8 @@ func (g generated) keys() {
 	g.vector("keys", "y = p + 3, not canonical", "ErrBadKey", &vector{input: aboveP})
 }
 
-// asking returns a vector for the document with the headers of want, changed
-// by name.
+// asking returns a vector of a release document with the header lines of want, except
+// for changes.
 func asking(document []byte, threshold int, keys []testKey, changes ...field) *vector {
 	v := &vector{input: document}
 	v.add("threshold", fmt.Sprint(threshold))
@@ -142,7 +144,7 @@ func asking(document []byte, threshold int, keys []testKey, changes ...field) *v
 	return v
 }
 
-// brief says in a comment what value a field has.
+// brief returns the value of a field for a comment.
 func brief(value any) string {
 	if value == (remove{}) {
 		return "missing"
@@ -220,8 +222,8 @@ func (g generated) releases() {
 	}
 }
 
-// repository is a small one in the layout of docs/release-format.md. The key
-// that signed it lies beside it, never in it.
+// repository adds a small repository in the layout of docs/release-format.md. The key
+// that signed it is beside it, not in it.
 func (g generated) repository() {
 	key := newTestKey("repository")
 	g["TEST-KEY-DO-NOT-USE.pub"] = key.PEM()
@@ -261,8 +263,8 @@ func hexSum(content []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// TestGolden holds testdata to what generate makes, file by file, or writes it
-// again with -update. The program's own fuzz corpus lies there too.
+// TestGolden compares testdata with what generate returns, or regenerates it with
+// -update.
 func TestGolden(t *testing.T) {
 	root := filepath.Join("..", "testdata")
 	g := generate()
@@ -285,7 +287,7 @@ func TestGolden(t *testing.T) {
 		found[path], err = os.ReadFile(filepath.Join(root, filepath.FromSlash(path)))
 		return err
 	}))
-	const again = "go test ./trust -run TestGolden -update writes testdata again"
+	const again = "regenerate testdata with: go test ./trust -run TestGolden -update"
 	for path := range found {
 		require.True(t, g[path] != nil, "%s: %s", path, again)
 	}

@@ -17,10 +17,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/mod/semver"
 
+	"github.com/choria-io/go-updater/internal/jcs"
 	"github.com/choria-io/go-updater/trust"
 )
 
-// member is one JSON object, built up before it is written.
+// member is a JSON object.
 type member = map[string]any
 
 // testKey is a key pair for tests. Its seed is public: never trust it.
@@ -35,12 +36,12 @@ func newTestKey(label string) testKey {
 	return testKey{Key: must(trust.NewKey(private.Public().(ed25519.PublicKey))), private: private}
 }
 
-// sign returns the signature of the document as release documents carry it.
+// sign returns the signature of the document in base64.
 func (k testKey) sign(document []byte) string {
 	return encode(ed25519.Sign(k.private, must(trust.SignedBytes(trust.ReleaseType, document))))
 }
 
-// cosignature is k's signature of the document, under k's own id.
+// cosignature returns k's cosignature of the document.
 func (k testKey) cosignature(document []byte) member {
 	return member{"key": k.ID(), "signature": k.sign(document)}
 }
@@ -56,7 +57,10 @@ func encode(raw []byte) string { return base64.StdEncoding.EncodeToString(raw) }
 
 func write(v any) []byte { return must(json.Marshal(v)) }
 
-// release is the unsigned document from which the tests start.
+// canonical returns the RFC 8785 form of a document, with its signatures.
+func canonical(document []byte) []byte { return jcs.Format(must(jcs.Parse(document))) }
+
+// release returns a valid document without signatures.
 func release() member {
 	return member{
 		"format": 1, "name": "choria", "version": "1.2.3", "os": "linux", "arch": "amd64",
@@ -81,7 +85,7 @@ func with(m member, name string, value any) member {
 	return m
 }
 
-// without returns a copy of m that lacks name.
+// without returns a copy of m without name.
 func without(m member, name string) member {
 	m = maps.Clone(m)
 	delete(m, name)
@@ -104,7 +108,7 @@ func signed(m member, key testKey, cosigners ...testKey) []byte {
 
 func at(text string) time.Time { return must(time.Parse(time.RFC3339, text)) }
 
-// want asks for what release holds.
+// want requests the release of [release].
 func want() trust.Want {
 	return trust.Want{
 		Name: "choria", Version: "1.2.3", OS: "linux", Arch: "amd64",
@@ -125,8 +129,8 @@ func policy(threshold int, keys ...testKey) *trust.Policy {
 	return must(trust.NewPolicy(threshold, sound...))
 }
 
-// requireRefused asserts that there is no result and that the error is
-// exactly one of the package's sentinels.
+// requireRefused asserts that there is no result, and that the error is sentinel and
+// no other error of the package.
 func requireRefused(t *testing.T, v *trust.Verified, err, sentinel error) {
 	t.Helper()
 	require.ErrorIs(t, err, sentinel)

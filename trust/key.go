@@ -21,8 +21,8 @@ import (
 // MaxKeys is the number of keys that one policy may hold.
 const MaxKeys = 16
 
-// Key is a sound Ed25519 public key. It is comparable; the zero Key is not
-// sound and no policy takes it. Make one with [NewKey] or [ParseKeys].
+// Key is an Ed25519 public key that was checked: make it with [NewKey] or
+// [ParseKeys]. Keys can be compared with ==. [NewPolicy] refuses the zero Key.
 type Key struct {
 	raw [ed25519.PublicKeySize]byte
 }
@@ -31,10 +31,10 @@ type Key struct {
 // SubjectPublicKeyInfo (RFC 8410 §4).
 const pkixPrefix = "\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00"
 
-// NewKey takes the 32 bytes of an Ed25519 public key (RFC 8032 §5.1.5). Keys
-// under which a signature proves nothing are refused with [ErrBadKey]:
-// crypto/ed25519 accepts signatures by points of low order, which anybody can
-// make without a private key, and encodings with y ≥ p.
+// NewKey returns the key of the 32 bytes of an Ed25519 public key (RFC 8032
+// §5.1.5), or [ErrBadKey]. It is stricter than crypto/ed25519, which accepts
+// points of low order, for which anyone can make signatures without a private key,
+// and encodings with y ≥ p.
 func NewKey(raw []byte) (Key, error) {
 	if len(raw) != ed25519.PublicKeySize {
 		return Key{}, fmt.Errorf("%w: %d bytes, an Ed25519 key has %d", ErrBadKey, len(raw), ed25519.PublicKeySize)
@@ -51,7 +51,7 @@ func NewKey(raw []byte) (Key, error) {
 		return Key{}, fmt.Errorf("%w: not canonically encoded (y ≥ p)", ErrBadKey)
 	}
 	if lowOrder(hex.EncodeToString(masked[:])) {
-		return Key{}, fmt.Errorf("%w: a point of low order, anybody can sign for it", ErrBadKey)
+		return Key{}, fmt.Errorf("%w: a point of low order, for which anyone can sign", ErrBadKey)
 	}
 
 	// x² = (y²-1)/(dy²+1) has a root exactly if (y²-1)(dy²+1) is a square.
@@ -60,7 +60,7 @@ func NewKey(raw []byte) (Key, error) {
 	u := new(big.Int).Sub(yy, one)
 	v := new(big.Int).Add(new(big.Int).Mul(d, yy), one)
 	if big.Jacobi(u.Mul(u, v).Mod(u, p), p) != 1 {
-		return Key{}, fmt.Errorf("%w: not a point of the curve", ErrBadKey)
+		return Key{}, fmt.Errorf("%w: not a point on the curve", ErrBadKey)
 	}
 	return k, nil
 }
@@ -79,10 +79,10 @@ func lowOrder(y string) bool {
 	return false
 }
 
-// ParseKeys reads public keys as people keep them: 32 raw bytes, base64 of
-// them, or PEM "PUBLIC KEY" blocks (PKIX), of which there may be up to
-// [MaxKeys]. It returns at least one key, or [ErrBadKey]. Its errors never
-// quote the input, which may be a private key given by mistake.
+// ParseKeys reads one key as 32 raw bytes or as base64 of them, or up to
+// [MaxKeys] keys as PEM "PUBLIC KEY" blocks (PKIX). It returns at least one key, or
+// [ErrBadKey]. Its errors never quote the input, which may be a private key given
+// by mistake (T16).
 func ParseKeys(data []byte) ([]Key, error) {
 	text := bytes.TrimSpace(data)
 	if bytes.HasPrefix(text, []byte("-----BEGIN")) {
@@ -92,7 +92,7 @@ func ParseKeys(data []byte) ([]Key, error) {
 	if len(raw) != ed25519.PublicKeySize {
 		var err error
 		if raw, err = strictBase64(string(text), ed25519.PublicKeySize); err != nil {
-			return nil, fmt.Errorf("%w: %d bytes that are neither a raw key, nor base64 of one, nor PEM", ErrBadKey, len(data))
+			return nil, fmt.Errorf("%w: not a raw key, base64 of one, or PEM (%d bytes)", ErrBadKey, len(data))
 		}
 	}
 	k, err := NewKey(raw)
@@ -116,45 +116,46 @@ func parsePEM(text []byte) ([]Key, error) {
 		keys = append(keys, k)
 		read = append(read, k.PEM()...)
 	}
-	// pem.Decode skips what it cannot read. A key lost that way would change
-	// who is trusted: nothing but white space may be there besides the keys.
+	// pem.Decode skips what it cannot read. A key that is lost that way would
+	// change who is trusted: only white space may lie between the keys.
 	if !bytes.Equal(bytes.Join(bytes.Fields(read), nil), bytes.Join(bytes.Fields(text), nil)) {
-		return nil, fmt.Errorf("%w: text that is no PEM block, beside %d that are", ErrBadKey, len(keys))
+		return nil, fmt.Errorf("%w: text outside the %d PEM blocks that can be read", ErrBadKey, len(keys))
 	}
 	return keys, nil
 }
 
 func parseBlock(block *pem.Block) (Key, error) {
 	if strings.Contains(block.Type, "PRIVATE") {
-		return Key{}, fmt.Errorf("%w: a private key, pass its public half", ErrBadKey)
+		return Key{}, fmt.Errorf("%w: this is a private key, give its public key", ErrBadKey)
 	}
 	if block.Type != "PUBLIC KEY" {
-		return Key{}, fmt.Errorf("%w: not a PUBLIC KEY", ErrBadKey)
+		return Key{}, fmt.Errorf("%w: the block is not a PUBLIC KEY", ErrBadKey)
 	}
 	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
-		return Key{}, fmt.Errorf("%w: no PKIX key", ErrBadKey)
+		return Key{}, fmt.Errorf("%w: not a PKIX key", ErrBadKey)
 	}
 	pub, ok := parsed.(ed25519.PublicKey)
 	if !ok {
-		return Key{}, fmt.Errorf("%w: a %T, only Ed25519 is used", ErrBadKey, parsed)
+		return Key{}, fmt.Errorf("%w: a %T, but only Ed25519 is supported", ErrBadKey, parsed)
 	}
 	return NewKey(pub)
 }
 
-// Bytes returns the 32 bytes of the key: k is a copy already.
+// Bytes returns a copy of the 32 bytes of the key.
 func (k Key) Bytes() []byte { return k.raw[:] }
 
-// String returns the base64 of the 32 bytes, as [ParseKeys] reads it.
+// String returns base64 of the 32 bytes, which [ParseKeys] reads.
 func (k Key) String() string { return base64.StdEncoding.EncodeToString(k.raw[:]) }
 
-// PEM returns the key as a PKIX "PUBLIC KEY" block (RFC 8410).
+// PEM returns the key as a PKIX "PUBLIC KEY" block (RFC 8410), which [ParseKeys]
+// reads.
 func (k Key) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: k.der()})
 }
 
-// ID is the hex sha256 of the PKIX DER of the key: its fingerprint, and its
-// name in cosignatures.
+// ID returns the SHA-256, in hex, of the PKIX encoding (DER) of the key. It is the
+// fingerprint of the key, and names it in cosignatures.
 func (k Key) ID() string {
 	sum := sha256.Sum256(k.der())
 	return hex.EncodeToString(sum[:])
@@ -166,14 +167,14 @@ func (k Key) verify(message, signature []byte) bool {
 	return ed25519.Verify(k.raw[:], message, signature)
 }
 
-// strictBase64 decodes exactly size bytes with exactly one spelling: padded,
-// no line breaks, unused bits zero (RFC 4648 §3.5). A signature that can be
-// respelled would make two documents of one. The length leaves no room for the
-// line breaks that the decoder skips.
+// strictBase64 decodes size bytes from their only spelling: padded, without line
+// breaks, unused bits zero (RFC 4648 §3.5). If a signature had two spellings, one
+// document would have two. The length leaves no room for line breaks, which the
+// decoder skips.
 func strictBase64(s string, size int) ([]byte, error) {
 	raw, err := base64.StdEncoding.Strict().DecodeString(s)
 	if len(s) != base64.StdEncoding.EncodedLen(size) || err != nil || len(raw) != size {
-		return nil, fmt.Errorf("%d characters that are not base64 of %d bytes", len(s), size)
+		return nil, fmt.Errorf("not base64 of %[2]d bytes (%[1]d characters)", len(s), size)
 	}
 	return raw, nil
 }

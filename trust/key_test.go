@@ -26,8 +26,7 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// The eight points whose order divides 8, and the six further encodings of
-// them that crypto/ed25519 reads.
+// The encodings, that crypto/ed25519 reads, of the eight points whose order divides 8.
 var (
 	lowOrderKeys = []string{
 		"0100000000000000000000000000000000000000000000000000000000000000",
@@ -57,19 +56,19 @@ func TestNewKeyRefusesLowOrder(t *testing.T) {
 			require.ErrorIs(t, err, trust.ErrBadKey, text)
 			require.ErrorContains(t, err, why, text)
 
-			// Why it matters: crypto/ed25519 takes one constant signature,
-			// made without any private key, for some messages.
+			// Why it matters: for some messages crypto/ed25519 accepts this
+			// constant signature, made without a private key.
 			forged := make([]byte, ed25519.SignatureSize)
 			forged[0] = 1 // R is the identity, S is 0
 			accepted := slices.ContainsFunc(make([]struct{}, 64), func(struct{}) bool {
 				return ed25519.Verify(raw, []byte(rand.Text()), forged)
 			})
-			require.True(t, accepted, "crypto/ed25519 refuses %s by now", text)
+			require.True(t, accepted, "crypto/ed25519 refuses %s", text)
 		}
 	}
 }
 
-// Every encoding with p ≤ y < 2^255, whatever its sign bit.
+// All encodings with p ≤ y < 2^255, with both sign bits.
 func TestNewKeyRefusesNonCanonical(t *testing.T) {
 	for low := 0xed; low <= 0xff; low++ {
 		for _, top := range []byte{0x7f, 0xff} {
@@ -82,8 +81,8 @@ func TestNewKeyRefusesNonCanonical(t *testing.T) {
 	}
 }
 
-// The answer for small y agrees with a square root that is really taken.
-func TestNewKeyRefusesOffCurve(t *testing.T) {
+// For small y, NewKey agrees with a computed square root.
+func TestNewKeyRefusesPointsOffTheCurve(t *testing.T) {
 	p := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 255), big.NewInt(19))
 	d := new(big.Int).Mul(big.NewInt(-121665), new(big.Int).ModInverse(big.NewInt(121666), p))
 	on, off := 0, 0
@@ -103,14 +102,14 @@ func TestNewKeyRefusesOffCurve(t *testing.T) {
 			continue
 		}
 		require.ErrorIs(t, err, trust.ErrBadKey, "y = %d", y)
-		require.ErrorContains(t, err, "not a point of the curve")
+		require.ErrorContains(t, err, "not a point on the curve")
 		off++
 	}
 	require.Greater(t, on, 100)
 	require.Greater(t, off, 100)
 }
 
-func TestNewKeyLength(t *testing.T) {
+func TestNewKeyRefusesOtherLengths(t *testing.T) {
 	sound := newTestKey("a").Bytes()
 	_, err := trust.NewKey(sound)
 	require.NoError(t, err)
@@ -182,39 +181,39 @@ func badKeysCases() []badKeysCase {
 	x25519 := must(ecdh.X25519().NewPrivateKey(seed)).PublicKey()
 
 	return []badKeysCase{
-		{"nothing", "", "neither a raw key"},
-		{"white space", " \n", "neither a raw key"},
-		{"31 raw bytes", string(a.Bytes()[:31]), "neither a raw key"},
-		{"33 raw bytes", string(a.Bytes()) + "\n", "neither a raw key"},
+		{"nothing", "", "not a raw key"},
+		{"white space", " \n", "not a raw key"},
+		{"31 raw bytes", string(a.Bytes()[:31]), "not a raw key"},
+		{"33 raw bytes", string(a.Bytes()) + "\n", "not a raw key"},
 		{"raw key of low order", string(lowOrder), "low order"},
 		{"base64 of a key of low order", encode(lowOrder), "low order"},
-		{"base64 of 31 bytes", encode(a.Bytes()[:31]), "neither a raw key"},
-		{"base64 of 33 bytes", encode(append(a.Bytes(), 0)), "neither a raw key"},
-		{"base64 without padding", strings.TrimRight(a.String(), "="), "neither a raw key"},
-		{"base64 of the other alphabet", base64.URLEncoding.EncodeToString(bytes.Repeat([]byte{0xfb}, 32)), "neither a raw key"},
-		{"base64 with a line break", a.String()[:20] + "\n" + a.String()[20:], "neither a raw key"},
-		{"base64 with unused bits set", respell(a.String()), "neither a raw key"},
-		{"two base64 lines", a.String() + "\n" + newTestKey("b").String(), "neither a raw key"},
-		{"hex", hex.EncodeToString(a.Bytes()), "neither a raw key"},
-		{"text before PEM", "# release key\n" + string(a.PEM()), "neither a raw key"},
+		{"base64 of 31 bytes", encode(a.Bytes()[:31]), "not a raw key"},
+		{"base64 of 33 bytes", encode(append(a.Bytes(), 0)), "not a raw key"},
+		{"base64 without padding", strings.TrimRight(a.String(), "="), "not a raw key"},
+		{"base64 of the other alphabet", base64.URLEncoding.EncodeToString(bytes.Repeat([]byte{0xfb}, 32)), "not a raw key"},
+		{"base64 with a line break", a.String()[:20] + "\n" + a.String()[20:], "not a raw key"},
+		{"base64 with unused bits set", respell(a.String()), "not a raw key"},
+		{"two base64 lines", a.String() + "\n" + newTestKey("b").String(), "not a raw key"},
+		{"hex", hex.EncodeToString(a.Bytes()), "not a raw key"},
+		{"text before PEM", "# release key\n" + string(a.PEM()), "not a raw key"},
 		{"PEM of low order", block("PUBLIC KEY", append(slices.Clone(prefix), lowOrder...)), "low order"},
 		{"PEM of 31 bytes", block("PUBLIC KEY", append([]byte("\x30\x29\x30\x05\x06\x03\x2b\x65\x70\x03\x20\x00"), a.Bytes()[:31]...)), ""},
-		{"PEM with bytes after the key", block("PUBLIC KEY", append(slices.Clone(der), 0)), "no PKIX key"},
-		{"PEM of nothing", block("PUBLIC KEY", nil), "no PKIX key"},
+		{"PEM with bytes after the key", block("PUBLIC KEY", append(slices.Clone(der), 0)), "not a PKIX key"},
+		{"PEM of nothing", block("PUBLIC KEY", nil), "not a PKIX key"},
 		{"PEM of another algorithm", block("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(ec.Public()))), "only Ed25519"},
 		{"PEM of X25519", block("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(x25519))), "only Ed25519"},
-		{"PEM of another type", block("CERTIFICATE", der), "block 1: unusable public key: not a PUBLIC KEY"},
+		{"PEM of another type", block("CERTIFICATE", der), "PEM block 1: unusable public key: the block is not a PUBLIC KEY"},
 		{"private key", block("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(a.private))), "private key"},
 		{"encrypted private key", block("ENCRYPTED SIGSTORE PRIVATE KEY", der), "private key"},
 		{"private key in second place", string(a.PEM()) + block("PRIVATE KEY", der), "private key"},
-		{"second block of another type", string(a.PEM()) + block("CERTIFICATE", der), "block 2: unusable public key: not a PUBLIC KEY"},
-		{"second block damaged", string(a.PEM()) + strings.Replace(string(newTestKey("b").PEM()), "\nMC", "\n!!", 1), "beside 1 that are"},
-		{"first block damaged", strings.Replace(string(a.PEM()), "\nMC", "\n!!", 1) + string(newTestKey("b").PEM()), "beside 1 that are"},
-		{"second block with a dash too few", string(a.PEM()) + string(newTestKey("b").PEM()[1:]), "beside 1 that are"},
-		{"block with a dash too few between", string(a.PEM()) + string(newTestKey("b").PEM()[1:]) + string(newTestKey("c").PEM()), "beside 2 that are"},
-		{"base64 after PEM", string(a.PEM()) + newTestKey("b").String(), "beside 1 that are"},
-		{"PEM headers", strings.Replace(string(a.PEM()), "\n", "\nComment: x\n\n", 1), "beside 1 that are"},
-		{"truncated block", strings.TrimSuffix(string(a.PEM()), "-----\n"), "beside 0 that are"},
+		{"second block of another type", string(a.PEM()) + block("CERTIFICATE", der), "PEM block 2: unusable public key: the block is not a PUBLIC KEY"},
+		{"second block damaged", string(a.PEM()) + strings.Replace(string(newTestKey("b").PEM()), "\nMC", "\n!!", 1), "outside the 1 PEM blocks"},
+		{"first block damaged", strings.Replace(string(a.PEM()), "\nMC", "\n!!", 1) + string(newTestKey("b").PEM()), "outside the 1 PEM blocks"},
+		{"second block with a dash too few", string(a.PEM()) + string(newTestKey("b").PEM()[1:]), "outside the 1 PEM blocks"},
+		{"block with a dash too few between", string(a.PEM()) + string(newTestKey("b").PEM()[1:]) + string(newTestKey("c").PEM()), "outside the 2 PEM blocks"},
+		{"base64 after PEM", string(a.PEM()) + newTestKey("b").String(), "outside the 1 PEM blocks"},
+		{"PEM headers", strings.Replace(string(a.PEM()), "\n", "\nComment: x\n\n", 1), "outside the 1 PEM blocks"},
+		{"truncated block", strings.TrimSuffix(string(a.PEM()), "-----\n"), "outside the 0 PEM blocks"},
 		{"seventeen blocks", strings.Repeat(string(a.PEM()), 17), "more than 16 PEM blocks"},
 	}
 }
@@ -230,8 +229,8 @@ func TestParseKeysRefuses(t *testing.T) {
 	}
 }
 
-// What is pasted where a public key belongs may be a private one.
-func TestParseKeysNeverQuotesItsInput(t *testing.T) {
+// A private key may be given as a public one by mistake (T16).
+func TestParseKeysErrorsDoNotQuoteTheInput(t *testing.T) {
 	private := newTestKey("a").private
 	pkcs8 := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(private))}))
 	for name, in := range map[string]string{
@@ -247,18 +246,18 @@ func TestParseKeysNeverQuotesItsInput(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := trust.ParseKeys([]byte(in))
 			require.ErrorIs(t, err, trust.ErrBadKey)
-			said := strings.ToLower(err.Error())
+			text := strings.ToLower(err.Error())
 			for line := range strings.Lines(in) {
 				line = strings.ToLower(strings.Trim(line, "-\n"))
 				for i := 0; i+10 <= len(line) && !strings.HasPrefix(line, "begin p") && !strings.HasPrefix(line, "end p"); i++ {
-					require.NotContains(t, said, line[i:i+10])
+					require.NotContains(t, text, line[i:i+10])
 				}
 			}
 		})
 	}
 }
 
-// respell sets the unused bits of the last character before the padding.
+// respell returns another spelling of padded base64: with unused bits set.
 func respell(text string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	end := len(strings.TrimRight(text, "=")) - 1

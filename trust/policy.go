@@ -14,19 +14,19 @@ import (
 	"github.com/choria-io/go-updater/internal/jcs"
 )
 
-// Policy says whose signatures count, and how many of them are needed. The
-// zero Policy trusts nobody.
+// Policy says which keys are trusted, and how many of them must have signed. The
+// zero Policy trusts no key.
 type Policy struct {
 	threshold int
 	keys      []Key
 }
 
-// NewPolicy returns the policy "threshold of these distinct keys". It refuses
-// with [ErrBadPolicy] a threshold outside 1…len(keys), more than [MaxKeys]
-// keys and a key given twice, and with [ErrBadKey] a key that is not sound.
+// NewPolicy returns the policy that threshold of these keys must have signed. It
+// returns [ErrBadPolicy] for a threshold outside 1…len(keys), more than [MaxKeys]
+// keys and a key given twice, and [ErrBadKey] for the zero Key.
 func NewPolicy(threshold int, keys ...Key) (*Policy, error) {
 	if len(keys) > MaxKeys {
-		return nil, fmt.Errorf("%w: %d keys, at most %d are allowed", ErrBadPolicy, len(keys), MaxKeys)
+		return nil, fmt.Errorf("%w: %d keys, the limit is %d", ErrBadPolicy, len(keys), MaxKeys)
 	}
 	if threshold < 1 || threshold > len(keys) {
 		return nil, fmt.Errorf("%w: a threshold of %d with %d keys", ErrBadPolicy, threshold, len(keys))
@@ -42,9 +42,9 @@ func NewPolicy(threshold int, keys ...Key) (*Policy, error) {
 	return &Policy{threshold: threshold, keys: slices.Clone(keys)}, nil
 }
 
-// ID names the policy: equal for the same threshold and the same keys in any
-// order. What a client remembers is tied to it, so that a change of keys
-// starts a new memory.
+// ID returns a name of the policy, in hex: the same for the same threshold and the
+// same keys, in any order. What a client remembers belongs to one ID, so that a
+// change of keys starts a new memory.
 func (p *Policy) ID() string {
 	ids := make([]string, 0, len(p.keys))
 	for _, k := range p.keys {
@@ -55,16 +55,16 @@ func (p *Policy) ID() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// verify returns the ids of the distinct trusted keys that signed a document.
+// verify returns the ids of the trusted keys that signed a document, each once.
 func (p *Policy) verify(doc jcs.Object, body []byte) ([]string, error) {
 	found, err := signatures(doc)
 	if err != nil {
 		return nil, err
 	}
-	return p.signers(PAE(ReleaseType, body), found)
+	return p.signers(pae(ReleaseType, body), found)
 }
 
-// signers returns the ids of the distinct trusted keys that signed message.
+// signers returns the ids of the trusted keys that signed message, each once.
 func (p *Policy) signers(message []byte, signatures []signature) ([]string, error) {
 	if p == nil || p.threshold < 1 {
 		return nil, fmt.Errorf("%w: no key is trusted", ErrBadPolicy)
@@ -72,19 +72,19 @@ func (p *Policy) signers(message []byte, signatures []signature) ([]string, erro
 	if len(signatures) == 0 {
 		return nil, ErrUnsigned
 	}
-	by := make([]string, len(signatures)) // the key id of each, if it counts
+	by := make([]string, len(signatures)) // by[i] is the trusted key that made signatures[i], or ""
 	for i, s := range signatures {
 		for _, k := range p.keys {
 			if s.keyID != k.ID() {
 				continue
 			}
 			if !k.verify(message, s.raw) {
-				return nil, fmt.Errorf("%w: the cosignature of trusted key %s does not verify", ErrSignature, s.keyID)
+				return nil, fmt.Errorf("%w: the cosignature by trusted key %s is not valid", ErrSignature, s.keyID)
 			}
 			by[i] = s.keyID
 		}
 	}
-	// The signature without a name is tried with the keys that are left.
+	// The signature that names no key is tried with the keys that are left.
 	for i, s := range signatures {
 		for _, k := range p.keys {
 			if s.keyID == "" && by[i] == "" && !slices.Contains(by, k.ID()) && k.verify(message, s.raw) {
@@ -102,7 +102,7 @@ func (p *Policy) signers(message []byte, signatures []signature) ([]string, erro
 		return nil, ErrSignature
 	}
 	if len(signed) < p.threshold {
-		return nil, fmt.Errorf("%w: %d of the %d needed", ErrThreshold, len(signed), p.threshold)
+		return nil, fmt.Errorf("%w: %d of %d", ErrThreshold, len(signed), p.threshold)
 	}
 	return signed, nil
 }

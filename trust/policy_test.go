@@ -53,7 +53,7 @@ func TestNewPolicy(t *testing.T) {
 	}
 }
 
-func TestNewPolicyKeepsItsOwnKeys(t *testing.T) {
+func TestPolicyCopiesItsKeys(t *testing.T) {
 	a, b := newTestKey("a"), newTestKey("b")
 	keys := []trust.Key{a.Key}
 	p, err := trust.NewPolicy(1, keys...)
@@ -73,8 +73,8 @@ func TestPolicyID(t *testing.T) {
 	}
 }
 
-// A policy nobody made trusts nobody: it is no way around the signatures.
-func TestNoPolicy(t *testing.T) {
+// The nil and the zero Policy trust no key: they are no way around the signatures.
+func TestEmptyPolicyTrustsNoKey(t *testing.T) {
 	document := signed(release(), newTestKey("a"))
 	for name, p := range map[string]*trust.Policy{"nil": nil, "zero": {}} {
 		t.Run(name, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestNoPolicy(t *testing.T) {
 	}
 }
 
-// attach returns the release with these signatures; top may be nil.
+// attach returns the release with a signature, if top is not nil, and cosignatures.
 func attach(top any, co ...member) []byte {
 	m := release()
 	if top != nil {
@@ -162,9 +162,9 @@ func TestThreshold(t *testing.T) {
 	}
 }
 
-// At most sixteen signatures in all, however they are divided. The others are
-// by keys nobody trusts, so that only their number differs.
-func TestSignatureCount(t *testing.T) {
+// The limit is on signature and cosignatures together. All but one are by unknown
+// keys, so that only their number differs.
+func TestSignatureLimit(t *testing.T) {
 	a := newTestKey("a")
 	body := write(release())
 	strangers := func(n int) (co []member) {
@@ -191,13 +191,13 @@ func TestSignatureCount(t *testing.T) {
 				return
 			}
 			requireRefused(t, v, err, tt.sentinel)
-			require.ErrorContains(t, err, "at most 16 signatures")
+			require.ErrorContains(t, err, "more than 16 signatures")
 		})
 	}
 }
 
 // The two members that no signature covers have no room for anything else.
-func TestCosignatureForm(t *testing.T) {
+func TestMalformedCosignaturesAreRefused(t *testing.T) {
 	a := newTestKey("a")
 	body := write(release())
 	good := a.cosignature(body)

@@ -18,13 +18,13 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// recipe unpacks the files of docs/release-format.md into a new directory, with
-// the test key as release.pub and release.key.
+// recipe writes the files that docs/release-format.md contains into a new directory,
+// and the test key as release.pub and release.key.
 func recipe(t *testing.T) string {
 	t.Helper()
 	for _, tool := range []string{"sh", "python3", "openssl"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("THE PUBLISHED RECIPE IS NOT TESTED: there is no %s here", tool)
+			t.Skipf("THE PUBLISHED RECIPE IS NOT TESTED: %s is not installed", tool)
 		}
 	}
 	version, err := exec.Command("openssl", "version").Output()
@@ -49,7 +49,7 @@ func recipe(t *testing.T) string {
 	return dir
 }
 
-// run returns what a command of the recipe wrote, and its error.
+// run returns the output and the error of a command of the recipe.
 func run(t *testing.T, dir, name string, args ...string) (string, error) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -61,8 +61,8 @@ func run(t *testing.T, dir, name string, args ...string) (string, error) {
 	return stdout.String(), err
 }
 
-// An outside tool agrees with our signatures, and we with its.
-func TestRecipeVerifies(t *testing.T) {
+// OpenSSL accepts our signatures, and we accept those of OpenSSL.
+func TestOpenSSLVerifiesOurSignature(t *testing.T) {
 	dir := recipe(t)
 	document, err := os.ReadFile(filepath.Join("..", "testdata", "repository", "1.2.3", "linux", "amd64", "release.json"))
 	require.NoError(t, err)
@@ -83,7 +83,7 @@ func TestRecipeVerifies(t *testing.T) {
 	require.Equal(t, newTestKey("repository").ID(), strings.TrimSpace(out))
 }
 
-func TestRecipeSigns(t *testing.T) {
+func TestSignatureByOpenSSLIsAccepted(t *testing.T) {
 	dir := recipe(t)
 	// Names that sort differently as UTF-8 and as UTF-16, and every escape.
 	m := with(with(with(release(), "\ufb33", 1), "😀", "\b\t\n\f\r\"\\/\u000f\u007f\u2028<é>"), "notes", []any{nil, true, -9007199254740991, member{}})
@@ -98,8 +98,7 @@ func TestRecipeSigns(t *testing.T) {
 	require.Equal(t, []string{newTestKey("repository").ID()}, v.Signers)
 }
 
-// The signed bytes of every valid vector are the same to both.
-func TestRecipeAgreesOnVectors(t *testing.T) {
+func TestRecipeAgreesOnTheSignedBytesOfVectors(t *testing.T) {
 	dir := recipe(t)
 	files, err := filepath.Glob(filepath.Join(vectorDir, "canonical", "valid-*.vector"))
 	require.NoError(t, err)

@@ -17,8 +17,8 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// Names that mean something else somewhere: a traversal, another directory,
-// a device, or another name.
+// Names that mean something else on some system: a traversal, another directory, a
+// device, or another name.
 var badNames = []string{
 	"", ".", "..", "../x", "/x", `\x`, `a\b`, "%2e%2e", "a%2fb", "a\x00b", "a\nb", "a\rb", "\x1b[31m", "a\tb",
 	`a"b`, "a'b", "a`b", "a b", " a", "a ", "a.", "a..", "a..b", ".a", "-a", "_a", "+a", "a:b", "a*b", "a?b",
@@ -70,7 +70,7 @@ func TestCheckPath(t *testing.T) {
 	}
 }
 
-// What is shown of a refused name cannot reach a terminal raw, nor fill it.
+// Errors quote a refused name, and not at length (T17).
 func TestRefusedNamesAreQuoted(t *testing.T) {
 	for _, s := range []string{"\x1b]0;x\a", "a\nb", "\u202e", strings.Repeat("\x1b", 100_000)} {
 		for _, err := range []error{trust.CheckName(s), trust.CheckVersion(s), trust.CheckPlatform(s, "a"), trust.CheckPath(s)} {
@@ -83,7 +83,7 @@ func TestRefusedNamesAreQuoted(t *testing.T) {
 	}
 }
 
-// remove stands for a field that is not there.
+// remove is the value of a field that is missing.
 type remove struct{}
 
 func replace(m member, name string, value any) member {
@@ -93,7 +93,7 @@ func replace(m member, name string, value any) member {
 	return with(m, name, value)
 }
 
-// badFields are values that each field of a release must not have.
+// badFields are values that the fields of a release must not have.
 func badFields() map[string][]any {
 	hash := strings.Repeat("0a", 32)
 	return map[string][]any{
@@ -114,8 +114,8 @@ func badFields() map[string][]any {
 	}
 }
 
-// Every field, through a document that a trusted key signed.
-func TestFields(t *testing.T) {
+// In a document that a trusted key signed.
+func TestBadFieldsAreRefused(t *testing.T) {
 	a := newTestKey("a")
 	require.Len(t, badFields(), len(release()))
 	for name, values := range badFields() {
@@ -128,7 +128,7 @@ func TestFields(t *testing.T) {
 				if reflect.TypeOf(value) != reflect.TypeOf(release()[name]) {
 					require.ErrorContains(t, err, fmt.Sprintf("field %q is missing or of another type", name))
 				}
-				if name != "format" { // without it, it is a document of v0.1.0
+				if name != "format" { // without a format it is a document of v0.1.0
 					v, err = trust.InsecureVerifyUnsigned(write(m), want())
 					requireRefused(t, v, err, trust.ErrMalformed)
 				}
@@ -137,8 +137,8 @@ func TestFields(t *testing.T) {
 	}
 }
 
-// Every field of an artifact that is not the binary: a second one beside it.
-func TestArtifactFields(t *testing.T) {
+// In a second artifact, because the first one is also checked as the binary.
+func TestBadArtifactFieldsAreRefused(t *testing.T) {
 	a := newTestKey("a")
 	second := with(artifact(), "path", "choria.zst")
 	document := func(items ...any) []byte { return signed(with(release(), "artifacts", items), a) }
@@ -186,8 +186,8 @@ func TestArtifactFields(t *testing.T) {
 	})
 }
 
-// Publishers validate a Release they filled in: what no document can hold is
-// refused there too.
+// Publishers validate a Release before they write it: Validate also refuses values
+// that no document can hold.
 func TestValidate(t *testing.T) {
 	sound := func() *trust.Release {
 		v, err := trust.InsecureVerifyUnsigned(write(release()), want())
@@ -218,15 +218,13 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// The struct tags write what Verify reads: publishers marshal a Release.
-func TestReleaseMarshals(t *testing.T) {
+// Publishers marshal a Release: its tags are the names that Verify reads.
+func TestReleaseIsMarshalledAsItIsRead(t *testing.T) {
 	a := newTestKey("a")
 	m := with(release(), "artifacts", []any{artifact(), with(with(artifact(), "path", "a.patch"), "from", strings.Repeat("0c", 32))})
 	v, err := trust.Verify(signed(m, a), policy(1, a), want())
 	require.NoError(t, err)
 	raw, err := json.Marshal(v.Release)
 	require.NoError(t, err)
-	canonical, err := trust.Canonical(raw)
-	require.NoError(t, err)
-	require.Equal(t, string(must(trust.Canonical(write(m)))), string(canonical))
+	require.Equal(t, string(canonical(write(m))), string(canonical(raw)))
 }

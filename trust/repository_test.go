@@ -17,9 +17,9 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// The committed repository is what a client would take: documents that verify
-// with the public key beside it, and artifacts that are what they say.
-func TestRepository(t *testing.T) {
+// A client accepts the repository in testdata: its documents verify with the public
+// key beside it, and its artifacts have the signed hashes.
+func TestRepositoryInTestdataIsValid(t *testing.T) {
 	root := filepath.Join("..", "testdata")
 	pub, err := os.ReadFile(filepath.Join(root, "TEST-KEY-DO-NOT-USE.pub"))
 	require.NoError(t, err)

@@ -32,7 +32,7 @@ func signatureCases() []signatureCase {
 	good := a.sign(body)
 	raw := must(base64.StdEncoding.DecodeString(good))
 	other := write(with(release(), "version", "1.2.2"))
-	canonical := must(trust.Canonical(body))
+	form := canonical(body)
 	raws := func(message []byte) string { return encode(ed25519.Sign(a.private, message)) }
 
 	return []signatureCase{
@@ -44,8 +44,8 @@ func signatureCases() []signatureCase {
 		{"object", a.cosignature(body), trust.ErrMalformed},
 		{"another key's", stranger.sign(body), trust.ErrSignature},
 		{"of another release", a.sign(other), trust.ErrSignature},
-		{"of another payload type", raws(trust.PAE("application/vnd.choria.update.channel+json", canonical)), trust.ErrSignature},
-		{"without PAE", raws(canonical), trust.ErrSignature},
+		{"of another payload type", raws(trust.PAE("application/vnd.choria.update.channel+json", form)), trust.ErrSignature},
+		{"without PAE", raws(form), trust.ErrSignature},
 		{"of nothing", raws(nil), trust.ErrSignature},
 		{"zero", encode(make([]byte, 64)), trust.ErrSignature},
 		{"63 bytes", encode(raw[:63]), trust.ErrSignature},
@@ -66,7 +66,7 @@ func signatureCases() []signatureCase {
 	}
 }
 
-func TestSignatureForms(t *testing.T) {
+func TestMalformedSignaturesAreRefused(t *testing.T) {
 	a := newTestKey("a")
 	for _, tt := range signatureCases() {
 		t.Run(tt.name, func(t *testing.T) {
@@ -80,9 +80,9 @@ func TestSignatureForms(t *testing.T) {
 	}
 }
 
-// The second line of a respelled signature is the decoder: show that the same
-// spellings decode to the good signature elsewhere.
-func TestRespelledSignaturesAreOnlyRespelled(t *testing.T) {
+// Other decoders of base64 accept these spellings of a valid signature: they are
+// refused for nothing but the spelling.
+func TestRespelledSignaturesDecodeElsewhere(t *testing.T) {
 	good := newTestKey("a").sign(write(release()))
 	raw := must(base64.StdEncoding.DecodeString(good))
 	for _, spelling := range []string{respell(good), good + "\n", good[:64] + "\r\n" + good[64:]} {
@@ -93,7 +93,7 @@ func TestRespelledSignaturesAreOnlyRespelled(t *testing.T) {
 	}
 }
 
-// malleable returns (R, S+L), which solves the same equation.
+// malleable returns (R, S+L), which satisfies the same equation.
 func malleable(signature []byte) []byte {
 	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
 	s := slices.Clone(signature[32:])
@@ -103,9 +103,8 @@ func malleable(signature []byte) []byte {
 	return append(slices.Clone(signature[:32]), s...)
 }
 
-// The documents have no insignificant white space, and every signature in them
-// is needed: each of their bits counts. What is refused was refused for its
-// form or its signatures, so that no changed field was ever looked at.
+// The documents have no white space, and need all their signatures: each bit counts.
+// They are refused for their form or their signatures, before any field is checked.
 func TestEveryBitCounts(t *testing.T) {
 	a, b := newTestKey("a"), newTestKey("b")
 	for _, tt := range []struct {
@@ -132,7 +131,7 @@ func TestEveryBitCounts(t *testing.T) {
 	}
 }
 
-// As above on the 64 bytes themselves, past the base64.
+// As above, in the 64 bytes within the base64.
 func TestEveryBitOfTheSignatureCounts(t *testing.T) {
 	a := newTestKey("a")
 	raw := must(base64.StdEncoding.DecodeString(a.sign(write(release()))))
@@ -153,9 +152,9 @@ func TestEveryTruncationIsRefused(t *testing.T) {
 	}
 }
 
-// What a signature covers: the value of every member, those of later versions
-// included, and not the spelling.
-func TestWhatIsCovered(t *testing.T) {
+// A signature covers the value of every member, also of members that this version
+// does not know. It does not cover how they are spelled.
+func TestSignatureCoversEveryMember(t *testing.T) {
 	a := newTestKey("a")
 	newer := with(with(release(), "notes", member{"url": "https://example.net/", "lines": []any{1, nil, true}}), "serial", 9007199254740991)
 	newer["artifacts"] = []any{with(artifact(), "mirrors", []any{"eu"})}
@@ -195,8 +194,8 @@ func TestWhatIsCovered(t *testing.T) {
 	}
 }
 
-// What v0.1.0 publishers wrote is unsigned; signing it does not complete it.
-func TestDocumentsOfV010(t *testing.T) {
+// A document of v0.1.0 is unsigned. Signing it does not add the missing fields.
+func TestDocumentOfV010IsRefused(t *testing.T) {
 	a := newTestKey("a")
 	old := member{"binary": "choria-linux-amd64-1.2.3.bz2", "hash": strings.Repeat("0a", 32)}
 	v, err := trust.Verify(write(old), policy(1, a), want())

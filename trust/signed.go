@@ -19,26 +19,26 @@ const ReleaseType = "application/vnd.choria.update.release+json"
 // MaxDocument is the size limit of a document, in bytes.
 const MaxDocument = 64 << 10
 
-// MaxSignatures is how many signatures one document may carry.
+// MaxSignatures is the number of signatures that one document may have.
 const MaxSignatures = 16
 
-// SignedBytes returns the bytes that a signature of the document covers: the
-// PAE of the payload type and of the canonical form of the document without
-// "signature" and "cosignatures". It refuses with [ErrMalformed] what is not
-// strict JSON; it does not look at the fields, so that a signer can use it on
-// documents newer than itself.
+// SignedBytes returns the bytes that a signature of a document covers: the PAE
+// (DSSE v1) of the payload type and of the canonical form of the document without
+// "signature" and "cosignatures". It returns [ErrMalformed] for what is not strict
+// JSON. It does not check fields, so that a signer can use it on documents newer
+// than itself.
 func SignedBytes(payloadType string, document []byte) ([]byte, error) {
 	doc, err := parse(document)
 	if err != nil {
 		return nil, err
 	}
-	return PAE(payloadType, signedBody(doc)), nil
+	return pae(payloadType, signedBody(doc)), nil
 }
 
-// parse reads a document as strict JSON, before anything in it is believed.
+// parse reads a document as strict JSON.
 func parse(document []byte) (jcs.Object, error) {
 	if len(document) > MaxDocument {
-		return nil, fmt.Errorf("%w: larger than %d bytes", ErrMalformed, MaxDocument)
+		return nil, fmt.Errorf("%w: larger than the limit of %d bytes", ErrMalformed, MaxDocument)
 	}
 	doc, err := jcs.Parse(document)
 	if err != nil {
@@ -47,9 +47,9 @@ func parse(document []byte) (jcs.Object, error) {
 	return doc, nil
 }
 
-// PAE is the pre-authentication encoding of DSSE v1: both parts are preceded
-// by their length, so that no two pairs encode alike.
-func PAE(payloadType string, body []byte) []byte {
+// pae is the pre-authentication encoding of DSSE v1. Each part follows its length,
+// so that no two pairs have the same encoding.
+func pae(payloadType string, body []byte) []byte {
 	out := fmt.Appendf(nil, "DSSEv1 %d %s %d ", len(payloadType), payloadType, len(body))
 	return append(out, body...)
 }
@@ -61,18 +61,18 @@ func signedBody(doc jcs.Object) []byte {
 	return jcs.Format(body)
 }
 
-// signature is one signature found in a document. keyID is empty for the
-// top-level one, which may be any key's.
+// signature is a signature in a document. keyID is empty for the member
+// "signature", which may be of any key.
 type signature struct {
 	keyID string
 	raw   []byte
 }
 
-// signatures collects what the two members that no signature covers may hold,
-// and refuses anything else in them: unsigned bytes must have no room.
+// signatures returns the signatures of a document. It refuses anything else in the
+// two members that no signature covers: unsigned bytes must have no room.
 func signatures(doc jcs.Object) ([]signature, error) {
 	var found []signature
-	// Documents of early v0.1.0 publishers carry an empty signature.
+	// Publishers of v0.1.0 wrote an empty signature.
 	if s, present := doc["signature"]; present && s != "" {
 		raw, err := parseSignature(s)
 		if err != nil {
@@ -86,7 +86,7 @@ func signatures(doc jcs.Object) ([]signature, error) {
 	}
 	items, ok := co.([]any)
 	if !ok || len(found)+len(items) > MaxSignatures {
-		return nil, fmt.Errorf("%w: field %q is not an array of at most %d signatures in all", ErrMalformed, "cosignatures", MaxSignatures)
+		return nil, fmt.Errorf("%w: field %q is not an array, or there are more than %d signatures", ErrMalformed, "cosignatures", MaxSignatures)
 	}
 	for i, item := range items {
 		entry, _ := item.(jcs.Object)
@@ -115,8 +115,7 @@ func parseSignature(v any) ([]byte, error) {
 	return raw, nil
 }
 
-// isHash reports whether s is a sha256 as documents write it: 64 lower-case
-// hex digits.
+// isHash reports whether s is a SHA-256 in 64 lower-case hex digits.
 func isHash(s string) bool {
 	return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == ""
 }

@@ -19,11 +19,11 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// vectorDir holds the golden vectors. testdata/README.md describes them, for
-// other updaters too; nothing below uses more than that description.
+// vectorDir has the golden vectors. testdata/README.md describes them, also for
+// other programs: the code below uses nothing that is not described there.
 var vectorDir = filepath.Join("..", "testdata", "vectors")
 
-// vector is one file: header lines, an empty line, the input.
+// vector is a file of header lines, an empty line, and the input.
 type vector struct {
 	header []field
 	input  []byte
@@ -33,7 +33,7 @@ type field struct{ name, value string }
 
 func (v *vector) add(name, value string) { v.header = append(v.header, field{name, value}) }
 
-// all returns the values of a header in their order.
+// all returns the values of the header lines called name, in order.
 func (v *vector) all(name string) (values []string) {
 	for _, f := range v.header {
 		if f.name == name {
@@ -43,7 +43,7 @@ func (v *vector) all(name string) (values []string) {
 	return values
 }
 
-// get returns the value of a header, or "".
+// get returns the value of the first header line called name, or "".
 func (v *vector) get(name string) string {
 	if values := v.all(name); len(values) > 0 {
 		return values[0]
@@ -66,7 +66,7 @@ func parseVector(raw []byte) (*vector, error) {
 	for {
 		line, rest, ok := bytes.Cut(raw, []byte("\n"))
 		if !ok {
-			return nil, fmt.Errorf("the header has no end")
+			return nil, fmt.Errorf("no empty line after the header")
 		}
 		raw = rest
 		if len(line) == 0 {
@@ -75,7 +75,7 @@ func parseVector(raw []byte) (*vector, error) {
 		}
 		name, value, ok := strings.Cut(string(line), ": ")
 		if !ok {
-			return nil, fmt.Errorf("header line %q", line)
+			return nil, fmt.Errorf("header line %q has no colon", line)
 		}
 		v.add(name, value)
 	}
@@ -87,15 +87,17 @@ var sentinels = map[string]error{
 	"ErrExpired": trust.ErrExpired, "ErrRollback": trust.ErrRollback,
 }
 
-// runners return what was got in the terms of the header: the lines that a
-// vector with "expect: accept" must have.
+// runners process a vector, and return the results as header lines. A vector with
+// "expect: accept" must have these lines.
 var runners = map[string]func(*vector) ([]field, error){
 	"canonical": runCanonical, "pae": runPAE, "keys": runKeys, "releases": runRelease,
 }
 
 func runCanonical(v *vector) ([]field, error) {
-	out, err := trust.Canonical(v.input)
-	return []field{{"output", string(out)}}, err
+	if _, err := trust.SignedBytes(trust.ReleaseType, v.input); err != nil {
+		return nil, err
+	}
+	return []field{{"output", string(canonical(v.input))}}, nil
 }
 
 func runPAE(v *vector) ([]field, error) {
@@ -159,7 +161,7 @@ func TestVectors(t *testing.T) {
 		require.NotNil(t, run, kind.Name())
 		files, err := filepath.Glob(filepath.Join(vectorDir, kind.Name(), "*.vector"))
 		require.NoError(t, err)
-		require.NotEmpty(t, files, "nothing would be tested")
+		require.NotEmpty(t, files, "no vectors found")
 		for _, file := range files {
 			t.Run(kind.Name()+"/"+strings.TrimSuffix(filepath.Base(file), ".vector"), func(t *testing.T) {
 				raw, err := os.ReadFile(file)

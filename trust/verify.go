@@ -12,46 +12,50 @@ import (
 	"github.com/choria-io/go-updater/internal/jcs"
 )
 
-// ClockSkew is how far the publisher's clock may be ahead of ours.
-const ClockSkew = 10 * time.Minute
+// clockSkew is how far the publisher's clock may be ahead of ours.
+const clockSkew = 10 * time.Minute
 
-// Want is what the caller asked for and what it knows. Only Name, LastSeen,
-// Running and Accepted may be left empty.
+// Want is the release that the caller requests, and what the caller knows. Name,
+// LastSeen, Running and Accepted may be empty, and Compare if the last two are.
 type Want struct {
-	Name     string    // the product; empty: the name is not checked
-	Version  string    //
-	OS       string    //
-	Arch     string    //
-	Now      time.Time // read once by the caller
-	LastSeen time.Time // the latest Now of an accepted document; expiry is judged by the later of the two
+	Name    string // of the product; any if it is empty
+	Version string
+	OS      string
+	Arch    string
 
-	Running  string    // the version that runs here: the floor when nothing is remembered
-	Accepted *Accepted // the highest release accepted so far under this policy
+	// Now is the time here. A document may be released up to 10 minutes later.
+	Now time.Time
 
-	// Compare orders two versions; ok is false when they have no order. It is
-	// needed when Running or Accepted is set.
-	Compare        func(a, b string) (order int, ok bool)
-	AllowDowngrade bool
+	// LastSeen is the latest Now at which a document was accepted before. A
+	// document must not have expired then either.
+	LastSeen time.Time
+
+	Running  string    // the version that runs; a lower one is refused
+	Accepted *Accepted // the highest release accepted before; a lower one is refused
+
+	// Compare orders two versions. ok is false if they have no order.
+	Compare func(a, b string) (order int, ok bool)
+
+	AllowDowngrade bool // accept versions below Running and Accepted
 }
 
-// Accepted is what a client remembers of a release it installed.
+// Accepted is what a client remembers of a release that it accepted.
 type Accepted struct {
 	Version  string
 	Released time.Time
 }
 
-// Verified holds the facts that a document proved.
+// Verified is what a document has proved.
 type Verified struct {
 	Release Release
-	Signers []string          // ids of the distinct trusted keys that signed
-	Digest  [sha256.Size]byte // sha256 of the canonical document without its signatures
-	Legacy  bool              // a document of v0.1.0: of Release only Binary and Hash are set
+	Signers []string          // ids of the trusted keys that signed, each once
+	Digest  [sha256.Size]byte // SHA-256 of the canonical document without its signatures
+	Legacy  bool              // a document of v0.1.0: only Binary and Hash of Release are set
 }
 
-// Verify checks a release document against a policy and an expectation, in
-// the order of the package documentation, and returns what it proved. Any
-// error means that nothing of the document may be used; which one is told by
-// the package's sentinels.
+// Verify checks that a release document satisfies a policy and is the one wanted, in
+// the order of the package documentation. On an error, nothing of the document may
+// be used. The errors are those of this package.
 func Verify(document []byte, p *Policy, w Want) (*Verified, error) {
 	doc, err := parse(document)
 	if err != nil {
@@ -65,18 +69,18 @@ func Verify(document []byte, p *Policy, w Want) (*Verified, error) {
 	return w.facts(doc, body, signers)
 }
 
-// VerifyVouched is [Verify] for a document whose origin is proved by other means
-// than signatures in it, such as TUF metadata that hold its hash. by are the ids of
-// those who vouch for every byte of the document; there must be at least one. With
-// a policy both must hold; with a nil policy the signatures in the document are
-// not looked at. Signers are then the policy's and those.
+// VerifyVouched is [Verify] for a document for which an authority vouches, such as
+// TUF metadata that hold its hash. by are the ids of the keys by which the authority
+// vouches for every byte of the document, at least one: Signers ends with them. The
+// document must satisfy the policy too, if p is not nil. If p is nil, its signatures
+// are ignored.
 func VerifyVouched(document []byte, by []string, p *Policy, w Want) (*Verified, error) {
 	doc, err := parse(document)
 	if err != nil {
 		return nil, err
 	}
 	if len(by) == 0 {
-		return nil, fmt.Errorf("%w: no authority vouches for it", ErrUnsigned)
+		return nil, fmt.Errorf("%w: no authority vouches for the document", ErrUnsigned)
 	}
 	body := signedBody(doc)
 	if p == nil {
@@ -89,7 +93,8 @@ func VerifyVouched(document []byte, by []string, p *Policy, w Want) (*Verified, 
 	return w.facts(doc, body, append(signers, by...))
 }
 
-// facts are the last steps, with signers or, where that was asked for, without.
+// facts performs steps 3 to 6 of the order of the checks, once signers are verified
+// or were explicitly not required.
 func (w *Want) facts(doc jcs.Object, body []byte, signers []string) (*Verified, error) {
 	r, err := decodeRelease(doc)
 	if err != nil {
@@ -107,9 +112,9 @@ func (w *Want) facts(doc jcs.Object, body []byte, signers []string) (*Verified, 
 	return &Verified{Release: *r, Signers: signers, Digest: sha256.Sum256(body)}, nil
 }
 
-// InsecureVerifyUnsigned is [Verify] without signatures: it proves nothing
-// about who made the document. What the document says is still checked; a
-// document of v0.1.0 says only a path and a hash.
+// InsecureVerifyUnsigned is [Verify] without step 2: anyone may have made the
+// document. The other steps are performed. Of a document of v0.1.0, which has only a
+// path and a hash, steps 4 and 5 cannot be.
 func InsecureVerifyUnsigned(document []byte, w Want) (*Verified, error) {
 	doc, err := parse(document)
 	if err != nil {
@@ -134,21 +139,21 @@ func (w *Want) checkMatch(r *Release) error {
 		{"name", r.Name, w.Name}, {"version", r.Version, w.Version}, {"os", r.OS, w.OS}, {"arch", r.Arch, w.Arch},
 	} {
 		if f.got != f.want && (f.field != "name" || f.want != "") {
-			return fmt.Errorf("%w: field %q is %q, %q was asked for", ErrMismatch, f.field, f.got, f.want)
+			return fmt.Errorf("%w: field %q is %q, requested was %q", ErrMismatch, f.field, f.got, f.want)
 		}
 	}
 	return nil
 }
 
 func (w *Want) checkTime(r *Release) error {
-	if r.Released.After(w.Now.Add(ClockSkew)) {
-		return fmt.Errorf("%w: released at %s, but the clock here says %s: is it right?",
+	if r.Released.After(w.Now.Add(clockSkew)) {
+		return fmt.Errorf("%w: released at %s, but the clock here says %s (is the clock right?)",
 			ErrExpired, r.Released.Format(secondsLayout), w.Now.UTC().Format(secondsLayout))
 	}
-	// A clock that was set back must not revive an expired document.
+	// An expired document must stay so when the clock is set back (T7).
 	now, why := w.Now, "the clock here says"
 	if w.LastSeen.After(now) {
-		now, why = w.LastSeen, "an update was accepted here at"
+		now, why = w.LastSeen, "an update was accepted at"
 	}
 	if !now.Before(r.Expires) {
 		return fmt.Errorf("%w: expired at %s, %s %s",
@@ -157,7 +162,7 @@ func (w *Want) checkTime(r *Release) error {
 	return nil
 }
 
-// checkRollback runs after checkMatch, so w.Version is the document's version.
+// checkRollback runs after checkMatch: w.Version is the version of the document.
 func (w *Want) checkRollback(released time.Time) error {
 	if w.AllowDowngrade {
 		return nil
@@ -170,20 +175,20 @@ func (w *Want) checkRollback(released time.Time) error {
 		return err
 	}
 	if same && released.Before(w.Accepted.Released) {
-		return fmt.Errorf("%w: this document of %s was released at %s, one of %s was accepted before",
+		return fmt.Errorf("%w: this document of version %s was released at %s, but one released at %s was accepted before",
 			ErrRollback, w.Version, released.Format(secondsLayout), w.Accepted.Released.UTC().Format(secondsLayout))
 	}
 	return nil
 }
 
-// checkFloor also reports whether the two versions are the same, if only in
-// their order: v1.2.3 and 1.2.3 are, or two builds of one version.
+// checkFloor also reports whether the two versions are equal in their order, as
+// v1.2.3 and 1.2.3 are, or two builds of one version.
 func (w *Want) checkFloor(floor, why string) (same bool, err error) {
 	if floor == "" {
 		return false, nil
 	}
 	if w.Compare == nil {
-		return false, fmt.Errorf("%w: nothing was given to compare versions with", ErrRollback)
+		return false, fmt.Errorf("%w: Want.Compare is nil, versions cannot be compared", ErrRollback)
 	}
 	order, ok := w.Compare(w.Version, floor)
 	if ok && order < 0 {

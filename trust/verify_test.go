@@ -15,10 +15,9 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// allVerify runs Verify on the signed, VerifyVouched on the vouched for and
-// InsecureVerifyUnsigned on the unsigned document: what a document says is checked
-// in each.
-func allVerify(t *testing.T, m member, w trust.Want, sentinel error, why string) {
+// verifyAll verifies a document as signed, as vouched for and as unsigned: each way
+// checks what the document says.
+func verifyAll(t *testing.T, m member, w trust.Want, sentinel error, why string) {
 	t.Helper()
 	a := newTestKey("a")
 	for name, verify := range map[string]func() (*trust.Verified, error){
@@ -39,9 +38,9 @@ func allVerify(t *testing.T, m member, w trust.Want, sentinel error, why string)
 	}
 }
 
-func TestVerified(t *testing.T) {
+func TestVerifyReturnsFacts(t *testing.T) {
 	a, b := newTestKey("a"), newTestKey("b")
-	body := must(trust.Canonical(write(release())))
+	body := canonical(write(release()))
 	expected := trust.Verified{
 		Release: trust.Release{
 			Format: 1, Name: "choria", Version: "1.2.3", OS: "linux", Arch: "amd64",
@@ -58,7 +57,7 @@ func TestVerified(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &expected, v)
 
-	// The digest is the document's, whoever signed it and however often.
+	// The digest does not depend on the signatures.
 	expected.Signers = []string{b.ID()}
 	v, err = trust.Verify(signed(release(), b), policy(1, a, b), want())
 	require.NoError(t, err)
@@ -70,9 +69,9 @@ func TestVerified(t *testing.T) {
 	require.Equal(t, &expected, v)
 }
 
-// With a key, the key and an authority must both hold. Without one the authority
-// decides alone. No authority at all is a refusal.
-func TestVerifyVouched(t *testing.T) {
+// With a policy, the policy and the authority must both hold. Without one the
+// authority decides alone. Without an authority the document is refused.
+func TestVerifyVouchedNeedsAuthorityAndPolicy(t *testing.T) {
 	a, b := newTestKey("a"), newTestKey("b")
 	for name, tt := range map[string]struct {
 		document []byte
@@ -105,8 +104,8 @@ func TestVerifyVouched(t *testing.T) {
 	}
 }
 
-// Wrong software: validly signed, for something else.
-func TestMismatch(t *testing.T) {
+// T5: valid documents of other releases.
+func TestOtherReleaseIsRefused(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change   func(*trust.Want)
 		sentinel error
@@ -127,12 +126,12 @@ func TestMismatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := want()
 			tt.change(&w)
-			allVerify(t, release(), w, tt.sentinel, "was asked for")
+			verifyAll(t, release(), w, tt.sentinel, "requested was")
 		})
 	}
 }
 
-func TestTime(t *testing.T) {
+func TestExpiredOrFutureDocumentIsRefused(t *testing.T) {
 	released, expires := at("2026-11-23T10:00:00Z"), at("2027-11-23T10:00:00Z")
 	earliest := released.Add(-10 * time.Minute)
 	require.Equal(t, earliest, released.Add(-trust.ClockSkew))
@@ -151,25 +150,25 @@ func TestTime(t *testing.T) {
 		{"a second after expiry", expires.Add(time.Second), time.Time{}, trust.ErrExpired, "the clock here says 2027-11-23T10:00:01Z"},
 		{"at expiry, in another zone", expires.In(berlin), time.Time{}, trust.ErrExpired, "says 2027-11-23T10:00:00Z"},
 		{"the skew before release", earliest, time.Time{}, nil, ""},
-		{"a second more than the skew", earliest.Add(-time.Second), time.Time{}, trust.ErrExpired, "2026-11-23T09:49:59Z: is it right?"},
+		{"a second more than the skew", earliest.Add(-time.Second), time.Time{}, trust.ErrExpired, "2026-11-23T09:49:59Z (is the clock right?)"},
 		{"clock at 1970", time.Unix(0, 0), time.Time{}, trust.ErrExpired, "the clock here says 1970-01-01T00:00:00Z"},
 		{"clock at 2076", at("2076-01-01T00:00:00Z"), time.Time{}, trust.ErrExpired, "the clock here says 2076"},
-		{"no clock given", time.Time{}, time.Time{}, trust.ErrExpired, "is it right?"},
+		{"no clock given", time.Time{}, time.Time{}, trust.ErrExpired, "is the clock right?"},
 		{"seen before, clock goes on", expires.Add(-time.Second), released, nil, ""},
 		{"clock set back, not expired then", released, expires.Add(-time.Second), nil, ""},
-		{"clock set back, expired then", released, expires, trust.ErrExpired, "an update was accepted here at 2027-11-23T10:00:00Z"},
+		{"clock set back, expired then", released, expires, trust.ErrExpired, "an update was accepted at 2027-11-23T10:00:00Z"},
 		{"seen before, now expired", expires, released, trust.ErrExpired, "the clock here says"},
-		{"seen before, clock set back before release", earliest.Add(-time.Second), released, trust.ErrExpired, "is it right?"},
+		{"seen before, clock set back before release", earliest.Add(-time.Second), released, trust.ErrExpired, "is the clock right?"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := want()
 			w.Now, w.LastSeen = tt.now, tt.lastSeen
-			allVerify(t, release(), w, tt.sentinel, tt.why)
+			verifyAll(t, release(), w, tt.sentinel, tt.why)
 		})
 	}
 }
 
-func TestRollback(t *testing.T) {
+func TestOlderReleaseIsRefused(t *testing.T) {
 	released := at("2026-11-23T10:00:00Z")
 	accepted := func(version string, when time.Time) *trust.Accepted {
 		return &trust.Accepted{Version: version, Released: when}
@@ -188,12 +187,12 @@ func TestRollback(t *testing.T) {
 		"a newer one runs":                   {func(w *trust.Want) { w.Running = "1.2.4" }, trust.ErrRollback, "older than 1.2.4, which is running"},
 		"compared as versions":               {func(w *trust.Want) { w.Running = "1.2.10" }, trust.ErrRollback, "is running"},
 		"its release runs":                   {func(w *trust.Want) { w.Running = "v1.3.0-rc.1" }, trust.ErrRollback, "is running"},
-		"running, nothing to compare with":   {func(w *trust.Want) { w.Running, w.Compare = "1.2.2", nil }, trust.ErrRollback, "nothing was given to compare"},
+		"running, nothing to compare with":   {func(w *trust.Want) { w.Running, w.Compare = "1.2.2", nil }, trust.ErrRollback, "Want.Compare is nil"},
 		"running, unordered":                 {func(w *trust.Want) { w.Running = "build-7" }, nil, ""},
 		"an order that is none":              {func(w *trust.Want) { w.Running, w.Compare = "1.2.4", unordered }, nil, ""},
 		"an older one accepted":              {func(w *trust.Want) { w.Accepted = accepted("1.2.2", released.Add(time.Hour)) }, nil, ""},
 		"a newer one accepted":               {func(w *trust.Want) { w.Accepted = accepted("1.2.4", released.Add(-time.Hour)) }, trust.ErrRollback, "which was accepted before"},
-		"accepted, nothing to compare with":  {func(w *trust.Want) { w.Accepted, w.Compare = accepted("1.2.2", released), nil }, trust.ErrRollback, "nothing was given to compare"},
+		"accepted, nothing to compare with":  {func(w *trust.Want) { w.Accepted, w.Compare = accepted("1.2.2", released), nil }, trust.ErrRollback, "Want.Compare is nil"},
 		"newer accepted, older runs":         {func(w *trust.Want) { w.Running, w.Accepted = "1.2.2", accepted("1.2.4", released) }, trust.ErrRollback, "accepted before"},
 		"older accepted, newer runs":         {func(w *trust.Want) { w.Running, w.Accepted = "1.2.4", accepted("1.2.2", released) }, trust.ErrRollback, "is running"},
 		"the same document again":            {func(w *trust.Want) { w.Accepted = accepted("1.2.3", released) }, nil, ""},
@@ -211,57 +210,82 @@ func TestRollback(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := want()
 			tt.change(&w)
-			allVerify(t, release(), w, tt.sentinel, tt.why)
+			verifyAll(t, release(), w, tt.sentinel, tt.why)
 		})
 	}
 }
 
-// Design §5: each step of the order hides what is wrong below it. The document
-// collects the faults from the last step up, and the sentinel follows.
-func TestOrderOfChecks(t *testing.T) {
-	a, stranger := newTestKey("a"), newTestKey("stranger")
-	w, m := want(), release()
-	verify := func(document []byte) (*trust.Verified, error) { return trust.Verify(document, policy(1, a), w) }
-	_, err := verify(signed(m, a))
-	require.NoError(t, err)
+// The order of the checks: if a document fails two checks, the error is that of the
+// earlier one. Each row fails its own check and all later ones; the row above differs
+// in its own check alone.
+func TestEarlierCheckDecides(t *testing.T) {
+	a, b, stranger := newTestKey("a"), newTestKey("b"), newTestKey("stranger")
+	past := func(w *trust.Want) { w.Running = "1.2.4" }
+	expired := func(w *trust.Want) { past(w); w.Now = at("2076-01-01T00:00:00Z") }
+	other := func(w *trust.Want) { expired(w); w.Arch = "arm64" }
+	incomplete := with(release(), "size", 0)
+	notJSON := func(document []byte) []byte { return append(document, '{') }
 
-	w.Running = "1.2.4"
-	v, err := verify(signed(m, a))
-	requireRefused(t, v, err, trust.ErrRollback)
+	for _, tt := range []struct {
+		check    string
+		document []byte
+		change   func(*trust.Want)
+		sentinel error
+	}{
+		{"none", signed(release(), a, b), func(*trust.Want) {}, nil},
+		{"floor", signed(release(), a, b), past, trust.ErrRollback},
+		{"time, before the floor", signed(release(), a, b), expired, trust.ErrExpired},
+		{"request, before the time", signed(release(), a, b), other, trust.ErrMismatch},
+		{"fields, before the request", signed(incomplete, a, b), other, trust.ErrMalformed},
+		{"threshold, before the fields", signed(incomplete, a), other, trust.ErrThreshold},
+		{"signature, before the fields", signed(incomplete, stranger), other, trust.ErrSignature},
+		{"no signature, before the fields", write(incomplete), other, trust.ErrUnsigned},
+		{"strict JSON, before the threshold", notJSON(signed(incomplete, a)), other, trust.ErrMalformed},
+		{"strict JSON, before the signature", notJSON(signed(incomplete, stranger)), other, trust.ErrMalformed},
+		{"strict JSON, before no signature", notJSON(write(incomplete)), other, trust.ErrMalformed},
+		{"size, before strict JSON", notJSON([]byte(padded(trust.MaxDocument))), other, trust.ErrMalformed},
+	} {
+		t.Run(tt.check, func(t *testing.T) {
+			w := want()
+			tt.change(&w)
+			v, err := trust.Verify(tt.document, policy(2, a, b), w)
+			if tt.sentinel == nil {
+				require.NoError(t, err)
+				return
+			}
+			requireRefused(t, v, err, tt.sentinel)
+			// Both errors are ErrMalformed: the text says which check it was.
+			if strings.HasPrefix(tt.check, "fields") {
+				require.ErrorContains(t, err, `"size"`)
+			}
+			if strings.HasPrefix(tt.check, "strict JSON") {
+				require.ErrorContains(t, err, "not JSON")
+			}
+			if strings.HasPrefix(tt.check, "size") {
+				require.ErrorContains(t, err, "larger than")
+			}
+		})
+	}
 
-	w.Now = at("2076-01-01T00:00:00Z")
-	v, err = verify(signed(m, a))
-	requireRefused(t, v, err, trust.ErrExpired)
-
-	w.Arch = "arm64"
-	v, err = verify(signed(m, a))
-	requireRefused(t, v, err, trust.ErrMismatch)
-
-	m["size"] = 0
-	v, err = verify(signed(m, a))
-	requireRefused(t, v, err, trust.ErrMalformed)
-
-	v, err = verify(signed(m, stranger))
-	requireRefused(t, v, err, trust.ErrSignature)
-	v, err = verify(write(m))
-	requireRefused(t, v, err, trust.ErrUnsigned)
-
-	v, err = verify(append(write(m), '{'))
-	requireRefused(t, v, err, trust.ErrMalformed)
-	// Not even a policy is needed to refuse what is not JSON.
-	v, err = trust.Verify(append(write(m), '{'), nil, w)
-	requireRefused(t, v, err, trust.ErrMalformed)
+	t.Run("strict JSON, before a policy that is missing", func(t *testing.T) {
+		v, err := trust.Verify(notJSON(write(release())), nil, want())
+		requireRefused(t, v, err, trust.ErrMalformed)
+	})
+	t.Run("signature, before an authority's document is incomplete", func(t *testing.T) {
+		v, err := trust.VerifyVouched(write(incomplete), []string{"tuf"}, policy(1, a), want())
+		requireRefused(t, v, err, trust.ErrUnsigned)
+	})
 }
 
-// A document of v0.1.0 says a path and a hash, and nothing else is read of it.
-func TestInsecureVerifyUnsignedLegacy(t *testing.T) {
+// Only a path and a hash are read of a document of v0.1.0.
+func TestUnsignedDocumentOfV010(t *testing.T) {
 	hash := strings.Repeat("0a", 32)
 	old := member{"binary": "choria.bz2", "hash": hash, "uri": "http://evil.example/", "signature": "whatever"}
 	v, err := trust.InsecureVerifyUnsigned(write(old), want())
 	require.NoError(t, err)
 	require.Equal(t, &trust.Verified{
 		Release: trust.Release{Binary: "choria.bz2", Hash: hash},
-		Digest:  sha256.Sum256(must(trust.Canonical(write(without(old, "signature"))))),
+		Digest:  sha256.Sum256(canonical(write(without(old, "signature")))),
 		Legacy:  true,
 	}, v)
 

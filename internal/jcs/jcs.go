@@ -2,18 +2,19 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package jcs reads strict JSON and writes its one canonical form (RFC 8785).
+// Package jcs reads strict JSON, and writes the canonical form of RFC 8785.
 //
-// [Parse] accepts I-JSON (RFC 7493) narrowed to what signed documents need:
-// integers below 2^53, no member twice, no lone surrogates, at most [MaxDepth]
-// levels. It refuses what another parser might read differently: two readers
-// of one document must never see two things. [Format] is its inverse: for every
-// text that Parse accepts, Parse(Format(Parse(text))) is the same object, and
-// equal objects have equal texts.
+// [Parse] accepts a part of I-JSON (RFC 7493): numbers are integers below 2^53, no
+// member is given twice, no surrogate is alone, and values are nested at most
+// [MaxDepth] deep. It refuses what another parser may read differently, so that two
+// programs never read one document in two ways (T10).
 //
-// The package does not use encoding/json, which would be a third of what this
-// module adds to a program; a fuzz test compares the two. All functions are safe
-// for concurrent use.
+// [Format] is the inverse of Parse: for every object o that Parse returns,
+// Parse(Format(o)) is equal to o, and equal objects have equal texts.
+//
+// The package does not use encoding/json, which would be a third of what this module
+// adds to a program; a fuzz test compares the two. All functions are safe for
+// concurrent use.
 package jcs
 
 import (
@@ -29,29 +30,28 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how deeply objects and arrays may be nested.
+// MaxDepth is the limit of objects and arrays within one another.
 const MaxDepth = 8
 
 // MaxInteger is the largest magnitude of a number (RFC 7493 §2.2).
 const MaxInteger = 1<<53 - 1
 
-// Object is a parsed document. Its values are nil, bool, int64, string, []any
-// and Object.
+// Object is a JSON object. Its values are nil, bool, int64, string, []any and
+// Object.
 type Object = map[string]any
 
-// ErrSyntax is a text that is not strict JSON, or not an object.
+// ErrSyntax means that a text is not strict JSON, or not an object.
 var ErrSyntax = errors.New("not strict JSON")
 
-// syntaxError is an ErrSyntax that says where, in its own words: callers put
-// theirs before it.
+// syntaxError is an ErrSyntax with a text of its own, which callers add to theirs.
 type syntaxError string
 
 func (e syntaxError) Error() string { return string(e) }
 
 func (syntaxError) Is(target error) bool { return target == ErrSyntax }
 
-// Parse returns the object that text holds, or [ErrSyntax]. It reads all of
-// text: the caller limits its length.
+// Parse returns the object in text, or [ErrSyntax]. The length of text is not
+// limited here.
 func Parse(text []byte) (Object, error) {
 	if !utf8.Valid(text) {
 		return nil, syntaxError("not valid UTF-8")
@@ -71,13 +71,13 @@ func Parse(text []byte) (Object, error) {
 	return o, nil
 }
 
-// Format returns the canonical form of an object that [Parse] could return. It
-// panics on a value of another type.
+// Format returns the canonical form of o. It panics if o has a value of a type that
+// [Parse] does not return.
 func Format(o Object) []byte { return appendValue(nil, o) }
 
-// Fold maps every rune to the smallest one that Unicode simple folding treats
-// as equal, as encoding/json matches member names and some file systems names of
-// files.
+// Fold maps every rune to the smallest one that Unicode simple folding treats as
+// equal. In this way encoding/json matches names of members, and some file systems
+// names of files.
 func Fold(s string) string {
 	return strings.Map(func(r rune) rune {
 		least := r
@@ -96,8 +96,8 @@ type reader struct {
 	at int
 }
 
-// next skips white space and returns the byte after it; 0, which JSON has
-// nowhere, at the end.
+// next skips white space and returns the byte after it, or 0 at the end. JSON has no
+// byte 0.
 func (r *reader) next() byte {
 	for r.at < len(r.in) && strings.IndexByte(" \t\r\n", r.in[r.at]) >= 0 {
 		r.at++
@@ -108,7 +108,7 @@ func (r *reader) next() byte {
 	return r.in[r.at]
 }
 
-// take goes past c if it is next.
+// take skips white space, and then c. It reports whether c was there.
 func (r *reader) take(c byte) bool {
 	if r.next() != c {
 		return false
@@ -117,7 +117,7 @@ func (r *reader) take(c byte) bool {
 	return true
 }
 
-// skip goes past s if it is here.
+// skip skips s, and reports whether it was there.
 func (r *reader) skip(s string) bool {
 	if !strings.HasPrefix(r.in[r.at:], s) {
 		return false
@@ -159,8 +159,8 @@ func (r *reader) object(depth int) (Object, error) {
 		if err != nil {
 			return nil, err
 		}
-		// encoding/json, in clients of v0.1.0, takes "HASH" and "haſh" for
-		// "hash": a twin would be another document to them.
+		// Clients of v0.1.0 use encoding/json, which reads "HASH" and "haſh" as
+		// "hash": with both in it, the document would be another one to them.
 		if seen[Fold(name)] {
 			return nil, fmt.Errorf("member %.64q appears twice", name)
 		}
@@ -190,8 +190,8 @@ func (r *reader) array(depth int) ([]any, error) {
 	return items, nil
 }
 
-// integer refuses floats rather than to round them, what a float64 of another
-// parser could not hold (RFC 7493 §2.2), and leading zeros.
+// integer refuses leading zeros, floats, and numbers that other parsers would round
+// because a float64 cannot hold them (RFC 7493 §2.2).
 func (r *reader) integer() (int64, error) {
 	start := r.at
 	for r.at < len(r.in) && strings.IndexByte("+-.0123456789Ee", r.in[r.at]) >= 0 {
@@ -205,11 +205,11 @@ func (r *reader) integer() (int64, error) {
 	return n, nil
 }
 
-// The short escapes of RFC 8259 §7, and what they stand for. The solidus is
-// last: it may be escaped, but its canonical form is bare.
+// The short escapes of RFC 8259 §7, and the characters that they mean. The canonical
+// form of the solidus is not escaped.
 const escapes, escaped = `btnfr"\/`, "\b\t\n\f\r\"\\/"
 
-// text reads on from the opening quote.
+// text reads a string after its opening quote.
 func (r *reader) text() (string, error) {
 	var out []byte
 	for !r.skip(`"`) {
@@ -232,15 +232,15 @@ func (r *reader) text() (string, error) {
 			out = append(out, escaped[i])
 		}
 	}
-	// A lone surrogate was decoded as U+FFFD, which has no canonical form
+	// A lone surrogate, decoded as U+FFFD above, has no canonical form
 	// (RFC 8785 §3.2.2.2).
 	if s := string(out); strings.ContainsRune(s, unicode.ReplacementChar) {
-		return "", fmt.Errorf("text %.64q holds a lone surrogate or U+FFFD", s)
+		return "", fmt.Errorf("string %.64q has a lone surrogate or U+FFFD", s)
 	}
 	return string(out), nil
 }
 
-// byte goes past one byte and returns it, 0 at the end.
+// byte reads one byte, and returns 0 at the end.
 func (r *reader) byte() byte {
 	if r.at == len(r.in) {
 		return 0
@@ -249,7 +249,7 @@ func (r *reader) byte() byte {
 	return r.in[r.at-1]
 }
 
-// symbol reads on from \u: four hex digits, or a pair of surrogates.
+// symbol reads what follows \u: four hex digits, or a pair of surrogates.
 func (r *reader) symbol() (rune, bool) {
 	unit, ok := r.hex()
 	if !ok || !utf16.IsSurrogate(unit) {
@@ -265,11 +265,11 @@ func (r *reader) symbol() (rune, bool) {
 func (r *reader) hex() (rune, bool) {
 	digits := r.in[r.at:min(r.at+4, len(r.in))]
 	n, err := strconv.ParseUint(digits, 16, 16)
-	r.at += len(digits) // fewer than four at the end, where the text is cut off
+	r.at += len(digits) // fewer than four at the end of the text, which is refused
 	return rune(n), err == nil
 }
 
-// appendValue appends the RFC 8785 form of what Parse returned.
+// appendValue appends the canonical form of a value.
 func appendValue(out []byte, v any) []byte {
 	switch v := v.(type) {
 	case int64:
@@ -286,7 +286,7 @@ func appendValue(out []byte, v any) []byte {
 		}
 		return append(out, ']')
 	case Object:
-		// RFC 8785 §3.2.3: in the order of the names' UTF-16 code units.
+		// RFC 8785 §3.2.3: names are in the order of their UTF-16 code units.
 		names := slices.SortedFunc(maps.Keys(v), func(a, b string) int {
 			return slices.CompareFunc(utf16.Encode([]rune(a)), utf16.Encode([]rune(b)), cmp.Compare[uint16])
 		})
@@ -306,7 +306,7 @@ func appendValue(out []byte, v any) []byte {
 	return strconv.AppendBool(out, v.(bool))
 }
 
-// appendString escapes what RFC 8785 §3.2.2.2 names, and nothing else.
+// appendString escapes what RFC 8785 §3.2.2.2 says, and nothing else.
 func appendString(out []byte, s string) []byte {
 	out = append(out, '"')
 	for i := range len(s) {
