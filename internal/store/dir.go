@@ -188,8 +188,11 @@ func acquire(ctx context.Context, dir Root) (*Lock, error) {
 func removeTemporary(dir Root, files []File) error {
 	names, err := dir.Names(".")
 	for _, name := range names {
-		ours := slices.ContainsFunc(files, func(f File) bool { return strings.HasPrefix(name, f.Name+".") })
-		if ours && IsTemporary(name) {
+		ours := slices.ContainsFunc(files, func(f File) bool {
+			suffix, ok := strings.CutPrefix(name, f.Name+".")
+			return ok && KindOf(suffix) == "write"
+		})
+		if ours {
 			err = errors.Join(err, dir.Remove(name))
 		}
 	}

@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(holdEnv); dir != "" {
 		hold(dir)
 	}
+	if dir := os.Getenv(updateEnv); dir != "" {
+		updateInOtherProcess(dir)
+	}
 	os.Exit(m.Run())
 }
 

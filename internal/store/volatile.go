@@ -18,15 +18,15 @@ type Volatile struct {
 	held          map[string][]byte
 }
 
-// Read returns a file, or fs.ErrNotExist.
-func (v *Volatile) Read(name string, _ int64) ([]byte, error) {
+// Read returns what [Dir.Read] would.
+func (v *Volatile) Read(name string, limit int64) ([]byte, error) {
 	v.files.Lock()
 	defer v.files.Unlock()
 	data, ok := v.held[name]
 	if !ok {
 		return nil, fs.ErrNotExist
 	}
-	return slices.Clone(data), nil
+	return slices.Clone(data[:min(int64(len(data)), limit+1)]), nil
 }
 
 // Update calls change while no other caller is in Update, and keeps the files that

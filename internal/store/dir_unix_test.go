@@ -1,0 +1,107 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package store
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// newDirs returns a directory of each kind, with one below it, and which of the
+// paths the user chose.
+func newDirs(t *testing.T) map[string]Dir {
+	t.Helper()
+	dir := t.TempDir()
+	target := filepath.Join(dir, "target")
+	require.NoError(t, os.WriteFile(target, nil, 0o755))
+	return map[string]Dir{
+		"beside": Beside(filepath.Join(dir, "work"), target).Sub("sub"),
+		"chosen": In(filepath.Join(dir, "state"), target).Sub("sub"),
+	}
+}
+
+// requireUnsafe asserts that nothing is read from d, nor written to it.
+func requireUnsafe(t *testing.T, d Dir) {
+	t.Helper()
+	_, err := d.Read("name", 10)
+	require.ErrorIs(t, err, ErrUnsafeDirectory)
+	require.ErrorIs(t, d.Write(t.Context(), File{"name", []byte("new")}), ErrUnsafeDirectory)
+}
+
+// T6: a user who can write to a directory could remove what is remembered.
+func TestDirThatOthersMayWriteToIsRefused(t *testing.T) {
+	for name, d := range newDirs(t) {
+		require.NoError(t, d.Write(t.Context(), File{"name", []byte("old")}))
+		for path := d.Path(); path != filepath.Dir(d.root); path = filepath.Dir(path) {
+			for _, mode := range []fs.FileMode{0o720, 0o702} {
+				require.NoError(t, os.Chmod(path, mode))
+				t.Run(name, func(t *testing.T) { requireUnsafe(t, d) })
+			}
+			require.NoError(t, os.Chmod(path, 0o755), "reading is no harm")
+			requireHolds(t, d, "name", "old")
+		}
+	}
+}
+
+// Only the directory that the user chose may be a symbolic link.
+func TestPlantedLinkToADirectoryIsRefused(t *testing.T) {
+	for name, d := range newDirs(t) {
+		require.NoError(t, d.Write(t.Context(), File{"name", []byte("old")}))
+		for path := d.Path(); path != filepath.Dir(d.root); path = filepath.Dir(path) {
+			moved := filepath.Join(t.TempDir(), "moved")
+			require.NoError(t, os.Rename(path, moved))
+			require.NoError(t, os.Symlink(moved, path))
+			if path == d.root && d.beside == "" {
+				requireHolds(t, d, "name", "old")
+				require.NoError(t, d.Write(t.Context(), File{"name", []byte("new")}), "the user chose a link")
+				requireHolds(t, d, "name", "new")
+				require.NoError(t, os.Chmod(moved, 0o777))
+			}
+			t.Run(name, func(t *testing.T) { requireUnsafe(t, d) })
+			require.NoError(t, os.Remove(path))
+			require.NoError(t, os.Rename(moved, path))
+			require.NoError(t, os.Chmod(path, 0o700))
+		}
+	}
+}
+
+// A link or a fifo in place of a file is not read. An update replaces the link, and
+// does not follow it.
+func TestPlantedFileIsNotFollowed(t *testing.T) {
+	d := In(t.TempDir(), "target")
+	require.NoError(t, d.Write(t.Context(), File{"victim", []byte("victim")}))
+	name := filepath.Join(d.Path(), "name")
+	for kind, plant := range map[string]func() error{
+		"link": func() error { return os.Symlink("victim", name) },
+		"fifo": func() error { return syscall.Mkfifo(name, 0o600) },
+	} {
+		require.NoError(t, plant(), kind)
+		_, err := d.Read("name", 10)
+		require.ErrorIs(t, err, ErrNotRegular, kind)
+		require.NoError(t, d.Write(t.Context(), File{"name", []byte("new")}), kind)
+		requireHolds(t, d, "name", "new")
+		requireHolds(t, d, "victim", "victim")
+		require.NoError(t, os.Remove(name))
+	}
+}
+
+// A planted lock keeps Update from working, and is left alone.
+func TestPlantedDirLockIsRefused(t *testing.T) {
+	d := In(t.TempDir(), "target")
+	require.NoError(t, d.Write(t.Context(), File{"name", []byte("old")}))
+	lock := filepath.Join(d.Path(), dirLock)
+	require.NoError(t, os.Symlink("name", lock))
+	require.ErrorIs(t, d.Write(t.Context(), File{"name", []byte("new")}), ErrNotRegular)
+	requireHolds(t, d, "name", "old")
+	_, err := os.Lstat(lock)
+	require.NoError(t, err)
+}
