@@ -84,10 +84,10 @@ func (p *Policy) signers(message []byte, signatures []signature) ([]string, erro
 			by[i] = s.keyID
 		}
 	}
-	// The signature that names no key is tried with the keys that are left.
+	// The signature that names no key may be of any.
 	for i, s := range signatures {
 		for _, k := range p.keys {
-			if s.keyID == "" && by[i] == "" && !slices.Contains(by, k.ID()) && k.verify(message, s.raw) {
+			if s.keyID == "" && by[i] == "" && k.verify(message, s.raw) {
 				by[i] = k.ID()
 			}
 		}
