@@ -66,7 +66,7 @@ func TestApplyInstallsAndRollsBack(t *testing.T) {
 	}
 }
 
-// fileURL is of RFC 8089: file:///C:/repo on Windows.
+// fileURL returns the URL of RFC 8089: file:///C:/repo on Windows.
 func fileURL(path string) string {
 	return "file:///" + strings.TrimPrefix(filepath.ToSlash(path), "/")
 }
@@ -103,8 +103,8 @@ func TestApplyEndsEarlyAtTheWantedVersion(t *testing.T) {
 	require.Equal(t, before, w.snapshot())
 }
 
-// A program that was updated and not restarted believes that it is the old one.
-// Applying again must not make the backup a copy of what it should undo.
+// A program that was updated and not restarted reports the old version. Another
+// Apply must not replace the backup with a copy of the new version.
 func TestApplyAgainKeepsTheBackup(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
@@ -143,7 +143,7 @@ func TestRollbackNeedsOnlyTheTarget(t *testing.T) {
 	w.holds(oldContent)
 }
 
-func TestCancelledApplyLeavesNoTrace(t *testing.T) {
+func TestCancelledApplyChangesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
 	before := w.snapshot()
@@ -168,8 +168,8 @@ func TestCancelledApplyLeavesNoTrace(t *testing.T) {
 	w.holds(newContent)
 }
 
-// Another process installs a newer release while this update is about to begin
-// (T6): what is remembered is read once the lock is held.
+// Another process installs a newer release just before this update begins (T6): what
+// is remembered is read after the lock is taken.
 func TestNewerReleaseInstalledBeforeBegin(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
@@ -244,7 +244,7 @@ func TestPlusSignIsEscapedForObjectStores(t *testing.T) {
 	w.holds(newContent)
 }
 
-func TestPasswordInTheRepositoryURLIsNotTold(t *testing.T) {
+func TestPasswordInTheRepositoryURLIsNotShown(t *testing.T) {
 	w := newWorld(t)
 	err := updater.Apply(w.options(updater.SourceRepo("http://user:hunter2@" + w.server.Listener.Addr().String()))...)
 	require.ErrorIs(t, err, updater.ErrNotFound)
@@ -295,8 +295,7 @@ func TestEscapesInTheRepositoryURLAreKept(t *testing.T) {
 	}
 }
 
-// A program that was damaged in place is repaired, although nothing tells so but
-// its bytes.
+// A program that was damaged in place is repaired. Only its content shows the damage.
 func TestDamagedTargetIsReplaced(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
@@ -314,5 +313,5 @@ func TestDamagedTargetIsReplaced(t *testing.T) {
 	require.True(t, result.Updated)
 	w.holds(newContent)
 	require.NoError(t, u.Rollback(t.Context()))
-	w.holds(string(damaged)) // which is what was there, and no more than that
+	w.holds(string(damaged)) // the backup is what was there
 }

@@ -24,7 +24,7 @@ import (
 	"github.com/choria-io/go-updater/trust/tuf"
 )
 
-// fakeAuthority is a fake: it vouches for every document as its fields say.
+// fakeAuthority vouches for every document, as its fields say.
 type fakeAuthority struct {
 	by      []string
 	invalid error
@@ -98,10 +98,10 @@ func TestAuthority(t *testing.T) {
 		{"panics in Validate", &fakeAuthority{by: tuf, panics: "Validate"}, nil, nil, updater.ErrPanic, 0},
 		{"panics in Refresh", &fakeAuthority{by: tuf, panics: "Refresh"}, []updater.Option{nokey}, nil, updater.ErrPanic, 0},
 		{"panics in Document", &fakeAuthority{by: tuf, panics: "Document"}, []updater.Option{nokey}, nil, updater.ErrPanic, 0},
-		{"agrees, another key signed", &fakeAuthority{by: tuf}, nil, func(r *release) { r.signers[0] = testKey(2) }, trust.ErrSignature, 0},
-		{"agrees, for another platform", &fakeAuthority{by: tuf}, []updater.Option{nokey}, func(r *release) { r.doc.Arch = "arm64" }, trust.ErrMismatch, 0},
-		{"agrees, another artifact", &fakeAuthority{by: tuf}, []updater.Option{nokey}, func(r *release) { r.artifact[20] ^= 1 }, updater.ErrHash, 0},
-		{"unsigned on top", &fakeAuthority{by: tuf}, []updater.Option{nokey, updater.InsecureAllowUnsigned()}, nil, updater.ErrConfig, 0},
+		{"vouches, another key signed", &fakeAuthority{by: tuf}, nil, func(r *release) { r.signers[0] = testKey(2) }, trust.ErrSignature, 0},
+		{"vouches, for another platform", &fakeAuthority{by: tuf}, []updater.Option{nokey}, func(r *release) { r.doc.Arch = "arm64" }, trust.ErrMismatch, 0},
+		{"vouches, another artifact", &fakeAuthority{by: tuf}, []updater.Option{nokey}, func(r *release) { r.artifact[20] ^= 1 }, updater.ErrHash, 0},
+		{"unsigned releases allowed too", &fakeAuthority{by: tuf}, []updater.Option{nokey, updater.InsecureAllowUnsigned()}, nil, updater.ErrConfig, 0},
 		{"another downloader", &fakeAuthority{by: tuf}, []updater.Option{updater.DownloadMethod(&directory{})}, nil, updater.ErrConfig, 0},
 		{"a downloader that embeds ours", &fakeAuthority{by: tuf}, []updater.Option{updater.DownloadMethod(&spy{})}, nil, updater.ErrConfig, 0},
 		{"our downloader", &fakeAuthority{by: tuf}, []updater.Option{updater.DownloadMethod(&updater.HTTPDownloader{})}, nil, nil, 2},
@@ -141,7 +141,7 @@ func TestAuthorityThatReturnsNothing(t *testing.T) {
 	require.Equal(t, before, w.snapshot())
 }
 
-// What is remembered belongs to whom is trusted: the keys, the authority, or both.
+// What is remembered belongs to the trusted keys, to the authority, or to both.
 func TestMemoryBelongsToTheAuthority(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte("older")))
@@ -203,13 +203,12 @@ func TestAuthorityReadsTheRepository(t *testing.T) {
 			}
 			require.NoError(t, updater.Apply(w.options(opts...)...))
 			require.Equal(t, "content", string(got))
-			require.Equal(t, 2, a.asked, "each repository is refreshed for itself")
+			require.Equal(t, 2, a.asked, "one refresh for each repository")
 		})
 	}
 }
 
-// Slow retrieval, of what comes before the release document in a TUF repository and
-// of the document itself.
+// Slow retrieval of TUF metadata and of the release document.
 func TestSlowMetadata(t *testing.T) {
 	const document = "1.2.3/linux/amd64/release.json"
 	for _, tc := range []struct {
@@ -265,7 +264,7 @@ func TestSlowMetadata(t *testing.T) {
 	}
 }
 
-// storing is an authority that stores a file, and one that reads it back.
+// storing is an authority that stores a file, and later reads it.
 func storing(name string) *fakeAuthority {
 	return &fakeAuthority{by: []string{"tuf"}, uses: func(ctx context.Context, r updater.Refresh) error {
 		return r.Store.Update(ctx, func() ([]updater.StoredFile, error) {

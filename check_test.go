@@ -31,7 +31,8 @@ func (dir tagged) ServeHTTP(rw http.ResponseWriter, rq *http.Request) {
 	http.FileServer(http.Dir(dir)).ServeHTTP(rw, rq)
 }
 
-// polled is a world whose repository has entity tags, and what it answered last.
+// polled returns a world whose repository has entity tags, and the status codes of
+// its answers.
 func polled(t *testing.T) (w *world, answers *[]int) {
 	t.Helper()
 	w = newWorld(t)
@@ -60,7 +61,7 @@ func (w *world) check(more ...updater.Option) (*updater.Status, error) {
 	return u.Check(w.t.Context())
 }
 
-func TestCheckAsksWhetherSomethingChanged(t *testing.T) {
+func TestUnchangedDocumentIsNotSentAgain(t *testing.T) {
 	for name, options := range map[string][]updater.Option{
 		"beside the target":     nil,
 		"in a directory for it": {updater.StateDir(filepath.Join(t.TempDir(), "state"))},
@@ -76,7 +77,7 @@ func TestCheckAsksWhetherSomethingChanged(t *testing.T) {
 			}
 			require.Equal(t, []int{200, 304, 304}, *answers)
 
-			// What is published anew is seen at once.
+			// A new document is seen at once.
 			w.publish("1.2.3", newRelease(t, "1.2.3", []byte("another one")))
 			status, err := w.check(options...)
 			require.NoError(t, err)
@@ -90,7 +91,6 @@ func TestCheckAsksWhetherSomethingChanged(t *testing.T) {
 	}
 }
 
-// The copy is worth what it proves, each time, and no more than that.
 func TestKeptDocumentIsVerifiedAnew(t *testing.T) {
 	later := updater.Clock(func() time.Time { return now.Add(25 * time.Hour) })
 	for name, tc := range map[string]struct {
@@ -165,7 +165,7 @@ func TestRefusedDocumentIsNotKept(t *testing.T) {
 	require.Equal(t, before, w.snapshot())
 }
 
-func TestCheckWorksWhereNothingCanBeKept(t *testing.T) {
+func TestCheckWorksWithoutACopyOfTheDocument(t *testing.T) {
 	w, answers := polled(t)
 	require.NoError(t, os.MkdirAll(filepath.Join(install.WorkDir(w.target), "document"), 0o700))
 	for range 2 {
@@ -175,7 +175,7 @@ func TestCheckWorksWhereNothingCanBeKept(t *testing.T) {
 	require.Equal(t, []int{200, 200}, *answers)
 }
 
-// counting counts what a client gets to read.
+// counting counts the bytes that a client reads.
 type counting struct {
 	net.Conn
 	n *atomic.Int64
@@ -187,7 +187,7 @@ func (c counting) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// What ten thousand machines cost that ask every hour.
+// Ten thousand machines may ask every hour.
 func TestUnchangedCheckIsSmall(t *testing.T) {
 	w, _ := polled(t)
 	var down atomic.Int64
@@ -205,7 +205,7 @@ func TestUnchangedCheckIsSmall(t *testing.T) {
 	require.LessOrEqual(t, down.Load(), int64(150))
 }
 
-func TestJitter(t *testing.T) {
+func TestJitterIsHalfToThreeHalves(t *testing.T) {
 	low, high := time.Hour, time.Duration(0)
 	for range 10_000 {
 		d := updater.Jitter(time.Hour)

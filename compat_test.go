@@ -16,8 +16,7 @@ import (
 	updater "github.com/choria-io/go-updater"
 )
 
-// Every name of v0.1.0, in the shape in which programs written for it use it.
-// That this compiles is the test.
+// Every name of v0.1.0, used as in programs for it. The test is that this compiles.
 var (
 	_ func(...updater.Option) error                  = updater.Apply
 	_ func(...updater.Option) (*updater.Spec, error) = updater.FetchSpec
@@ -53,7 +52,7 @@ func TestSpecsCanBeCompared(t *testing.T) {
 	require.True(t, a == b, "as structs of v0.1.0 could")
 }
 
-// In v0.1.0 an option was a plain function on a Config, and Validate the judge.
+// In v0.1.0 an option was a plain function of a Config, and Validate checked it.
 func TestOptionsWorkOnABareConfig(t *testing.T) {
 	c := &updater.Config{}
 	d := &directory{}
@@ -74,7 +73,7 @@ func TestTargetFileOfArgv0IsThisProgram(t *testing.T) {
 	require.NoError(t, err)
 	args := os.Args[0]
 	t.Cleanup(func() { os.Args[0] = args })
-	os.Args[0] = "some-program" // as found through PATH, or as its caller pleases
+	os.Args[0] = "some-program" // found through PATH, or chosen by the caller
 	c := &updater.Config{}
 	require.NoError(t, updater.TargetFile(os.Args[0])(c))
 	require.Equal(t, self, c.TargetFile)

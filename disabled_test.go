@@ -17,7 +17,7 @@ import (
 
 const disabledEnv = "UPDATER_TEST_DISABLED"
 
-// What a distribution builds refuses, and starts all the same.
+// A build with the tag noselfupdate refuses updates, and starts nevertheless.
 func TestNoSelfUpdate(t *testing.T) {
 	race.Skip(t, "the programs are built without it")
 	if os.Getenv(disabledEnv) == "" {

@@ -23,8 +23,8 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// directory is a downloader as a program written for v0.1.0 has one: it reads
-// release.json with encoding/json and writes the binary where it is told.
+// directory is a downloader as in a program for v0.1.0: it reads release.json with
+// encoding/json, and writes the binary to the given path.
 type directory struct {
 	dir    string
 	binary []byte
@@ -69,12 +69,12 @@ func TestCustomDownloaderIsNotTrusted(t *testing.T) {
 		want   error
 		text   string
 	}{
-		{"as it should be", func(*directory) {}, nil, ""},
+		{"honest", func(*directory) {}, nil, ""},
 		{"fails", func(d *directory) { d.fetchSpec = func() (*updater.Spec, error) { return nil, errOwn } }, errOwn, ""},
 		{"returns nothing", func(d *directory) { d.fetchSpec = func() (*updater.Spec, error) { return nil, nil } }, nil, "no Spec"},
 		{"panics on the document", func(d *directory) { d.fetchSpec = func() (*updater.Spec, error) { panic("boom") } }, updater.ErrPanic, "boom"},
 		{"panics on the binary", func(d *directory) { d.fetch = func(*updater.Spec, string) error { panic("boom") } }, updater.ErrPanic, "boom"},
-		{"makes the Spec up", func(d *directory) {
+		{"invents the Spec", func(d *directory) {
 			d.fetchSpec = func() (*updater.Spec, error) {
 				return &updater.Spec{BinaryPath: "x", Sha256Hash: sum(binary)}, nil
 			}
@@ -133,9 +133,8 @@ func TestDownloaderSeesWholeConfigurationWhateverTheOrder(t *testing.T) {
 	require.NotNil(t, d.config.Context())
 }
 
-// A downloader that changes the Spec it returned, just while that is verified,
-// is not told apart from one that returned it so: what was verified is what is
-// gone by (T13).
+// A downloader may change the Spec that it returned while the Spec is verified. Only
+// what was verified is used (T13).
 func TestSpecIsNotChangedWhileItIsVerified(t *testing.T) {
 	w := newWorld(t)
 	honest := newRelease(t, "1.2.3", []byte(newContent))
@@ -153,8 +152,8 @@ func TestSpecIsNotChangedWhileItIsVerified(t *testing.T) {
 	require.ErrorIs(t, err, trust.ErrUnsigned)
 }
 
-// Whoever looks at a Spec before it is verified gets no address to go astray by.
-func TestUnverifiedPathGetsNoAddress(t *testing.T) {
+// A Spec that is not verified has no URL if its path is outside the grammar.
+func TestPathOutsideTheGrammarGetsNoURL(t *testing.T) {
 	w := newWorld(t)
 	r := newRelease(t, "1.2.3", []byte(newContent))
 	r.doc.Binary = "../../../elsewhere"
@@ -168,7 +167,7 @@ func TestUnverifiedPathGetsNoAddress(t *testing.T) {
 	require.Nil(t, spec.BinaryURI)
 }
 
-// A Spec cannot claim to be verified: who calls the downloader directly gets
+// A Spec cannot claim to be verified: a downloader that is called directly performs
 // the same checks.
 func TestHTTPDownloaderVerifiesOnItsOwn(t *testing.T) {
 	w := newWorld(t)
@@ -203,8 +202,8 @@ func TestHTTPDownloaderVerifiesOnItsOwn(t *testing.T) {
 	require.Error(t, err, "not configured")
 }
 
-// Beside a target of one's own choice the artifact has a random name. Who guesses
-// it and has a link there is not written through.
+// Beside a target of the caller's choice the artifact has a random name. A link that
+// an attacker planted there is not followed.
 func TestArtifactIsNeverWrittenThroughALink(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
@@ -235,7 +234,7 @@ func TestArtifactIsNeverWrittenThroughALink(t *testing.T) {
 	content, err := os.ReadFile(victim)
 	require.NoError(t, err)
 	require.Equal(t, "precious", string(content))
-	require.FileExists(t, seen[0], "what we did not make stays")
+	require.FileExists(t, seen[0], "a file that we did not make stays")
 }
 
 func TestFetchSpecReturnsOnlyWhatWasVerified(t *testing.T) {
@@ -248,7 +247,7 @@ func TestFetchSpecReturnsOnlyWhatWasVerified(t *testing.T) {
 	require.Equal(t, r.doc.Binary, spec.BinaryPath)
 	require.NotEmpty(t, spec.Signature)
 
-	// What a document says of its own address is not believed.
+	// A "uri" in the document is ignored.
 	r.fields = func(f map[string]any) { f["uri"] = "http://elsewhere.example.net/" }
 	w.publish("1.2.3", r)
 	spec, err = updater.FetchSpec(w.options()...)
@@ -272,8 +271,8 @@ func TestParseSpecKeepsItsLimit(t *testing.T) {
 	require.ErrorIs(t, err, trust.ErrMalformed)
 }
 
-// The core hashes what lies on disk in any case. The downloader does not rely
-// on that: on an error it leaves nothing behind, whoever called it.
+// Apply hashes the file on disk in any case. The downloader does not rely on that: on
+// an error it leaves nothing behind.
 func TestHTTPDownloaderLeavesNothingBehind(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(r *release)
@@ -304,7 +303,7 @@ func TestHTTPDownloaderLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// spy is an HTTPDownloader that tells how FetchBinary ended.
+// spy is an HTTPDownloader that reports how FetchBinary ended.
 type spy struct {
 	updater.HTTPDownloader
 	err error
@@ -315,7 +314,7 @@ func (s *spy) FetchBinary(spec *updater.Spec, target string) error {
 	return s.err
 }
 
-func TestUnpackingCanBeCancelled(t *testing.T) {
+func TestDecompressionCanBeCancelled(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", bytes.Repeat([]byte(newContent), 1<<14)))
 	before := w.snapshot()
@@ -342,7 +341,7 @@ func TestCancelledUpdateIsNotSwappedIn(t *testing.T) {
 	defer cancel()
 	d := &directory{dir: w.repo}
 	d.fetch = func(_ *updater.Spec, target string) error {
-		cancel() // and does not care
+		cancel() // and goes on
 		return os.WriteFile(target, []byte(newContent), 0o600)
 	}
 	u, err := updater.New(w.options(updater.DownloadMethod(d))...)
@@ -352,7 +351,7 @@ func TestCancelledUpdateIsNotSwappedIn(t *testing.T) {
 	require.Equal(t, before, w.snapshot())
 }
 
-// v0.1.0 let a program configure the downloader by hand.
+// In v0.1.0 a program could configure the downloader itself.
 func TestHTTPDownloaderWorksWithAHandMadeConfig(t *testing.T) {
 	w := newWorld(t)
 	r := newRelease(t, "1.2.3", []byte(newContent))
@@ -370,9 +369,9 @@ func TestHTTPDownloaderWorksWithAHandMadeConfig(t *testing.T) {
 	require.NoError(t, d.FetchBinary(spec, target))
 }
 
-// Options are functions on a Config, and a downloader is given one: it must not
-// be the one that the core trusts by.
-func TestDownloaderCannotChangeWhomTheCoreTrusts(t *testing.T) {
+// Options are functions of a Config. A downloader gets a copy of it, so that it cannot
+// change which keys are trusted.
+func TestDownloaderCannotChangeTheTrustedKeys(t *testing.T) {
 	w := newWorld(t)
 	r := newRelease(t, "1.2.3", []byte(newContent))
 	r.signers = nil
@@ -398,7 +397,7 @@ type panicking struct{ updater.Downloader }
 
 func (panicking) Configure(*updater.Config) error { panic("boom") }
 
-// v0.1.0 did not need the target to ask what there is.
+// FetchSpec of v0.1.0 needed no target.
 func TestFetchSpecNeedsNoTarget(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))

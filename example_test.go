@@ -29,7 +29,7 @@ func ExampleApply() {
 		updater.PublicKey([]byte(releaseKey)),
 	)
 	if broken := updater.RollbackError(err); broken != nil {
-		log.Fatalf("the old binary could not be put back, mend it by hand: %v", broken)
+		log.Fatalf("the old binary could not be put back, restore it by hand: %v", broken)
 	}
 	if err != nil {
 		log.Printf("not updated: %v", err)
@@ -61,7 +61,7 @@ func ExampleNew() {
 	case errors.Is(err, updater.ErrLocked), errors.Is(err, updater.ErrStalled):
 		log.Print("later: ", err)
 	case errors.Is(err, trust.ErrSignature), errors.Is(err, trust.ErrRollback):
-		log.Print("somebody interferes: ", err)
+		log.Print("the repository or the network may be under attack: ", err)
 	case err != nil:
 		log.Print(err)
 	case result.Updated:
@@ -77,7 +77,7 @@ func readKey(path string) []byte {
 	return key
 }
 
-// Without a key nothing is even asked of the repository.
+// Without a key nothing is requested from the repository.
 func ExamplePublicKey() {
 	err := updater.Apply(updater.SourceRepo("https://repo.example.net"), updater.Version("1.2.3"))
 	fmt.Println(errors.Is(err, updater.ErrNoPublicKey))
@@ -90,12 +90,12 @@ func ExamplePublicKey() {
 func ExampleRollback() {
 	err := updater.Rollback(updater.TargetFile("/usr/local/bin/choria"))
 	if errors.Is(err, updater.ErrNoBackup) {
-		log.Print("there is nothing to go back to")
+		log.Print("there is no backup")
 	}
 }
 
-// A downloader for another kind of store hands on the document as it is; what
-// is in it is not its business.
+// A downloader for another kind of store passes the document on as it is, and does
+// not check it.
 func ExampleParseSpec() {
 	spec, err := updater.ParseSpec([]byte(`{"binary": "app.bz2", "hash": "e3c7", "signature": "…"}`))
 	if err != nil {

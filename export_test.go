@@ -17,7 +17,7 @@ func Idle(d time.Duration) Option {
 	}
 }
 
-// Pause replaces the waiting between two requests.
+// Pause replaces the pause between two requests.
 func Pause(wait func(context.Context, time.Duration) error) Option {
 	return func(c *Config) error {
 		c.set.pause = wait

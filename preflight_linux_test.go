@@ -16,8 +16,8 @@ import (
 )
 
 // Mounts on which nothing can be installed are found before anything but the
-// document is asked for.
-func TestPreflightFindsUnfitMounts(t *testing.T) {
+// document is requested.
+func TestPreflightFindsUnusableMounts(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("NOT PROVEN: mounting needs root")
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/choria-io/go-updater/internal/install"
 )
 
-// What is in the way is found after the document, and before the download.
+// Problems are found after the document is verified, and before the download.
 func TestPreflightComesBeforeTheDownload(t *testing.T) {
 	for name, tc := range map[string]struct {
 		spoil  func(t *testing.T, w *world)
@@ -69,7 +69,7 @@ func TestPreflightFindsNothing(t *testing.T) {
 	require.Equal(t, before, w.snapshot())
 }
 
-func TestPreflightTellsWhoUpdates(t *testing.T) {
+func TestPreflightReportsARunningUpdate(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
 	u, err := updater.New(w.options()...)
@@ -86,7 +86,7 @@ func TestPreflightTellsWhoUpdates(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A program of this system's package manager, which is only looked at.
+// The target belongs to the package manager of this system. The test only reads it.
 func TestManagedTarget(t *testing.T) {
 	const owned = "/usr/bin/bzip2"
 	if _, err := os.Stat("/var/lib/dpkg/info/bzip2.list"); err != nil {

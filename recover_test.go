@@ -20,7 +20,7 @@ import (
 	"github.com/choria-io/go-updater/internal/install"
 )
 
-// The whole life of a bad release: it starts three times and is never confirmed.
+// A bad release: it starts three times and is never confirmed.
 func TestProbationGivesAReleaseUp(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
@@ -46,7 +46,7 @@ func TestProbationGivesAReleaseUp(t *testing.T) {
 	w.holds(newContent)
 }
 
-// A release of the same version with another binary is not the one that failed.
+// A release of the same version with another binary did not fail.
 func TestRepairedReleaseIsInstalled(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
@@ -71,10 +71,10 @@ func TestConfirmEndsProbation(t *testing.T) {
 	require.NoError(t, u.Confirm(t.Context()), "nothing is on probation yet")
 	_, err = u.Apply(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, u.Confirm(t.Context()), "by the version before, which still runs")
+	require.NoError(t, u.Confirm(t.Context()), "by the old version, which still runs")
 	r, err := u.Recover(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, &updater.Recovery{Starts: 1, Limit: 1}, r, "the new one has yet to prove itself")
+	require.Equal(t, &updater.Recovery{Starts: 1, Limit: 1}, r, "the new version is still on probation")
 	require.NoError(t, u.Confirm(t.Context()))
 	for range 3 {
 		r, err := u.Recover(t.Context())
@@ -85,8 +85,8 @@ func TestConfirmEndsProbation(t *testing.T) {
 	require.NoError(t, updater.Confirm(updater.TargetFile(w.target)))
 }
 
-// While a version is on probation the backup is the last one that was not, and
-// the next update does not take it away.
+// While a version is on probation, the backup is the last version that was not. The
+// next update keeps it.
 func TestUpdateWhileOnProbationKeepsTheGoodBackup(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte("bad")))
@@ -103,7 +103,7 @@ func TestUpdateWhileOnProbationKeepsTheGoodBackup(t *testing.T) {
 
 const sayEnv = "UPDATER_TEST_SAY"
 
-// TestMain lets the test binary be a program that says something.
+// TestMain lets the test binary be a program that prints something.
 func TestMain(m *testing.M) {
 	if say := os.Getenv(sayEnv); say != "" {
 		fmt.Println(say)
@@ -112,7 +112,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestTrials(t *testing.T) {
+func TestFailedTrialKeepsOrRestoresTheOldBinary(t *testing.T) {
 	program := []byte("#!/bin/sh\necho the new program\n")
 	if runtime.GOOS == "windows" {
 		exe, err := os.Executable()
@@ -121,7 +121,7 @@ func TestTrials(t *testing.T) {
 		require.NoError(t, err)
 		t.Setenv(sayEnv, "the new program")
 	}
-	sick := errors.New("it does not answer")
+	sick := errors.New("no answer")
 	fails := updater.Trial{Func: func(context.Context, string) error { return sick }}
 	for name, tc := range map[string]struct {
 		option updater.Option
@@ -150,9 +150,9 @@ func TestTrials(t *testing.T) {
 	}
 }
 
-// What is tried out cannot be run by anybody else, and is in its place only when
-// its health is checked.
-func TestWhereTrialsAreRun(t *testing.T) {
+// The smoke test runs a file that no other user can run. The health check runs the
+// target.
+func TestPathsOfTrials(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
 	var order []string
@@ -179,7 +179,7 @@ func TestWhereTrialsAreRun(t *testing.T) {
 	require.Equal(t, []string{"smoke", "health"}, order)
 }
 
-func TestWaitForLock(t *testing.T) {
+func TestWaitForLockWaits(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
 	held, err := install.Begin(t.Context(), w.target)
@@ -213,7 +213,7 @@ func TestWaitForLock(t *testing.T) {
 	w.holds(newContent)
 }
 
-// signals tells when an update has begun to wait.
+// signals reports when an update has begun to wait.
 type signals chan struct{}
 
 func (signals) Enabled(context.Context, slog.Level) bool { return true }
@@ -226,7 +226,7 @@ func (s signals) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-func TestInstallOptionsAreChecked(t *testing.T) {
+func TestTrialAndProbationOptionsAreChecked(t *testing.T) {
 	for name, option := range map[string]updater.Option{
 		"no starts":         updater.Probation(0),
 		"negative starts":   updater.Probation(-1),

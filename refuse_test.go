@@ -25,9 +25,8 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// TestApplyRefusesReleases holds one row for each way in which what the
-// repository serves can differ from what was published. Each differs from the
-// release that TestApplyInstallsAndRollsBack installs in that one thing.
+// Each release differs in one thing from the one that TestApplyInstallsAndRollsBack
+// installs.
 func TestApplyRefusesReleases(t *testing.T) {
 	race.Skip(t, "one goroutine refuses each release")
 	replace := func(old, new string) func(*testing.T, []byte) []byte {
@@ -67,7 +66,7 @@ func TestApplyRefusesReleases(t *testing.T) {
 		{"signature of zeros", trust.ErrSignature, func(_ *testing.T, r *release) {
 			r.document = signature(make([]byte, 64))
 		}},
-		{"signed by one, cosigned wrongly in a trusted name", trust.ErrSignature, func(_ *testing.T, r *release) {
+		{"signed, with an invalid cosignature of a trusted key", trust.ErrSignature, func(_ *testing.T, r *release) {
 			id, _ := trust.NewKey(public(testKey(1)))
 			r.document = replace(`"signature":"`, fmt.Sprintf(`"cosignatures":[{"key":%q,"signature":%q}],"signature":"`,
 				id.ID(), base64.StdEncoding.EncodeToString(make([]byte, 64))))
@@ -80,7 +79,7 @@ func TestApplyRefusesReleases(t *testing.T) {
 		{"from the future", trust.ErrExpired, func(_ *testing.T, r *release) {
 			r.doc.Released = now.Add(10*time.Minute + time.Second)
 		}},
-		{"path leads out", trust.ErrMalformed, func(_ *testing.T, r *release) {
+		{"path outside the directory", trust.ErrMalformed, func(_ *testing.T, r *release) {
 			r.doc.Binary, r.doc.Artifacts[0].Path, r.artifact = "../../../x", "../../../x", nil
 		}},
 		{"binary is not listed", trust.ErrMalformed, func(_ *testing.T, r *release) { r.doc.Binary = "other.bz2" }},
@@ -106,19 +105,19 @@ func TestApplyRefusesReleases(t *testing.T) {
 			r.document = func(_ *testing.T, d []byte) []byte { return append(d, bytes.Repeat([]byte(" "), trust.MaxDocument)...) }
 		}},
 		{"artifact with a bit flipped", updater.ErrHash, func(_ *testing.T, r *release) { r.artifact[len(r.artifact)/2] ^= 1 }},
-		{"artifact respelled, the same when unfolded", updater.ErrHash, func(t *testing.T, r *release) {
+		{"artifact compressed in another way", updater.ErrHash, func(t *testing.T, r *release) {
 			require.Equal(t, "BZh9", string(r.artifact[:4]))
 			r.artifact[3] = '8'
 		}},
 		{"artifact cut short", updater.ErrHash, func(_ *testing.T, r *release) { r.artifact = r.artifact[:len(r.artifact)-1] }},
 		{"artifact with a byte more", updater.ErrHash, func(_ *testing.T, r *release) { r.artifact = append(r.artifact, 0) }},
-		{"unfolds to more than was signed", updater.ErrHash, func(_ *testing.T, r *release) { r.doc.Size-- }},
-		{"unfolds to less than was signed", updater.ErrHash, func(_ *testing.T, r *release) { r.doc.Size++ }},
-		{"unfolds to something else", updater.ErrHash, func(_ *testing.T, r *release) { r.doc.Hash = sum([]byte("else")) }},
+		{"binary longer than signed", updater.ErrHash, func(_ *testing.T, r *release) { r.doc.Size-- }},
+		{"binary shorter than signed", updater.ErrHash, func(_ *testing.T, r *release) { r.doc.Size++ }},
+		{"another binary in the artifact", updater.ErrHash, func(_ *testing.T, r *release) { r.doc.Hash = sum([]byte("else")) }},
 		{"artifact of another release", updater.ErrHash, func(t *testing.T, r *release) {
 			r.artifact = newRelease(t, "1.2.3", []byte("another program")).artifact
 		}},
-		{"artifact is no bzip2", updater.ErrHash, func(_ *testing.T, r *release) {
+		{"artifact is not bzip2", updater.ErrHash, func(_ *testing.T, r *release) {
 			r.artifact = []byte("not bzip2")
 			r.doc.Artifacts[0].Size, r.doc.Artifacts[0].Hash = int64(len(r.artifact)), sum(r.artifact)
 		}},
@@ -141,7 +140,7 @@ func TestApplyRefusesReleases(t *testing.T) {
 			w.publish("1.2.3", r)
 			w.refuses(tc.want)
 
-			// No poisoning: the honest release installs after the refused one.
+			// The refused release leaves nothing that keeps the honest one from being installed.
 			w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
 			require.NoError(t, updater.Apply(w.options()...))
 			w.holds(newContent)
@@ -160,8 +159,8 @@ func signature(raw []byte) func(*testing.T, []byte) []byte {
 	}
 }
 
-// TestApplyRefusesBitFlips flips every bit of a document in turn. There is no
-// white space in it, so each of them matters.
+// Every bit of a document is flipped in turn. There is no white space in it, so each
+// bit counts.
 func TestApplyRefusesBitFlips(t *testing.T) {
 	race.Skip(t, "one goroutine refuses each release")
 	w := newWorld(t)
@@ -181,8 +180,7 @@ func TestApplyRefusesBitFlips(t *testing.T) {
 	require.Equal(t, before, w.snapshot())
 }
 
-// TestApplyRefusesConfigurations: row 1 of the order of checks. Nothing is
-// asked of the repository.
+// Line 1 of the order of checks: nothing is requested from the repository.
 func TestApplyRefusesConfigurations(t *testing.T) {
 	key, other := public(testKey(1)), public(testKey(2))
 	zero := make([]byte, 32)
@@ -207,10 +205,10 @@ func TestApplyRefusesConfigurations(t *testing.T) {
 		{"threshold above the keys", []updater.Option{noKey, updater.PublicKeys(3, key, other)}, trust.ErrBadPolicy},
 		{"a key twice", []updater.Option{noKey, updater.PublicKeys(2, key, key)}, trust.ErrBadPolicy},
 		{"PublicKey and PublicKeys", []updater.Option{updater.PublicKeys(1, other)}, updater.ErrConfig},
-		{"unsigned allowed beside a key", []updater.Option{updater.InsecureAllowUnsigned()}, updater.ErrConfig},
-		{"version that leads out", []updater.Option{updater.Version("../1.2.3")}, updater.ErrConfig},
+		{"a key, and unsigned releases allowed", []updater.Option{updater.InsecureAllowUnsigned()}, updater.ErrConfig},
+		{"version that is a path", []updater.Option{updater.Version("../1.2.3")}, updater.ErrConfig},
 		{"version that names channels", []updater.Option{updater.Version("channels")}, updater.ErrConfig},
-		{"system that leads out", []updater.Option{updater.OS("..")}, updater.ErrConfig},
+		{"system that is a path", []updater.Option{updater.OS("..")}, updater.ErrConfig},
 		{"architecture with a slash", []updater.Option{updater.Arch("a/b")}, updater.ErrConfig},
 		{"product with a slash", []updater.Option{updater.Product("a/b")}, updater.ErrConfig},
 		{"no version", []updater.Option{updater.Version("")}, updater.ErrConfig},
@@ -235,7 +233,7 @@ func TestApplyRefusesConfigurations(t *testing.T) {
 	}
 }
 
-func TestPublicKeysAsksForDistinctSigners(t *testing.T) {
+func TestPublicKeysNeedsDistinctSigners(t *testing.T) {
 	keys := updater.PublicKeys(2, public(testKey(1)), public(testKey(2)), public(testKey(3)))
 	for _, tc := range []struct {
 		name    string
@@ -244,10 +242,10 @@ func TestPublicKeysAsksForDistinctSigners(t *testing.T) {
 	}{
 		{"one of two", []byte{1}, trust.ErrThreshold},
 		{"one twice", []byte{1, 1}, trust.ErrThreshold},
-		{"a stranger beside one", []byte{1, 9}, trust.ErrThreshold},
+		{"one and an unknown key", []byte{1, 9}, trust.ErrThreshold},
 		{"strangers", []byte{8, 9}, trust.ErrSignature},
 		{"two", []byte{1, 3}, nil},
-		{"two beside a stranger", []byte{9, 2, 3}, nil},
+		{"two and an unknown key", []byte{9, 2, 3}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -267,7 +265,7 @@ func TestPublicKeysAsksForDistinctSigners(t *testing.T) {
 	}
 }
 
-func TestPublicKeyTakesEveryForm(t *testing.T) {
+func TestPublicKeyAcceptsEveryForm(t *testing.T) {
 	first, err := trust.NewKey(public(testKey(1)))
 	require.NoError(t, err)
 	second, err := trust.NewKey(public(testKey(2)))
@@ -300,8 +298,8 @@ func TestVersionsWithoutOrderAreLogged(t *testing.T) {
 	require.Contains(t, w.log.String(), "warning: versions that are not semantic have no order")
 }
 
-// TestServersThatMisbehave: what arrives is honest as far as it goes.
-func TestServersThatMisbehave(t *testing.T) {
+// Servers that send a part of the right answer, or more than it.
+func TestMisbehavingServersAreRefused(t *testing.T) {
 	artifact := func(do http.HandlerFunc) func(http.ResponseWriter, *http.Request, http.Handler) {
 		return func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
 			if strings.HasSuffix(r.URL.Path, ".bz2") {
@@ -357,7 +355,7 @@ func TestUnsafeDirectoryIsRefused(t *testing.T) {
 	w.refuses(updater.ErrUnsafeDirectory)
 }
 
-func TestUnsignedIsInstalledOnlyWhenSpelledOut(t *testing.T) {
+func TestUnsignedIsInstalledOnlyIfAllowed(t *testing.T) {
 	w := newWorld(t)
 	r := newRelease(t, "1.2.3", []byte(newContent))
 	r.document = func(*testing.T, []byte) []byte {
@@ -381,8 +379,8 @@ func TestUnsignedIsInstalledOnlyWhenSpelledOut(t *testing.T) {
 	require.Contains(t, w.log.String(), "warning: the release is installed without checking a signature")
 }
 
-// The size of a v0.1.0 release is unknown: MaxSize bounds what it unfolds to.
-func TestUnsignedBombStopsAtMaxSize(t *testing.T) {
+// The size of a release of v0.1.0 is unknown: MaxSize limits the decompressed binary.
+func TestUnsignedBinaryStopsAtMaxSize(t *testing.T) {
 	w := newWorld(t)
 	bomb := make([]byte, 4<<20)
 	r := newRelease(t, "1.2.3", bomb)
@@ -399,7 +397,7 @@ func TestUnsignedBombStopsAtMaxSize(t *testing.T) {
 	require.NoError(t, updater.Apply(w.options(append(unsigned, updater.MaxSize(4<<20))...)...))
 }
 
-// Nor is the length of its artifact known: a body that goes on ends there too.
+// The size of its artifact is unknown too: MaxSize limits the download.
 func TestUnsignedArtifactStopsAtMaxSize(t *testing.T) {
 	w := newWorld(t)
 	r := newRelease(t, "1.2.3", []byte(newContent))

@@ -15,8 +15,8 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// A downloader, or a cache between it and the repository, may pass a Spec on as
-// JSON: what the signature covers must survive that, and only that counts.
+// A downloader, or a cache in front of it, may pass a Spec on as JSON. The signed
+// document must survive that.
 func TestSpecSurvivesJSON(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -62,8 +62,8 @@ func TestSpecSurvivesJSON(t *testing.T) {
 	}
 }
 
-// Without a document, a Spec is written as v0.1.0 wrote it, and means as little.
-func TestHandMadeSpecIsNothingSignedAfterJSON(t *testing.T) {
+// A Spec without a document is written as in v0.1.0. It is not signed.
+func TestSpecWithoutDocumentIsUnsignedAfterJSON(t *testing.T) {
 	w := newWorld(t)
 	binary := []byte(newContent)
 	r := newRelease(t, "1.2.3", binary)
@@ -89,7 +89,7 @@ func TestHandMadeSpecIsNothingSignedAfterJSON(t *testing.T) {
 	require.Equal(t, w.server.URL+"/1.2.3/linux/amd64/"+r.doc.Binary, spec.BinaryURI.String())
 
 	d.fetchSpec = func() (*updater.Spec, error) {
-		return &updater.Spec{BinaryPath: r.doc.Binary, Sha256Hash: sum(binary), Signature: "nobody looked at it"}, nil
+		return &updater.Spec{BinaryPath: r.doc.Binary, Sha256Hash: sum(binary), Signature: "never verified"}, nil
 	}
 	spec, err = updater.FetchSpec(unsigned...)
 	require.NoError(t, err)
@@ -98,9 +98,8 @@ func TestHandMadeSpecIsNothingSignedAfterJSON(t *testing.T) {
 	require.Empty(t, spec.Signature)
 }
 
-// What a caller of FetchSpec gets is computed from what was verified. The
-// downloader gets its own address back, which may be of a kind that only it
-// understands.
+// FetchSpec computes its result from what was verified. The downloader gets its own URL
+// back, which may be of a scheme that only it knows.
 func TestSpecOfADownloaderIsComputedAnew(t *testing.T) {
 	w := newWorld(t)
 	r := newRelease(t, "1.2.3", []byte(newContent))
@@ -126,10 +125,10 @@ func TestSpecOfADownloaderIsComputedAnew(t *testing.T) {
 	var signed struct{ Signature string }
 	require.NoError(t, json.Unmarshal(r.bytes(t), &signed))
 	for repo, uri := range map[string]string{
-		w.server.URL:                       w.server.URL + "/1.2.3/linux/amd64/" + r.doc.Binary,
-		"https://repo.example.net/a":       "https://repo.example.net/a/1.2.3/linux/amd64/" + r.doc.Binary,
-		"file:///srv/repo":                 "file:///srv/repo/1.2.3/linux/amd64/" + r.doc.Binary,
-		"s3://bucket/what only it can use": "",
+		w.server.URL:                          w.server.URL + "/1.2.3/linux/amd64/" + r.doc.Binary,
+		"https://repo.example.net/a":          "https://repo.example.net/a/1.2.3/linux/amd64/" + r.doc.Binary,
+		"file:///srv/repo":                    "file:///srv/repo/1.2.3/linux/amd64/" + r.doc.Binary,
+		"s3://bucket/for the downloader only": "",
 	} {
 		t.Run(repo, func(t *testing.T) {
 			spec, err := updater.FetchSpec(w.options(updater.SourceRepo(repo), lying())...)
@@ -151,7 +150,7 @@ func TestSpecOfADownloaderIsComputedAnew(t *testing.T) {
 	require.Same(t, own, handed.BinaryURI)
 }
 
-// Programs of v0.1.0 gave the same options to one call after the other.
+// Programs for v0.1.0 pass the same options to several calls.
 func TestDownloaderMayBeUsedAgain(t *testing.T) {
 	w, other := newWorld(t), newWorld(t)
 	for _, world := range []*world{w, other} {

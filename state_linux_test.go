@@ -17,7 +17,7 @@ import (
 	updater "github.com/choria-io/go-updater"
 )
 
-// as does something as another user, in a thread of its own that ends with it.
+// as calls do as another user, in a thread that ends afterwards.
 func as(uid, gid int, do func()) {
 	done := make(chan struct{})
 	go func() {
@@ -30,9 +30,9 @@ func as(uid, gid int, do func()) {
 	<-done
 }
 
-// Who may write to the directory of the target, and not install, looks for updates
-// without leaving anything there that keeps its owner from installing.
-func TestCheckByAnotherUserIsInNobodysWay(t *testing.T) {
+// A user who may write to the directory of the target, but not install, checks for
+// updates. That leaves nothing that keeps the owner from installing.
+func TestCheckByAnotherUserDoesNotBlockTheOwner(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("SKIPPED: another user needs root")
 	}
@@ -57,7 +57,7 @@ func TestCheckByAnotherUserIsInNobodysWay(t *testing.T) {
 	require.ErrorIs(t, kept, fs.ErrPermission)
 	require.NoDirExists(t, work)
 
-	// He can say where it is to be kept.
+	// With StateDir it is kept.
 	state := filepath.Join(dir, "state")
 	as(user, group, func() { _, err = w.check(updater.StateDir(state)) })
 	require.NoError(t, err)
@@ -68,7 +68,7 @@ func TestCheckByAnotherUserIsInNobodysWay(t *testing.T) {
 	require.NoError(t, updater.Apply(w.options()...), "root's")
 	w.holds(newContent)
 
-	// The owner's is kept, and root may look after what is another's.
+	// The owner's copy is kept, and root may use the directory of the owner.
 	for _, uid := range []int{user, 0} {
 		require.NoError(t, os.RemoveAll(work))
 		require.NoError(t, os.Chown(w.target, user, group))

@@ -18,12 +18,11 @@ import (
 
 	updater "github.com/choria-io/go-updater"
 	"github.com/choria-io/go-updater/internal/store"
-	"github.com/choria-io/go-updater/internal/testing/race"
 	"github.com/choria-io/go-updater/trust"
 )
 
-// remembering is a world that installed 1.3.0 without knowing what runs, so
-// that only what is remembered keeps it from going back.
+// remembering returns a world that installed 1.3.0 without a CurrentVersion: only what
+// is remembered keeps older versions from being installed.
 func remembering(t *testing.T) (w *world, state string, opts []updater.Option) {
 	t.Helper()
 	w = newWorld(t)
@@ -45,7 +44,7 @@ func TestRememberedVersionIsTheFloor(t *testing.T) {
 		require.Equal(t, fs.FileMode(0o600), info.Mode())
 	}
 
-	t.Run("a downgrade that was asked for does not lower it", func(t *testing.T) {
+	t.Run("a requested downgrade does not lower it", func(t *testing.T) {
 		require.NoError(t, updater.Apply(w.options(append(opts, updater.AllowDowngrade())...)...))
 		w.holds("older")
 		w.refuses(trust.ErrRollback, opts...)
@@ -54,7 +53,7 @@ func TestRememberedVersionIsTheFloor(t *testing.T) {
 		require.NoError(t, updater.Rollback(updater.TargetFile(w.target)))
 		w.refuses(trust.ErrRollback, opts...)
 	})
-	t.Run("a change of keys starts anew", func(t *testing.T) {
+	t.Run("a change of keys starts a new memory", func(t *testing.T) {
 		both := updater.PublicKeys(1, public(testKey(1)), public(testKey(2)))
 		require.NoError(t, updater.Apply(w.options(append(opts, noKey, both)...)...))
 		w.holds("older")
@@ -69,7 +68,7 @@ func TestOlderDocumentOfTheSameVersionIsRefused(t *testing.T) {
 	w.refuses(trust.ErrRollback, append(opts, updater.Version("1.3.0"))...)
 }
 
-// A clock that was set back must not revive what expired.
+// An expired document must stay so when the clock is set back.
 func TestClockSetBackDoesNotReviveADocument(t *testing.T) {
 	w := newWorld(t)
 	old := newRelease(t, "1.3.0", []byte("expired"))
@@ -82,13 +81,12 @@ func TestClockSetBackDoesNotReviveADocument(t *testing.T) {
 	err := w.refuses(trust.ErrExpired, back, updater.Version("1.3.0"))
 	require.ErrorContains(t, err, "an update was accepted at 2026-11-23T12:00:00Z")
 
-	// Nor does another update while it is back make that forgotten.
+	// An update under the wrong clock does not lower the time that was seen.
 	require.NoError(t, updater.Apply(w.options(back)...))
 	w.refuses(trust.ErrExpired, back, updater.Version("1.3.0"))
 }
 
-func TestClockThatIsWrongIsToldApart(t *testing.T) {
-	race.Skip(t, "one goroutine reads the damaged state")
+func TestErrorsShowAWrongClock(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
 	for year, hint := range map[int]string{1970: "is the clock right?", 2076: "expired at"} {
@@ -97,9 +95,8 @@ func TestClockThatIsWrongIsToldApart(t *testing.T) {
 	}
 }
 
-// Damaged memory is never taken for no memory in silence.
+// A damaged memory is not ignored in silence.
 func TestDamagedStateIsNotForgotten(t *testing.T) {
-	race.Skip(t, "one goroutine reads the damaged state")
 	for name, damage := range map[string]func(honest []byte) []byte{
 		"truncated":       func(b []byte) []byte { return b[:len(b)/2] },
 		"empty":           func([]byte) []byte { return nil },
@@ -129,7 +126,7 @@ func TestDamagedStateIsNotForgotten(t *testing.T) {
 	}
 }
 
-// stating is a state file that is whole, but for what it says of one thing.
+// stating returns an undamaged state file with one other field.
 func stating(name string, value any) func([]byte) []byte {
 	return func([]byte) []byte {
 		f := store.Fields{"format": 1, "policy": "p", "version": "1.3.0", "released": now, "seen": now}
@@ -161,8 +158,9 @@ func TestStateDirKeepsTargetsApart(t *testing.T) {
 	require.Len(t, states, 2)
 }
 
-// What a kill left there goes, but not what another's update may be writing.
-func TestStateDirIsTidied(t *testing.T) {
+// Temporary files of a killed update are removed, but not those that another update
+// may be writing.
+func TestTemporaryFilesInStateDirAreRemoved(t *testing.T) {
 	w, dir := newWorld(t), t.TempDir()
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte("older")))
 	w.publish("1.3.0", newRelease(t, "1.3.0", []byte(newContent)))
@@ -189,7 +187,7 @@ func TestStateThatCannotBeWrittenIsLogged(t *testing.T) {
 	late := updater.Progress(func(updater.ProgressReport) {
 		_ = os.WriteFile(dir, nil, 0o600) // a file where the directory should be made
 	})
-	// The update stands: reporting it as failed would be the lie.
+	// The update is installed: it must not be reported as failed.
 	require.NoError(t, updater.Apply(w.options(updater.StateDir(dir), late)...))
 	w.holds(newContent)
 	require.Contains(t, w.log.String(), "could not be remembered")
@@ -197,10 +195,9 @@ func TestStateThatCannotBeWrittenIsLogged(t *testing.T) {
 	w.refuses(updater.ErrState, updater.StateDir(dir), updater.Version("1.2.4"))
 }
 
-// Whatever bit of the memory a disk loses: it is an error or told, never a
-// lower floor in silence.
+// Each bit of the memory is flipped: that is an error or logged, and never lowers the
+// floor in silence.
 func TestFlippedStateNeverLowersTheFloor(t *testing.T) {
-	race.Skip(t, "one goroutine reads the damaged state")
 	w, state, unknown := remembering(t)
 	honest, err := os.ReadFile(state)
 	require.NoError(t, err)

@@ -18,7 +18,7 @@ import (
 	updater "github.com/choria-io/go-updater"
 )
 
-// A fifo in place of the memory must not hold the program up.
+// A fifo in place of the memory must not block.
 func TestStateThatIsAFifoDoesNotHang(t *testing.T) {
 	w, state, unknown := remembering(t)
 	require.NoError(t, os.Remove(state))
@@ -26,8 +26,7 @@ func TestStateThatIsAFifoDoesNotHang(t *testing.T) {
 	w.refuses(updater.ErrState, unknown...)
 }
 
-// Whoever may write to the directory of what is remembered could make it
-// forgotten.
+// A user who can write to the directory could remove what is remembered.
 func TestStateDirOpenToOthersIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
@@ -49,9 +48,9 @@ func TestStateDirOpenToOthersIsRefused(t *testing.T) {
 	require.NoError(t, updater.Apply(w.options(updater.StateDir(dir))...))
 }
 
-// A link that another user planted at the work directory's name, in a directory
-// where everyone may make files, leads root nowhere: not a Check, nor a Downloader,
-// neither of which holds the lock.
+// Another user planted a link in place of the work directory, in a directory where
+// everyone may make files. Root does not follow it, not even in a Check or a
+// Downloader, which do not hold the lock.
 func TestPlantedWorkDirIsNotFollowed(t *testing.T) {
 	for name, plant := range map[string]func(t *testing.T, work, elsewhere string){
 		"link": func(t *testing.T, work, elsewhere string) { require.NoError(t, os.Symlink(elsewhere, work)) },
@@ -79,7 +78,7 @@ func TestPlantedWorkDirIsNotFollowed(t *testing.T) {
 	}
 }
 
-// Nothing that is planted at the name of the authority's directory is used.
+// Nothing that is planted in place of the authority's directory is used.
 func TestPlantedAuthorityDirIsRefused(t *testing.T) {
 	for name, plant := range map[string]func(dir string) error{
 		"link": func(dir string) error { return os.Symlink(t.TempDir(), dir) },
@@ -97,7 +96,7 @@ func TestPlantedAuthorityDirIsRefused(t *testing.T) {
 	}
 }
 
-// Whoever can exchange a directory above the target's leads a downloader astray.
+// A user who can replace a directory above the target could redirect a downloader.
 func TestUnsafeAncestorIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
@@ -111,8 +110,8 @@ func TestUnsafeAncestorIsRefused(t *testing.T) {
 	require.NoError(t, updater.Apply(w.options(updater.TargetFile(target))...))
 }
 
-// An update that stands is not reported as failed, but what is wrong is told.
-func TestTidyingUpThatFailsIsLogged(t *testing.T) {
+// An installed update is not reported as failed. The problem is logged.
+func TestFailedCleanUpIsLogged(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
 	d := &directory{dir: w.repo, binary: []byte(newContent)}

@@ -27,7 +27,7 @@ var (
 	citedThreat = regexp.MustCompile(`\bT-?([0-9]+)\b`)
 )
 
-// tree is what there is in the Go files of the repository.
+// tree is what the Go files of the repository contain.
 type tree struct {
 	tests    map[string]bool     // by directory/name
 	comments map[string][]string // by file
@@ -54,7 +54,7 @@ func readTree(t *testing.T) tree {
 	return found
 }
 
-// untrue names what a threat model says about the tree that is not so.
+// untrue returns what a threat model says about the tree that is not true.
 func untrue(document string, found tree) (faults []string) {
 	threats := map[string]bool{}
 	for i, row := range threatRow.FindAllStringSubmatch(document, -1) {
@@ -92,7 +92,7 @@ func TestThreatModelIsTrue(t *testing.T) {
 	require.Empty(t, untrue(string(document), readTree(t)))
 }
 
-func TestUntrueThreatModelsAreSeen(t *testing.T) {
+func TestUntrueThreatModelIsDetected(t *testing.T) {
 	for document, fault := range map[string]string{
 		"| T1 | x | `TestA` |\n| T2 | y | `trust/TestB` |": "",
 		"| T2 | x | `TestA` |":                             "T2 is row 1",

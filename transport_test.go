@@ -41,8 +41,8 @@ func large(t *testing.T) []byte {
 	return binary
 }
 
-// cut lets a server break off after so many bytes of each answer. It counts them
-// before they are sent, as the client need not wait for the server to go on.
+// cut lets a server break off after so many bytes of each answer. They are counted
+// before they are sent, because the client does not wait for the server to go on.
 type cut struct {
 	http.ResponseWriter
 	left int
@@ -60,9 +60,9 @@ func (c *cut) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// A download that breaks goes on where it was: in the same call, and in that of a
-// process that is started later.
-func TestBrokenDownloadGoesOn(t *testing.T) {
+// A download that breaks off is continued: by the same call, and by a process that is
+// started later.
+func TestBrokenDownloadIsContinued(t *testing.T) {
 	w := newWorld(t)
 	r := newRelease(t, "1.2.3", large(t))
 	w.publish("1.2.3", r)
@@ -75,7 +75,7 @@ func TestBrokenDownloadGoesOn(t *testing.T) {
 			return
 		}
 		if answers.Add(1) == 3 {
-			piece.Store(0) // and is down for the rest of this process
+			piece.Store(0) // the server is down for the rest of this process
 		}
 		next.ServeHTTP(&cut{rw, int(piece.Load()), &sent}, rq)
 	}
@@ -97,8 +97,9 @@ func TestBrokenDownloadGoesOn(t *testing.T) {
 	require.LessOrEqual(t, int(sent.Load()), size+size/20)
 }
 
-// A patch that is of no use is asked for each time, and what came of the whole does
-// not get lost by it. What came of another release goes, and all once it is installed.
+// A patch that fails is requested each time, and the partial download of the full
+// artifact is kept. Partial downloads of other releases are removed, and all of them
+// after the installation.
 func TestPartialDownloadsOfOneRelease(t *testing.T) {
 	old := large(t)
 	to := append(bytes.Clone(old), "and more"...)
@@ -121,7 +122,7 @@ func TestPartialDownloadsOfOneRelease(t *testing.T) {
 			from = rq.Header.Get("Range")
 			http.NotFound(rw, rq)
 		case ".bz2":
-			once := int(piece.Swap(0)) // and is down
+			once := int(piece.Swap(0)) // the server is down
 			next.ServeHTTP(&cut{rw, once, &sent}, rq)
 		default:
 			next.ServeHTTP(rw, rq)
@@ -136,15 +137,15 @@ func TestPartialDownloadsOfOneRelease(t *testing.T) {
 	piece.Store(int64(size))
 	require.NoError(t, updater.Apply(w.options(updater.Pause(atOnce))...))
 	w.holds(string(to))
-	require.Equal(t, "bytes=11-", from, "the patch went on where it was")
-	require.LessOrEqual(t, int(sent.Load()), size+size/20, "the whole went on where it was")
+	require.Equal(t, "bytes=11-", from, "the patch was continued")
+	require.LessOrEqual(t, int(sent.Load()), size+size/20, "the full artifact was continued")
 	left, err := filepath.Glob(partial("*"))
 	require.NoError(t, err)
 	require.Empty(t, left)
 }
 
-// Nor does it stay when somebody else has installed the release.
-func TestPartialDownloadOfWhatIsThereGoes(t *testing.T) {
+// Another process installed the release meanwhile.
+func TestPartialDownloadOfAnInstalledReleaseIsRemoved(t *testing.T) {
 	w := newWorld(t)
 	r := newRelease(t, "1.2.3", []byte(newContent))
 	w.publish("1.2.3", r)
@@ -163,8 +164,7 @@ func mustRead(t *testing.T, path string) []byte {
 	return raw
 }
 
-// What lies in the work directory is hashed like everything else, whoever put it
-// there and however much of it there is.
+// A partial download is hashed like everything else, whatever is in it.
 func TestPartialDownloadIsNotTrusted(t *testing.T) {
 	for name, change := range map[string]func(artifact []byte) []byte{
 		"of other bytes":     func(a []byte) []byte { return bytes.Repeat([]byte{'x'}, len(a)/2) },
@@ -224,7 +224,7 @@ func TestPatches(t *testing.T) {
 		"is damaged": {func(w *world, _ *release, patch *trust.Artifact) {
 			require.NoError(w.t, os.WriteFile(filepath.Join(w.repo, "1.2.3/linux/amd64", patch.Path), bytes.Repeat([]byte{'x'}, int(patch.Size)), 0o600))
 		}, []string{"patch", "bz2"}},
-		"was signed and is none": {func(w *world, r *release, patch *trust.Artifact) {
+		"is signed, and not a patch": {func(w *world, r *release, patch *trust.Artifact) {
 			garbage := bytes.Repeat([]byte{'x'}, int(patch.Size))
 			patch.Hash = sum(garbage)
 			w.publish("1.2.3", r)
@@ -244,7 +244,7 @@ func TestPatches(t *testing.T) {
 			patch.Encoding = "courgette"
 			w.publish("1.2.3", r)
 		}, []string{"bz2"}},
-		"no smaller than the whole": {func(w *world, r *release, patch *trust.Artifact) {
+		"not smaller than the full artifact": {func(w *world, r *release, patch *trust.Artifact) {
 			patch.Size = r.doc.Artifacts[0].Size
 			w.publish("1.2.3", r)
 		}, []string{"bz2"}},
@@ -274,8 +274,8 @@ func TestPatches(t *testing.T) {
 	}
 }
 
-// When the whole binary cannot be had either, the error is about that.
-func TestPatchAndWholeFail(t *testing.T) {
+// If the full artifact fails too, the error is about that.
+func TestErrorIsOfTheFullArtifactIfBothFail(t *testing.T) {
 	from := large(t)
 	to := append(bytes.Clone(from), "and more"...)
 	w := newWorld(t)
@@ -359,7 +359,7 @@ func TestMirrors(t *testing.T) {
 	}
 }
 
-// A document of v0.1.0 does not say what the artifact is, only what it unfolds to.
+// A document of v0.1.0 has the hash of the binary, not of the artifact.
 func TestMirrorsOfUnsigned(t *testing.T) {
 	const good, gone, other = "good", "gone", "other"
 	for _, tc := range []struct {
@@ -436,7 +436,7 @@ func TestMirrorsAreChecked(t *testing.T) {
 }
 
 // A repository that is down for a moment does not end an update.
-func TestServerThatRecovers(t *testing.T) {
+func TestServerThatRecoversIsAskedAgain(t *testing.T) {
 	for _, status := range []int{http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusTooManyRequests} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			w := newWorld(t)

@@ -53,8 +53,8 @@ func pack(t testing.TB, content []byte) []byte {
 	return out.Bytes()
 }
 
-// release is one release as it is about to be published. Tests change one thing
-// of it: a field of doc is signed, everything else is what an attacker may do.
+// release is a release before it is published. Tests change one thing of it: a field
+// of doc is signed, everything else is what an attacker may do.
 type release struct {
 	doc      trust.Release
 	artifact []byte
@@ -147,7 +147,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// publish writes a release where clients of version look for it.
+// publish writes a release to the place of version.
 func (w *world) publish(version string, r *release) {
 	w.t.Helper()
 	dir := filepath.Join(w.repo, version, "linux", "amd64")
@@ -158,8 +158,8 @@ func (w *world) publish(version string, r *release) {
 	}
 }
 
-// options are those of a sound client that runs 1.2.2 and wants 1.2.3; what is
-// given comes after them.
+// options are those of a valid client that runs 1.2.2 and wants 1.2.3, followed by
+// opts.
 func (w *world) options(more ...updater.Option) []updater.Option {
 	return append([]updater.Option{
 		updater.TargetFile(w.target), updater.SourceRepo(w.server.URL), updater.Version("1.2.3"),
@@ -169,13 +169,13 @@ func (w *world) options(more ...updater.Option) []updater.Option {
 	}, more...)
 }
 
-// noKey takes away the key that options gives.
+// noKey removes the key of options.
 func noKey(c *updater.Config) error {
 	c.PublicKey = nil
 	return nil
 }
 
-// snapshot is all that an update must not change when it fails.
+// snapshot is everything that a failed update must not change.
 func (w *world) snapshot() string {
 	w.t.Helper()
 	var out bytes.Buffer
@@ -206,7 +206,7 @@ func (w *world) refuses(want error, more ...updater.Option) error {
 	err := updater.Apply(w.options(more...)...)
 	require.ErrorIs(w.t, err, want)
 	require.NoError(w.t, updater.RollbackError(err))
-	require.Equal(w.t, before, w.snapshot(), "a refused update must leave no trace")
+	require.Equal(w.t, before, w.snapshot(), "a refused update must change nothing")
 	return err
 }
 

@@ -51,11 +51,11 @@ func TestURL(t *testing.T) {
 		require.NoError(t, err, base)
 		before := u.String()
 		require.Equal(t, want, layout.URL(u, "1.0+x/release.json").String())
-		require.Equal(t, before, u.String(), "the base is not changed")
+		require.Equal(t, before, u.String(), "the base URL is not changed")
 	}
 }
 
-func TestParseURLQuotesNothing(t *testing.T) {
+func TestParseURLErrorsDoNotQuoteTheURL(t *testing.T) {
 	for _, s := range []string{"", "secret", "ftp://u:secret@example.net", "https://", "https:///secret", "https://u:secret@[", "::secret"} {
 		_, err := layout.ParseURL(s)
 		require.ErrorIs(t, err, layout.ErrURL, s)

@@ -269,14 +269,24 @@ func TestFullArtifactIsUsedIfThePatchFails(t *testing.T) {
 func TestCancelledPatchIsNotFollowedByTheFullArtifact(t *testing.T) {
 	p := publish(t)
 	p.addPatch(t)
-	s, _ := newSource(t, p.repository)
+	s, log := newSource(t, p.repository)
 	work, _ := installed(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	p.answer = func(http.ResponseWriter, *http.Request) bool { cancel(); return false }
 	target := filepath.Join(t.TempDir(), "new")
 	require.ErrorIs(t, s.Binary(ctx, p.verified, target, work), context.Canceled)
 	require.Equal(t, []string{at.File("app.patch")}, p.requests())
+	require.Empty(t, log.warn, "the patch did not fail")
 	requireNothing(t, target)
+}
+
+// Opening the installed file means hashing it.
+func TestInstalledFileIsOpenedForAPatchOnly(t *testing.T) {
+	p := publish(t)
+	s, _ := newSource(t, p.repository)
+	work, opened := installed(t)
+	require.NoError(t, s.Binary(t.Context(), p.verified, filepath.Join(t.TempDir(), "new"), work))
+	require.Empty(t, *opened)
 }
 
 // partial is a Workspace that keeps downloads.

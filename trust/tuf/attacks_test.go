@@ -22,22 +22,22 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// attack is one of the attacks that the TUF specification names (§1.5.2), by
-// whoever answers the client in place of the repository.
+// attack is one of the attacks of the TUF specification (§1.5.2). The attacker answers
+// the client in place of the repository.
 type attack struct {
 	name string
-	// before is what the client saw and installed before, or nil.
+	// before publishes and installs an earlier release.
 	before func(w *world)
-	// change is all in which the attack differs from what would be installed.
+	// change is the only difference from a release that would be installed.
 	change func(w *world)
 	opts   []updater.Option
 	want   error
 }
 
-// stolen signs with the present keys of a role what its holder never would.
+// stolen signs with the present keys of a role.
 func (w *world) stolen(role string) { w.Publish(role) }
 
-// thief signs a role with a key that nobody trusts.
+// thief signs a role with an unknown key.
 func (w *world) thief(role string) { w.Signers[role] = []*tufsim.Key{w.NewKey()} }
 
 func attacks() []attack {
@@ -62,7 +62,7 @@ func attacks() []attack {
 			}
 		}
 	}
-	// below has two keys of a role needed, and one of them stolen: it signs that role.
+	// below: a role needs two keys, and one of them was stolen.
 	below := func(role string, too ...string) attack {
 		return attack{name: "key compromise: " + role + " below its threshold", before: func(w *world) {
 			w.AddKey(role, w.NewKey())
@@ -81,7 +81,7 @@ func attacks() []attack {
 		{name: "arbitrary software: another document", change: func(w *world) {
 			w.Files[path("1.2.4")] = bytes.Replace(w.Files[path("1.2.4")], []byte(sum([]byte("version 3"))), []byte(sum([]byte("malice..."))), 1)
 		}, before: install, opts: next, want: trust.ErrMismatch},
-		{name: "arbitrary software: a bin signed by nobody we know", change: func(w *world) {
+		{name: "arbitrary software: a bin signed by an unknown key", change: func(w *world) {
 			w.thief(bin("1.2.4"))
 			w.release("1.2.4", "malice", nil)
 		}, before: install, opts: next, want: trust.ErrSignature},
@@ -96,9 +96,9 @@ func attacks() []attack {
 			w.stolen(tufsim.Timestamp)
 		}, before: install, opts: next, want: updater.ErrTooLarge},
 
-		// What a release depends on is in its document, which is one target: the part
-		// of this attack that applies is a target that is not the one asked for.
-		{name: "extraneous dependencies: a document that is another's", change: func(w *world) {
+		// A release is one target and depends on no other. What applies of this attack is
+		// a target that is not the one requested.
+		{name: "extraneous dependencies: the document of another release", change: func(w *world) {
 			w.AddTarget(bin("1.2.4"), path("1.2.4"), w.Files[path("1.2.3")])
 			w.PublishAll("bin-0", "bin-1", tufsim.Targets)
 		}, before: install, opts: next, want: trust.ErrMismatch},
@@ -107,7 +107,7 @@ func attacks() []attack {
 			w.Timestamp.Version = 1<<53 + 1
 			w.stolen(tufsim.Timestamp)
 		}, before: install, opts: next, want: trust.ErrMalformed},
-		{name: "fast-forward: what follows it", before: func(w *world) {
+		{name: "fast-forward: recovery without new keys", before: func(w *world) {
 			w.Restart(tufsim.Timestamp, 1<<40)
 			w.release(old, "version 2", nil)
 			require.NoError(w.t, w.apply())
@@ -205,10 +205,9 @@ func attacks() []attack {
 	}
 }
 
-// Every attack of the specification, through Apply (but slow retrieval, which package
-// updater's own tests have, where time can be made short): the refusal answers to its
-// sentinel, and target, mode and directory are what they were. What the attack
-// consists of is the only difference to an update that succeeds.
+// Every attack of the specification, against Apply. Each is refused with its error, and
+// target, mode and directory stay as they were. For slow retrieval see TestSlowMetadata
+// of package updater, which can shorten the time limit.
 func TestAttacks(t *testing.T) {
 	for _, a := range attacks() {
 		t.Run(a.name, func(t *testing.T) {
@@ -226,12 +225,12 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
-// The same client, the same steps, and nobody who attacks: it is installed. Without
-// this an attack could be refused for a reason of the test's own making.
+// The same client and the same steps without the attack: the release is installed. This
+// shows that nothing else in the test makes the client refuse.
 func TestWithoutAttack(t *testing.T) {
 	for _, a := range attacks() {
-		if strings.HasPrefix(a.name, "rollback: an older release") || strings.HasPrefix(a.name, "fast-forward: what") {
-			continue // what is attacked there is what was installed before
+		if strings.HasPrefix(a.name, "rollback: an older release") || strings.HasPrefix(a.name, "fast-forward: recovery") {
+			continue // the attack is the older release itself
 		}
 		t.Run(a.name, func(t *testing.T) {
 			t.Parallel()
@@ -244,8 +243,8 @@ func TestWithoutAttack(t *testing.T) {
 	}
 }
 
-// A mirror that holds back, or lies, does not keep the client from one that does not.
-func TestMaliciousMirrorIsPassedOver(t *testing.T) {
+// After a mirror that withholds files or serves wrong ones, the next one is asked.
+func TestNextMirrorIsAskedAfterAMaliciousOne(t *testing.T) {
 	for _, a := range attacks() {
 		if !strings.HasPrefix(a.name, "malicious mirror") {
 			continue
@@ -277,8 +276,8 @@ func TestMaliciousMirrorIsPassedOver(t *testing.T) {
 	}
 }
 
-// snapshot is all that a refused update must not change: everything beside the
-// target but the metadata that is remembered, which may only get newer.
+// snapshot is what a refused update must not change: everything beside the target,
+// except for the remembered metadata, which may get newer.
 func (w *world) snapshot() string {
 	w.t.Helper()
 	var out strings.Builder

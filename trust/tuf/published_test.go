@@ -16,8 +16,8 @@ import (
 	"github.com/choria-io/go-updater/trust/tuf"
 )
 
-// What our publisher writes is read by our client: from the first release on, with
-// the release key besides or without, and after another one was published.
+// The client accepts what our publisher writes: the first release and the next one, with
+// a public key and without.
 func TestReadsWhatIsPublished(t *testing.T) {
 	w := newWorld(t)
 	root, targets, release, online := newHolder(t, 1), newHolder(t, 2), newHolder(t, 3), newHolder(t, 4)

@@ -24,7 +24,7 @@ import (
 	"github.com/choria-io/go-updater/trust/tuf"
 )
 
-// holder is somebody who has a key.
+// holder is a person or a machine with a key.
 type holder struct {
 	signature.Signer
 	key trust.Key
@@ -42,7 +42,7 @@ func newHolder(t *testing.T, seed byte) *holder {
 
 func (h *holder) id() string { return publish.KeyID(h.key) }
 
-// publisher is a repository on disk, made by what update-repo is made of.
+// publisher is a repository on disk, made with the packages that update-repo uses.
 type publisher struct {
 	t    *testing.T
 	dir  string
@@ -58,7 +58,7 @@ func openPublisher(t *testing.T, dir string, now *time.Time) *publisher {
 	return &publisher{t, dir, now, repo}
 }
 
-// begins drafts the first root, of which threshold of the root holders are needed.
+// begins drafts the first root. It needs the signatures of threshold root holders.
 func (p *publisher) begins(threshold int, root []*holder, targets, release, online *holder) {
 	p.t.Helper()
 	var keys []trust.Key
@@ -80,7 +80,7 @@ func signers(all ...*holder) (out []signature.Signer) {
 	return out
 }
 
-// publishes adds a release, signed by release and shown by online.
+// publishes adds a release, signed by release, and metadata signed by online.
 func (p *publisher) publishes(version, content string, release, online *holder) {
 	p.t.Helper()
 	file := filepath.Join(p.t.TempDir(), "app")
@@ -99,8 +99,8 @@ func (p *publisher) refreshes(by ...*holder) {
 	require.NoError(p.t, err)
 }
 
-// sign has the holders of root keys sign one after the other, and tells after which
-// of them the draft became a root.
+// sign lets the holders of root keys sign one after the other. It returns after how
+// many of them the draft became a root.
 func (p *publisher) sign(by ...*holder) (published int) {
 	p.t.Helper()
 	for i, h := range by {
@@ -130,7 +130,7 @@ func (p *publisher) file(name string) []byte {
 	return raw
 }
 
-// machine is one that updates itself from a repository.
+// machine is a machine that updates itself from a repository.
 type machine struct {
 	t      *testing.T
 	target string
@@ -161,7 +161,7 @@ func (m *machine) update(version string, more ...updater.Option) error {
 	return err
 }
 
-// updates expects the update to succeed, and refuses one to fail without a trace.
+// updates expects that the update succeeds.
 func (m *machine) updates(version string) {
 	m.t.Helper()
 	require.NoError(m.t, m.update(version))
@@ -187,7 +187,7 @@ func (m *machine) holds(content string) {
 	require.Equal(m.t, content, string(got))
 }
 
-// quiet logs where a failed test shows it.
+// quiet is a logger whose lines are shown if the test fails.
 type quiet struct{ t *testing.T }
 
 func (q quiet) Print(v ...any)                 { q.t.Log(v...) }
@@ -206,11 +206,11 @@ func serve(t *testing.T, dir string) string {
 	return server.URL
 }
 
-// A repository is told from its first day: three people hold root keys of which two
-// are needed, a release key and an online key lie with the builds. A root key is
-// lost, the builds are broken into, everything that was stolen is used, and a
-// rotation repairs it without a new program on any machine.
-func TestStoryOfATheft(t *testing.T) {
+// The story of a repository. Three people hold root keys, of which two are needed. The
+// build server has a release key and an online key. A root key is lost. An attacker
+// steals the keys of the build server, and uses them. A rotation of keys repairs that,
+// without a new program on any machine.
+func TestStoryOfStolenKeys(t *testing.T) {
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	alice, bob, carol, dave := newHolder(t, 1), newHolder(t, 2), newHolder(t, 3), newHolder(t, 4)
 	targets, release, online := newHolder(t, 5), newHolder(t, 6), newHolder(t, 7)
@@ -240,7 +240,7 @@ func TestStoryOfATheft(t *testing.T) {
 	awake.updates("1.1.0")
 	victim.updates("1.1.0")
 
-	t.Log("Day 60: the builds are broken into; the thief has the release key and the online key")
+	t.Log("Day 60: an attacker steals the release key and the online key")
 	now = now.Add(30 * 24 * time.Hour)
 	stolen := t.TempDir()
 	require.NoError(t, os.CopyFS(stolen, os.DirFS(honest.dir)))
@@ -251,7 +251,7 @@ func TestStoryOfATheft(t *testing.T) {
 	victim.url = evil
 	victim.updates("6.6.6") // what TUF cannot prevent: both keys vouch for it
 
-	t.Log("Day 61: alice and dave give the builds new keys, and the targets key new bins")
+	t.Log("Day 61: alice and dave replace the stolen keys, and the targets key signs new bins")
 	now = now.Add(24 * time.Hour)
 	honest.rotates(publish.Snapshot, online, online2)
 	honest.rotates(publish.Timestamp, online, online2)
@@ -261,25 +261,25 @@ func TestStoryOfATheft(t *testing.T) {
 	honest.publishes("1.2.0", "version 1.2.0", release2, online2)
 	awake.updates("1.2.0")
 
-	t.Log("What the thief publishes is refused by all who saw the repair")
+	t.Log("Releases of the attacker are refused by all clients that saw the new root")
 	awake.url = evil
 	awake.refuses("6.6.6", trust.ErrSignature)
-	t.Log("... even with the roots of the repair copied from the honest repository")
+	t.Log("... even if the attacker copies the new root")
 	require.NoError(t, os.WriteFile(filepath.Join(stolen, "metadata", "3.root.json"), honest.file("metadata/3.root.json"), 0o644))
 	awake.refuses("6.6.6", trust.ErrSignature)
 	newcomer := newMachine(t, evil, honest.file("metadata/3.root.json"), &now, "0.9.0")
 	newcomer.refuses("6.6.6", trust.ErrSignature)
 
-	t.Log("A machine that slept since day 1 follows every root")
+	t.Log("A machine that was off since day 1 follows every root")
 	now = now.Add(10 * time.Hour)
 	asleep.updates("1.2.0")
 	asleep.url = evil
 	asleep.refuses("6.6.6", trust.ErrSignature)
 
-	t.Log("The victim's own memory does not keep it from being repaired")
+	t.Log("The victim is repaired by a downgrade")
 	victim.url = url
 	victim.refuses("1.2.0", trust.ErrRollback)
-	require.NoError(t, victim.update("1.2.0", updater.AllowDowngrade()), "a person asks for it")
+	require.NoError(t, victim.update("1.2.0", updater.AllowDowngrade()), "a person requests it")
 	victim.holds("version 1.2.0")
 	victim.url = evil
 	victim.refuses("6.6.6", trust.ErrSignature)

@@ -15,8 +15,8 @@ import (
 	updater "github.com/choria-io/go-updater"
 )
 
-// Nothing is used that cannot be remembered. What a mode does not keep root from,
-// a mount does.
+// Metadata that cannot be remembered is not used. Root may write to a directory whatever
+// its mode, but not to a read-only mount.
 func TestReadOnlyMemory(t *testing.T) {
 	w := newWorld(t)
 	w.release("1.2.3", "version 2", nil)

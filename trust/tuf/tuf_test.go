@@ -35,7 +35,7 @@ func TestApply(t *testing.T) {
 	require.True(t, result.Updated)
 	require.Len(t, result.Signers, 1, "the key of the bin")
 	w.holds("version 2")
-	require.FileExists(t, w.kept("timestamp.json"), "what was seen outlives the update")
+	require.FileExists(t, w.kept("timestamp.json"), "metadata is kept after the update")
 
 	w.release("1.2.4", "version 3", nil)
 	require.NoError(t, w.apply(updater.CurrentVersion("1.2.3"), updater.Version("1.2.4")))
@@ -63,7 +63,7 @@ func TestKeyAndMetadataMustBothHold(t *testing.T) {
 	w.holds("version 2")
 }
 
-func TestRefusals(t *testing.T) {
+func TestBadMetadataIsRefused(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(w *world)
 		want   error
@@ -86,10 +86,10 @@ func TestRefusals(t *testing.T) {
 		"another artifact": {func(w *world) {
 			w.other["/1.2.3/linux/amd64/app-linux-amd64-1.2.3.bz2"] = []byte("malice")
 		}, updater.ErrHash},
-		"garbage for metadata":          {func(w *world) { w.ReplaceLatest(tufsim.Timestamp, []byte("<html>")) }, trust.ErrMalformed},
-		"the timestamp names nothing":   {func(w *world) { delete(w.Timestamp.Meta, "snapshot.json"); w.Publish(tufsim.Timestamp) }, trust.ErrMalformed},
-		"a terabyte of signed snapshot": {func(w *world) { w.Timestamp.Meta["snapshot.json"].Length = 1 << 40; w.Publish(tufsim.Timestamp) }, updater.ErrTooLarge},
-		"what is remembered is no directory": {func(w *world) {
+		"a web page in place of metadata": {func(w *world) { w.ReplaceLatest(tufsim.Timestamp, []byte("<html>")) }, trust.ErrMalformed},
+		"the timestamp names nothing":     {func(w *world) { delete(w.Timestamp.Meta, "snapshot.json"); w.Publish(tufsim.Timestamp) }, trust.ErrMalformed},
+		"a terabyte of signed snapshot":   {func(w *world) { w.Timestamp.Meta["snapshot.json"].Length = 1 << 40; w.Publish(tufsim.Timestamp) }, updater.ErrTooLarge},
+		"a file in place of the directory of metadata": {func(w *world) {
 			require.NoError(t, os.MkdirAll(filepath.Dir(w.kept("")), 0o700))
 			require.NoError(t, os.WriteFile(strings.TrimSuffix(w.kept(""), "/"), nil, 0o600))
 		}, updater.ErrState},
@@ -103,7 +103,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestRootIsCheckedWhenItIsGiven(t *testing.T) {
+func TestNewChecksTheRoot(t *testing.T) {
 	w := newWorld(t)
 	w.Signers[tufsim.Root] = []*tufsim.Key{w.NewKey()}
 	w.Publish(tufsim.Root)
@@ -116,7 +116,7 @@ func TestRootIsCheckedWhenItIsGiven(t *testing.T) {
 	require.Empty(t, w.Asked())
 }
 
-func TestNextRootIsForbidden(t *testing.T) {
+func TestForbiddenNextRootIsTakenForMissing(t *testing.T) {
 	w := newWorld(t)
 	w.release("1.2.3", "version 2", nil)
 	w.answer = func(rw http.ResponseWriter, r *http.Request) bool {
@@ -130,8 +130,8 @@ func TestNextRootIsForbidden(t *testing.T) {
 	w.holds("version 2")
 }
 
-// With the newer root withheld the client does not go back to the one it was built
-// with, whose keys are revoked.
+// If a mirror withholds the newer root, the client does not go back to the root that it
+// was built with, whose keys are revoked.
 func TestRootIsNotForgotten(t *testing.T) {
 	w := newWorld(t)
 	w.release("1.2.3", "version 2", nil)
@@ -149,7 +149,7 @@ func TestRootIsNotForgotten(t *testing.T) {
 	w.holds("version 2")
 }
 
-func TestMirrors(t *testing.T) {
+func TestNextMirrorIsAskedAfterAFailure(t *testing.T) {
 	w := newWorld(t)
 	w.release("1.2.3", "version 2", nil)
 	stale := httptest.NewServer(http.NotFoundHandler())
@@ -159,7 +159,7 @@ func TestMirrors(t *testing.T) {
 	w.holds("version 2")
 	require.Contains(t, w.log.String(), "trying the next one")
 
-	// One with the right metadata and a wrong document fails as well.
+	// A mirror with the right metadata and a wrong document fails too.
 	w = newWorld(t)
 	w.release("1.2.3", "version 2", nil)
 	wrong := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -179,13 +179,13 @@ func TestMirrors(t *testing.T) {
 	before := w.Latest(tufsim.Timestamp)
 	w.Publish(tufsim.Timestamp)
 	require.NoError(t, w.apply())
-	// A mirror that lags behind what was seen is no mirror.
+	// A mirror with older metadata than was seen is refused.
 	w.ReplaceLatest(tufsim.Timestamp, before)
 	w.refuses(trust.ErrRollback, updater.CurrentVersion(""), updater.SourceRepo(stale.URL), updater.Mirrors(w.server.URL))
 }
 
-// What is remembered of a release belongs to the keys of targets and of the bins:
-// an exchange of these repairs a version that a thief drove up, others do not count.
+// What is remembered of a release belongs to the keys of targets and of the bins. New
+// keys for these start a new memory, which repairs a version that an attacker drove up.
 func TestTrustIDFollowsTheKeysOfReleases(t *testing.T) {
 	w := newWorld(t)
 	w.release("1.2.3", "version 2", nil)
@@ -270,7 +270,7 @@ func TestStateDir(t *testing.T) {
 	require.Len(t, found, 1)
 	require.NoDirExists(t, w.kept(""))
 
-	// What a kill left goes with the next write of that file.
+	// The temporary file of a killed process is removed by the next write of that file.
 	left := found[0] + ".write-" + strings.Repeat("A", 26)
 	require.NoError(t, os.WriteFile(left, nil, 0o600))
 	w.Publish(tufsim.Timestamp)
@@ -281,8 +281,8 @@ func TestStateDir(t *testing.T) {
 	require.NoFileExists(t, left)
 }
 
-// A Check does not wait for another process that waits for the network, and what
-// the two store fits together.
+// A Check does not wait for another process that waits for the network. What both store
+// is consistent.
 func TestNoLockOverTheNetwork(t *testing.T) {
 	w := newWorld(t)
 	w.release("1.2.3", "version 2", nil)
@@ -312,8 +312,7 @@ func TestNoLockOverTheNetwork(t *testing.T) {
 	w.holds("version 2")
 }
 
-// After a panic, which the core makes an error, the program lives on, and so must its
-// next attempt.
+// A panic becomes an error, and the program goes on. Its next attempt must work.
 func TestPanicLeavesNoLock(t *testing.T) {
 	w := newWorld(t)
 	w.release("1.2.3", "version 2", nil)
@@ -326,7 +325,7 @@ func TestPanicLeavesNoLock(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// panics is a program's own transport.
+// panics is a transport that panics.
 type panics struct{}
 
 func (panics) RoundTrip(*http.Request) (*http.Response, error) { panic("boom") }

@@ -17,8 +17,8 @@ import (
 	"github.com/choria-io/go-updater/trust/tuf"
 )
 
-// What others may write to is not read, and what is damaged twice takes a person,
-// who is told where.
+// Files that others may write to are not read. If both copies are damaged, the error
+// says where they are.
 func TestMemoryThatCannotBeUsed(t *testing.T) {
 	w := newWorld(t)
 	w.release("1.2.3", "version 2", nil)

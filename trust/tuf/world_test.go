@@ -33,7 +33,7 @@ var began = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
 const oldContent = "version 1"
 
-// world is a target, and a TUF repository over HTTP that releases of it lie in.
+// world is a target, and a TUF repository over HTTP with releases of it.
 type world struct {
 	*tufsim.Repo
 	t      *testing.T
@@ -70,7 +70,7 @@ func newWorld(t *testing.T) *world {
 
 func path(version string) string { return version + "/linux/amd64/release.json" }
 
-// bin is the bin of a version's release document, for two of them.
+// bin returns which of the two bins lists the release document of a version.
 func bin(version string) string {
 	if sum := sha256.Sum256([]byte(path(version))); sum[0] >= 0x80 {
 		return "bin-1"
@@ -78,7 +78,7 @@ func bin(version string) string {
 	return "bin-0"
 }
 
-// release publishes one, signed by key unless that is nil.
+// release publishes a release, signed by key if that is not nil.
 func (w *world) release(version, content string, key ed25519.PrivateKey) {
 	w.t.Helper()
 	var packed bytes.Buffer
@@ -137,7 +137,7 @@ func (w *world) holds(content string) {
 	require.Equal(w.t, content, string(got))
 }
 
-// kept is the path of something that the client remembers.
+// kept returns the path of a file that the client keeps.
 func (w *world) kept(name string) string {
 	return filepath.Join(filepath.Dir(w.target), ".app.update", "authority", name)
 }
