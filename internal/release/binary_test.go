@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -115,6 +116,11 @@ func TestBinaryIsCreated(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Dir(target))
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "the artifact was removed")
+	if runtime.GOOS != "windows" {
+		info, err := entries[0].Info()
+		require.NoError(t, err)
+		require.Equal(t, fs.FileMode(0o600), info.Mode(), "private until it is installed")
+	}
 
 	artifact := p.verified.Release.Artifacts[0]
 	require.Equal(t, artifact.Size, last[release.PhaseDownload].Done)
@@ -351,6 +357,24 @@ func TestPartialThatCannotBeOpened(t *testing.T) {
 	requireNothing(t, target)
 }
 
+func TestDecodingStopsWhenTheContextIsDone(t *testing.T) {
+	p := publish(t)
+	large := bytes.Repeat(newBinary, 100)
+	p.verified.Release.Hash, p.verified.Release.Size, p.verified.Release.Artifacts = sum(large), int64(len(large)), nil
+	p.add("app.bz2", codec.Bzip2, "", compress(t, large))
+	s, _ := newSource(t, p.repository)
+	s.MaxSize = int64(len(large))
+	ctx, cancel := context.WithCancel(t.Context())
+	s.Progress = func(r release.Progress) {
+		if r.Phase == release.PhaseUnpack {
+			cancel()
+		}
+	}
+	target := filepath.Join(t.TempDir(), "new")
+	require.ErrorIs(t, s.Binary(ctx, p.verified, target, release.Workspace{}), context.Canceled)
+	requireNothing(t, target)
+}
+
 // A document of v0.1.0 has the path of the artifact and the hash of the binary.
 func TestBinaryOfV010(t *testing.T) {
 	legacy := func() *trust.Verified {
@@ -366,11 +390,35 @@ func TestBinaryOfV010(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, newBinary, got)
 	})
+	t.Run("not in a partial download, which is named by the hash of the artifact", func(t *testing.T) {
+		p := publish(t)
+		s, _ := newSource(t, p.repository)
+		work, kept := partial(t)
+		require.NoError(t, s.Binary(t.Context(), legacy(), filepath.Join(t.TempDir(), "new"), work))
+		require.Empty(t, *kept)
+	})
+	t.Run("no further than MaxSize", func(t *testing.T) {
+		p := publish(t)
+		p.files[at.File("app.bz2")] = compress(t, make([]byte, 1<<20))
+		s, _ := newSource(t, p.repository)
+		s.MaxSize = 1 << 10
+		s.Progress = func(r release.Progress) {
+			if r.Phase == release.PhaseUnpack {
+				require.LessOrEqual(t, r.Done, int64(1<<10+1))
+			}
+		}
+		target := filepath.Join(t.TempDir(), "new")
+		require.ErrorIs(t, s.Binary(t.Context(), legacy(), target, release.Workspace{}), fetch.ErrTooLarge)
+		requireNothing(t, target)
+	})
 	for name, tc := range map[string]struct {
 		content []byte
 		maxSize int64
 		want    error
 	}{
+		"an artifact that is too long after its end": {
+			append(compress(t, newBinary), make([]byte, len(newBinary))...), int64(len(newBinary)), fetch.ErrTooLarge,
+		},
 		"another binary":              {compress(t, oldBinary), 1 << 20, release.ErrHash},
 		"not bzip2":                   {[]byte("not bzip2"), 1 << 20, release.ErrHash},
 		"a binary above MaxSize":      {compress(t, newBinary), int64(len(newBinary)) - 1, fetch.ErrTooLarge},

@@ -160,12 +160,13 @@ func TestDocumentSizeLimit(t *testing.T) {
 
 func TestNextRepositoryIsNotAskedOnceTheContextIsDone(t *testing.T) {
 	first, second := newRepository(t), newRepository(t)
-	s, _ := newSource(t, first, second)
+	s, log := newSource(t, first, second)
 	ctx, cancel := context.WithCancel(t.Context())
 	first.answer = func(w http.ResponseWriter, r *http.Request) bool { cancel(); return false }
 	_, err := s.Document(ctx, release.Cache{}, accept)
 	require.Error(t, err)
 	require.Empty(t, second.requests())
+	require.Empty(t, log.warn)
 }
 
 // cached is a repository whose document was kept.
@@ -212,6 +213,16 @@ func TestKeptDocumentThatIsRefusedIsFetchedAnew(t *testing.T) {
 
 	_, err = s.Document(t.Context(), cache, func([]byte) error { return trust.ErrExpired })
 	require.ErrorIs(t, err, trust.ErrExpired)
+
+	r.answer = func(w http.ResponseWriter, req *http.Request) bool {
+		if req.Header.Get("If-None-Match") == "" {
+			_, _ = w.Write(make([]byte, trust.MaxDocument+1))
+			return true
+		}
+		return false
+	}
+	_, err = s.Document(t.Context(), cache, func([]byte) error { return trust.ErrExpired })
+	require.ErrorIs(t, err, fetch.ErrTooLarge)
 }
 
 func TestNewDocumentIsSeenInSpiteOfTheCache(t *testing.T) {

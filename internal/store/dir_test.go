@@ -132,10 +132,10 @@ func TestZeroDirHoldsNothing(t *testing.T) {
 	require.True(t, d.IsZero())
 	_, err := d.Read("name", 10)
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	require.Error(t, d.Update(t.Context(), func() ([]File, error) {
+	require.ErrorContains(t, d.Update(t.Context(), func() ([]File, error) {
 		require.FailNow(t, "change is called")
 		return nil, nil
-	}))
+	}), "no target")
 }
 
 func TestTargetsHaveDirectoriesOfTheirOwn(t *testing.T) {
