@@ -85,7 +85,7 @@ func (f *fields) time(name string) time.Time {
 	t, err := time.Parse(secondsLayout, text)
 	// Parse accepts other spellings too: formatting the time again detects them.
 	if err != nil || t.Format(secondsLayout) != text {
-		f.keep(fmt.Errorf("%w: field %q: %.64q is not a time as 2026-01-02T15:04:05Z", ErrMalformed, name, text))
+		f.keep(fmt.Errorf("%w: field %q: %.64q is not a time in the form 2026-01-02T15:04:05Z", ErrMalformed, name, text))
 	}
 	return t
 }

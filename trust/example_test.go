@@ -51,7 +51,7 @@ func ExampleVerify() {
 	// Output:
 	// choria-linux-amd64-1.2.3.bz2 44
 	// signed by 7d2fcfef88bb0b9d
-	// true document is not the one requested: field "arch" is "amd64", requested was "arm64"
+	// true document is not the one requested: field "arch" is "amd64", not "arm64"
 }
 
 // The signed bytes do not depend on how the document is formatted, nor on its

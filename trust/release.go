@@ -28,10 +28,10 @@ const (
 // [Release.Validate] accepted it, all its fields are within their grammars.
 type Release struct {
 	Format    int64      `json:"format"`    // ReleaseFormat
-	Name      string     `json:"name"`      // of the product: see CheckName
+	Name      string     `json:"name"`      // of the product, see CheckName
 	Version   string     `json:"version"`   // see CheckVersion
-	OS        string     `json:"os"`        // a GOOS value: see CheckPlatform
-	Arch      string     `json:"arch"`      // a GOARCH value: see CheckPlatform
+	OS        string     `json:"os"`        // a GOOS value, see CheckPlatform
+	Arch      string     `json:"arch"`      // a GOARCH value, see CheckPlatform
 	Binary    string     `json:"binary"`    // path of the artifact for clients of v0.1.0
 	Hash      string     `json:"hash"`      // SHA-256 of the uncompressed binary, in lower-case hex
 	Size      int64      `json:"size"`      // of the uncompressed binary, in bytes
@@ -42,7 +42,7 @@ type Release struct {
 
 // Artifact is one file that yields the binary.
 type Artifact struct {
-	Path     string `json:"path"`           // relative to the document: see CheckPath
+	Path     string `json:"path"`           // relative to the document, see CheckPath
 	Encoding string `json:"encoding"`       // how the file is compressed; a client skips artifacts of unknown encodings
 	From     string `json:"from,omitempty"` // of a patch: SHA-256 of the binary that it applies to
 	Size     int64  `json:"size"`           // of the file, in bytes

@@ -113,8 +113,8 @@ func (w *Want) facts(doc jcs.Object, body []byte, signers []string) (*Verified, 
 }
 
 // InsecureVerifyUnsigned is [Verify] without step 2: anyone may have made the
-// document. The other steps are performed. Of a document of v0.1.0, which has only a
-// path and a hash, steps 4 and 5 cannot be.
+// document. The other steps are performed. A document of v0.1.0 has only a path and a
+// hash: steps 4 and 5 do not apply to it.
 func InsecureVerifyUnsigned(document []byte, w Want) (*Verified, error) {
 	doc, err := parse(document)
 	if err != nil {
@@ -139,7 +139,7 @@ func (w *Want) checkMatch(r *Release) error {
 		{"name", r.Name, w.Name}, {"version", r.Version, w.Version}, {"os", r.OS, w.OS}, {"arch", r.Arch, w.Arch},
 	} {
 		if f.got != f.want && (f.field != "name" || f.want != "") {
-			return fmt.Errorf("%w: field %q is %q, requested was %q", ErrMismatch, f.field, f.got, f.want)
+			return fmt.Errorf("%w: field %q is %q, not %q", ErrMismatch, f.field, f.got, f.want)
 		}
 	}
 	return nil

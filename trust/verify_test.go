@@ -126,7 +126,7 @@ func TestOtherReleaseIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := want()
 			tt.change(&w)
-			verifyAll(t, release(), w, tt.sentinel, "requested was")
+			verifyAll(t, release(), w, tt.sentinel, ", not \"")
 		})
 	}
 }

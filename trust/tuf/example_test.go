@@ -15,13 +15,12 @@ import (
 	"github.com/choria-io/go-updater/trust/tuf"
 )
 
-// root.json as the program was built with it: any version of the repository's.
+// root is a root.json of the repository, of any version.
 //
 //go:embed testdata/root.json
 var root []byte
 
-// A program that trusts the holders of the root keys, and through them whoever may
-// sign releases today.
+// A program that trusts the root keys, and through them the present release keys.
 func Example() {
 	err := updater.Apply(
 		updater.SourceRepo("https://repo.example.net/updater"),
@@ -32,15 +31,15 @@ func Example() {
 	)
 	switch {
 	case errors.Is(err, trust.ErrExpired):
-		log.Print("nobody renewed the metadata, or somebody holds it back: ", err)
+		log.Print("the metadata was not renewed, or is withheld: ", err)
 	case errors.Is(err, trust.ErrRollback), errors.Is(err, trust.ErrSignature):
-		log.Print("somebody interferes: ", err)
+		log.Print("the repository or the network may be under attack: ", err)
 	case err != nil:
 		log.Print(err)
 	}
 }
 
-// A root that its own keys did not sign is found before anything is asked for.
+// A root that its own keys did not sign is an error of New.
 func ExampleNew() {
 	options := []updater.Option{updater.SourceRepo("https://repo.example.net/updater"), updater.Version("1.2.3"), updater.TargetFile("choria")}
 	_, err := updater.New(append(options, updater.VouchedBy(tuf.New(root)))...)
