@@ -103,7 +103,8 @@ func TestDirReadsWhatWasWritten(t *testing.T) {
 	require.Equal(t, []string{"name", "other"}, namesIn(t, d), "no lock and no temporary file")
 	if runtime.GOOS != "windows" {
 		for path, mode := range map[string]fs.FileMode{
-			filepath.Dir(d.Path()): 0o700 | fs.ModeDir, d.Path(): 0o700 | fs.ModeDir, filepath.Join(d.Path(), "name"): 0o600,
+			d.root: 0o700 | fs.ModeDir, filepath.Dir(d.root): 0o700 | fs.ModeDir, filepath.Dir(d.Path()): 0o700 | fs.ModeDir,
+			d.Path(): 0o700 | fs.ModeDir, filepath.Join(d.Path(), "name"): 0o600,
 		} {
 			info, err := os.Stat(path)
 			require.NoError(t, err)
