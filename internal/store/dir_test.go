@@ -191,12 +191,17 @@ func TestUpdateWaitsForOtherProcessesUntilItsContextIsDone(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	err := d.Update(ctx, func() ([]File, error) {
-		require.FailNow(t, "two processes are in Update")
-		return nil, nil
-	})
-	require.ErrorIs(t, err, ErrHeld)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+	refused := make(chan error, 1)
+	go func() {
+		refused <- d.Update(ctx, func() ([]File, error) { return nil, errors.New("two processes are in Update") })
+	}()
+	select {
+	case err := <-refused:
+		require.ErrorIs(t, err, ErrHeld)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	case <-time.After(10 * time.Second):
+		require.FailNow(t, "Update does not end with its context")
+	}
 
 	waited := make(chan error, 1)
 	go func() { waited <- d.Write(t.Context(), File{"first", []byte("later")}) }()
