@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Command client calls Apply once. The tests of package walk build it with coverage
-// counters, and count what one update does.
+// Command client makes one Apply and ends. The tests of package walk build it
+// with coverage counters, and count what one update does.
 package main
 
 import (
