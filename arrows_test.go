@@ -92,9 +92,9 @@ var arrows = map[string]arrow{
 		},
 	},
 	"repository": {
-		own: []string{"signing", "internal/layout", "internal/tuf/client", "internal/tuf/publish", "trust", "internal/attrs", "internal/codec", "internal/codec/bsdiff", "internal/codec/bsdiff/diff", "internal/codec/bz2", "internal/codec/zst", "internal/fetch", "internal/store"},
+		own: []string{"signing", "internal/layout", "internal/tuf/client", "internal/tuf/publish", "trust", "internal/attrs", "internal/codec", "internal/codec/bsdiff", "internal/codec/bsdiff/diff", "internal/codec/bz2", "internal/codec/zst", "internal/fetch", "internal/release", "internal/store"},
 		other: []string{
-			"github.com/sigstore/sigstore/pkg/signature", "golang.org/x/mod/semver", "golang.org/x/sys",
+			"github.com/sigstore/sigstore/pkg/signature", "golang.org/x/sys",
 		},
 	},
 	"internal/term": {

@@ -11,7 +11,6 @@ import (
 	"compress/bzip2"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +20,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -29,6 +29,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/internal/testing/published"
 	"github.com/choria-io/go-updater/repository"
 	"github.com/choria-io/go-updater/trust"
@@ -175,7 +176,7 @@ func (w *world) verify(t *testing.T) *repository.Report {
 }
 
 // clients are without a memory: one that trusts a key, one that trusts TUF metadata,
-// and one of v0.1.0.
+// and one that knows bzip2 only.
 func (w *world) clients() map[string]func(t *testing.T) error {
 	apply := func(by updater.Option) func(t *testing.T) error {
 		return func(t *testing.T) error {
@@ -191,12 +192,13 @@ func (w *world) clients() map[string]func(t *testing.T) error {
 	return map[string]func(t *testing.T) error{
 		"keys":  apply(updater.PublicKey([]byte(w.sound.Keys[0].String()))),
 		"TUF":   func(t *testing.T) error { return apply(updater.VouchedBy(tuf.New(w.sound.Root(t))))(t) },
-		"bzip2": func(*testing.T) error { return w.old() },
+		"bzip2": w.bzip2Only,
 	}
 }
 
-// old does what a client of v0.1.0 does, which knows bzip2 and hashes only.
-func (w *world) old() error {
+// bzip2Only verifies the document like every client with a key, and then takes the
+// artifact that clients of v0.1.0 take: it knows bzip2 and the hash of the binary.
+func (w *world) bzip2Only(t *testing.T) error {
 	get := func(name string) ([]byte, error) {
 		response, err := http.Get(w.url + "/" + name)
 		if err != nil {
@@ -208,20 +210,21 @@ func (w *world) old() error {
 		}
 		return io.ReadAll(response.Body)
 	}
-	raw, err := get(filepath.ToSlash(published.Document()))
+	at := layout.Release{Version: published.Version, OS: runtime.GOOS, Arch: runtime.GOARCH}
+	raw, err := get(at.Document())
 	if err != nil {
 		return err
 	}
-	var document struct{ Binary, Hash string }
-	if err := json.Unmarshal(raw, &document); err != nil {
-		return fmt.Errorf("%w: %w", trust.ErrMalformed, err)
+	verified, err := trust.Verify(raw, w.sound.Policy(t), trust.Want{Version: at.Version, OS: at.OS, Arch: at.Arch, Now: now})
+	if err != nil {
+		return err
 	}
-	packed, err := get(filepath.ToSlash(filepath.Dir(published.Document())) + "/" + document.Binary)
+	packed, err := get(at.File(verified.Release.Binary))
 	if err != nil {
 		return err
 	}
 	binary, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(packed)))
-	if sum := sha256.Sum256(binary); err != nil || hex.EncodeToString(sum[:]) != document.Hash {
+	if sum := sha256.Sum256(binary); err != nil || hex.EncodeToString(sum[:]) != verified.Release.Hash {
 		return fmt.Errorf("%w: %v", updater.ErrHash, err)
 	}
 	return nil
