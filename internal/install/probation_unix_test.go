@@ -137,6 +137,25 @@ func TestBackupIfFileOnProbationWasReplaced(t *testing.T) {
 	requireFile(t, target+".backup", []byte("from a package"))
 }
 
+// Nor is a damaged backup kept: the file on probation, which works so far, is the next
+// one.
+func TestUpdateOnProbationReplacesDamagedBackup(t *testing.T) {
+	for name, tc := range map[string]struct {
+		backup, want []byte
+	}{
+		"intact":  {goodBytes, goodBytes},
+		"damaged": {[]byte("something else"), oldBytes},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := newTarget(t)
+			onProbation(t, target)
+			require.NoError(t, os.WriteFile(target+".backup", tc.backup, 0o755))
+			update(t, target, newBytes)
+			requireFile(t, target+".backup", tc.want)
+		})
+	}
+}
+
 // If the last journal cannot be written, Recover agrees with what Commit reported.
 func TestLastJournalFails(t *testing.T) {
 	for name, checked := range map[string]bool{"no check": false, "checked": true} {
