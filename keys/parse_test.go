@@ -322,6 +322,11 @@ func TestRefusesUnsound(t *testing.T) {
 	noise, err := sealPKCS8([]byte("noise"), []byte(testPassphrase))
 	require.NoError(t, err)
 
+	version3 := bytes.Clone(plain.Bytes)
+	version3[4] = 2
+	public, _ := pem.Decode(testdata(t, "rfc8410-v2.pem"))
+	unused := public.Bytes
+	unused[len(unused)-33] = 1 // in the bit string of the public half
 	// A changed block of the seed shows in the padding alone.
 	changed, err := sealPKCS8(plain.Bytes, []byte(testPassphrase))
 	require.NoError(t, err)
@@ -350,6 +355,8 @@ func TestRefusesUnsound(t *testing.T) {
 		"triple DES":              {string(testdata(t, "openssl-des3.pem")), ErrUnsupported},
 		"another cipher":          {string(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: rot13})), ErrUnsupported},
 		"another KDF":             {string(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: argon2})), ErrUnsupported},
+		"PKCS#8 version 3":        {string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: version3})), ErrMalformed},
+		"unused bits":             {string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: unused})), ErrMalformed},
 		"public PEM":              {string(testdata(t, "openssl.pub")), ErrNotPrivate},
 		"public PEM twice":        {strings.Repeat(string(testdata(t, "openssl.pub")), 2), ErrNotPrivate},
 		"public RSA PEM":          {string(testdata(t, "rsa.pub")), ErrNotPrivate},

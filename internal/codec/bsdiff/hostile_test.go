@@ -122,6 +122,16 @@ func TestHostilePatches(t *testing.T) {
 		})
 	}
 
+	t.Run("streams that do not fit", func(t *testing.T) {
+		room := int64(len(patch)) - 32
+		for _, b := range [][]byte{
+			header(8, -1), header(8, room+1), header(8, huge),
+			header(16, -1), header(16, room-int64(len(control))+1), header(16, huge),
+		} {
+			_, err := apply(old, b, 10)
+			require.ErrorContains(t, err, "do not fit", "found before decompression")
+		}
+	})
 	t.Run("another size is expected", func(t *testing.T) {
 		for _, size := range []int64{-10, -1, 0, 9, 11, huge, minusZero} {
 			got, err := apply(old, patch, size)
