@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -249,6 +250,26 @@ func TestAddForceAvoidsNameThatDiffersInCase(t *testing.T) {
 	require.NoError(t, err)
 	a := out[0].Artifacts[0]
 	require.Equal(t, "Choria-linux-amd64-1.2.3-"+a.Hash[:12]+".bz2", a.Path)
+}
+
+// A published document may be an attacker's; what it names outside of its release
+// is not deleted.
+func TestAddForceDeletesOnlyItsOwnFiles(t *testing.T) {
+	const other = "1.2.2/linux/amd64/release.json"
+	for name, document := range map[string]string{
+		"binary":    `{"binary": "../../../` + other + `"}`,
+		"artifacts": `{"binary": "x", "artifacts": [{"path": "../../../` + other + `"}]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, r := withVersions(t, "1.2.2", "1.2.3")
+			require.NoError(t, os.WriteFile(filepath.Join(dir, linuxDir, layout.DocumentName), []byte(document), 0o644))
+			req := request(t, 10)
+			req.Force = true
+			_, err := r.Add(t.Context(), req)
+			require.NoError(t, err)
+			require.FileExists(t, filepath.Join(dir, filepath.FromSlash(other)))
+		})
+	}
 }
 
 func TestAddWarnsOfVersionWithoutOrder(t *testing.T) {

@@ -95,10 +95,6 @@ const wasUnsigned = "this release had no signature, only its hash was checked: m
 // prepareToSign checks whose signature a document has, and changes the document
 // to what is to be signed.
 func (p *publishedRelease) prepareToSign(ctx context.Context, r *Repository, req *SignRequest, key trust.Key) error {
-	// Strictly: what clients would refuse is not signed.
-	if _, err := trust.SignedBytes(trust.ReleaseType, p.raw); err != nil {
-		return err
-	}
 	var d struct {
 		Format       *json.RawMessage  `json:"format"`
 		Cosignatures []json.RawMessage `json:"cosignatures"`
@@ -111,19 +107,21 @@ func (p *publishedRelease) prepareToSign(ctx context.Context, r *Repository, req
 	if !legacy {
 		err = signing.SignedBy(p.raw, key)
 	}
-	unsigned := errors.Is(err, trust.ErrUnsigned)
 	switch {
-	// An attacker could exchange the program and remove the signature, and have
-	// the next renewal, which may run unattended, sign it.
-	case unsigned && req.Renew && !req.Force:
-		return fmt.Errorf("%w: only a release that this key signed is renewed (sign it first without a new expiry, or use force)", trust.ErrUnsigned)
-	case errors.Is(err, trust.ErrSignature) && !req.Force:
-		return ErrOtherKey
-	case err != nil && !unsigned && !errors.Is(err, trust.ErrSignature):
-		return err
-	}
-	if unsigned {
+	case err == nil:
+	case errors.Is(err, trust.ErrUnsigned):
+		// An attacker could exchange the program and remove the signature, and have
+		// the next renewal, which may run unattended, sign it.
+		if req.Renew && !req.Force {
+			return fmt.Errorf("%w: only a release that this key signed is renewed (sign it first without a new expiry, or use force)", err)
+		}
 		p.warnings = append(p.warnings, wasUnsigned)
+	case errors.Is(err, trust.ErrSignature):
+		if !req.Force {
+			return ErrOtherKey
+		}
+	default:
+		return err
 	}
 	if legacy {
 		return p.upgrade(ctx, r, req)

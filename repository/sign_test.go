@@ -104,6 +104,17 @@ func TestSign(t *testing.T) {
 		require.ErrorIs(t, err, ErrOtherKey)
 	})
 
+	t.Run("a malformed document", func(t *testing.T) {
+		dir, r := published(t)
+		rewrite(t, filepath.Join(dir, linuxDir, layout.DocumentName), func(b []byte) []byte {
+			return bytes.Replace(b, []byte(`"name": "choria"`), []byte(`"name": "choria", "Name": "choria"`), 1)
+		})
+		before := tree(t, dir)
+		_, err := r.Sign(t.Context(), signRequest(t, 1))
+		require.ErrorIs(t, err, trust.ErrMalformed)
+		require.Equal(t, before, tree(t, dir))
+	})
+
 	t.Run("invalid request", func(t *testing.T) {
 		_, r := published(t)
 		for _, spoil := range []func(*SignRequest){
