@@ -77,10 +77,8 @@ func (t *transaction) mkdir(dir string) error {
 	if err := t.mkdir(path.Dir(dir)); err != nil {
 		return err
 	}
-	if info, err := t.repo.root.Stat(dir); err == nil {
-		if !info.IsDir() {
-			return fmt.Errorf("%s is not a directory", dir)
-		}
+	// A rename into anything but a directory fails.
+	if _, err := t.repo.root.Stat(dir); err == nil {
 		return nil
 	}
 	err := t.do("mkdir", dir, func() error { return t.repo.root.Mkdir(dir, 0o755) })

@@ -205,3 +205,12 @@ func TestFullDisk(t *testing.T) {
 	require.NoError(t, r.Close())
 	require.Empty(t, tree(t, small))
 }
+
+func TestFileInPlaceOfDirectory(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "1.2.3"), []byte("a file"), 0o644))
+	before := tree(t, dir)
+	_, err := create(t, dir).Add(t.Context(), request(t, 1))
+	require.ErrorIs(t, err, syscall.ENOTDIR)
+	require.Equal(t, before, tree(t, dir))
+}
