@@ -27,10 +27,14 @@ func TestVerifyURL(t *testing.T) {
 	base := serve(t, dir)
 
 	t.Run("all platforms are found", func(t *testing.T) {
+		downloads := t.TempDir()
+		t.Setenv("TMPDIR", downloads)
+		t.Setenv("TMP", downloads)
 		report, err := VerifyURL(t.Context(), base, req)
 		require.NoError(t, err)
 		require.True(t, report.OK())
 		require.Len(t, report.Releases, 2)
+		require.Empty(t, tree(t, downloads))
 	})
 
 	t.Run("a file URL", func(t *testing.T) {
