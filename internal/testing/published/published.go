@@ -61,7 +61,7 @@ func New(t testing.TB, now time.Time, withTUF bool) *Repository {
 	}
 	repo, err := repository.Open(r.Dir)
 	require.NoError(t, err)
-	defer repo.Close()
+	defer func() { require.NoError(t, repo.Close()) }()
 	var online repository.TUF
 	if withTUF {
 		online.Signers = r.signers[:]
