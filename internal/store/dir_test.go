@@ -148,7 +148,7 @@ func TestTargetsHaveDirectoriesOfTheirOwn(t *testing.T) {
 }
 
 func TestSubDoesNotChangeItsParent(t *testing.T) {
-	d := In(t.TempDir(), "target").Sub("a")
+	d := In(t.TempDir(), "target").Sub("a").Sub("b") // a slice with room for one more
 	one, two := d.Sub("one"), d.Sub("two")
 	require.Equal(t, filepath.Join(d.Path(), "one"), one.Path())
 	require.Equal(t, filepath.Join(d.Path(), "two"), two.Path())
