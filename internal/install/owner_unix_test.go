@@ -213,37 +213,3 @@ func TestWorkDirOfAnotherUserAsRoot(t *testing.T) {
 	require.ErrorIs(t, err, ErrUnsafeDirectory)
 	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
 }
-
-// A file is read only if no other user could have written it.
-func TestFileInDirectoryOpenToOthers(t *testing.T) {
-	for name, tc := range map[string]struct {
-		damage func(t *testing.T, dir string)
-		want   string
-	}{
-		"group": {func(t *testing.T, dir string) { require.NoError(t, os.Chmod(dir, 0o770)) }, "others may write"},
-		"all":   {func(t *testing.T, dir string) { require.NoError(t, os.Chmod(dir, 0o707)) }, "others may write"},
-		"foreign": {func(t *testing.T, dir string) {
-			needRoot(t)
-			require.NoError(t, os.Chown(dir, nobody, nobody))
-		}, "belongs to user 65534"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			require.NoError(t, os.Chmod(dir, 0o755))
-			path := filepath.Join(dir, "remembered")
-			require.NoError(t, store.WriteFile(path, []byte("x")))
-			require.NoError(t, store.CheckOwned(dir))
-			_, err := store.ReadFile(path, 10)
-			require.NoError(t, err)
-
-			tc.damage(t, dir)
-			_, err = store.ReadFile(path, 10)
-			require.ErrorIs(t, err, ErrUnsafeDirectory)
-			require.ErrorContains(t, err, tc.want)
-			require.ErrorIs(t, store.CheckOwned(dir), ErrUnsafeDirectory)
-		})
-	}
-	link := filepath.Join(t.TempDir(), "link")
-	require.NoError(t, os.Symlink(t.TempDir(), link))
-	require.ErrorIs(t, store.CheckOwned(link), ErrUnsafeDirectory)
-}

@@ -154,14 +154,14 @@ func TestRollbackFailureKeepsOldFile(t *testing.T) {
 	requireFile(t, target+".backup", oldBytes)
 }
 
-// After WriteFile the file is what it was, or all of the new content. The content is
+// After Write the file is what it was, or all of the new content. The content is
 // synced before the rename, and the name before it returns.
 func TestWriteFile(t *testing.T) {
 	for _, fail := range []string{"", "open", "sync", "rename"} {
 		t.Run("fail "+fail, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, TrustFile)
-			require.NoError(t, store.WriteFile(path, []byte("old")))
+			require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
 			var order []string
 			f := &faulty{before: func(op, _ string) error {
 				order = append(order, op)

@@ -159,13 +159,6 @@ func Problems(q Question) *Report {
 	return r
 }
 
-// Notices is the rest of Check. It searches the databases of package managers, which
-// takes up to some hundred milliseconds if they are large. There are no notices for a
-// target that does not exist or is not a regular file.
-func Notices(ctx context.Context, target string) ([]*Error, error) {
-	return here().notices(ctx, target)
-}
-
 // system is the machine in which package managers and containers are looked for.
 type system struct {
 	root string

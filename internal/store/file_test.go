@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -160,20 +159,4 @@ func TestNamesOfTemporaryFiles(t *testing.T) {
 	} {
 		require.Equal(t, temporary, IsTemporary(name), "%q", name)
 	}
-}
-
-func TestRemoveLeftoversRemovesTemporaryFilesOnly(t *testing.T) {
-	dir, random := t.TempDir(), RandomName("write")
-	for _, name := range []string{"a." + random, "b." + random, "a", "a.other"} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
-	}
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "a.x."+random), 0o700))
-	require.NoError(t, RemoveLeftovers(dir, "a."))
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	var names []string
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	require.Equal(t, []string{"a", "a.other", "a.x." + random, "b." + random}, names)
 }

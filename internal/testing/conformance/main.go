@@ -105,17 +105,17 @@ func (o options) init(root string) error {
 		return err
 	}
 	return errors.Join(
-		store.WriteFile(filepath.Join(o.own(), "root.json"), data),
-		store.WriteFile(filepath.Join(o.metadataDir, "root.json"), data),
+		writeFile(filepath.Join(o.own(), "root.json"), data),
+		writeFile(filepath.Join(o.metadataDir, "root.json"), data),
 	)
 }
 
 // Read implements client.Store
 func (o options) Read(name string, limit int64) ([]byte, error) {
 	if o.private(name) {
-		return store.ReadFile(filepath.Join(o.own(), name), limit)
+		return readFile(filepath.Join(o.own(), name), limit)
 	}
-	return store.ReadFile(filepath.Join(o.metadataDir, name), limit)
+	return readFile(filepath.Join(o.metadataDir, name), limit)
 }
 
 // Update implements client.Store. The suite runs one client at a time.
@@ -131,16 +131,16 @@ func (o options) Update(_ context.Context, change func() ([]store.File, error)) 
 
 func (o options) write(name string, data []byte) error {
 	if !o.private(name) {
-		return store.WriteFile(filepath.Join(o.metadataDir, name), data)
+		return writeFile(filepath.Join(o.metadataDir, name), data)
 	}
 	// The file that the suite reads comes first: the next refresh then writes both,
 	// or neither.
 	if strings.HasSuffix(name, ".root.json") {
-		if err := store.WriteFile(filepath.Join(o.metadataDir, "root.json"), data); err != nil {
+		if err := writeFile(filepath.Join(o.metadataDir, "root.json"), data); err != nil {
 			return err
 		}
 	}
-	return store.WriteFile(filepath.Join(o.own(), name), data)
+	return writeFile(filepath.Join(o.own(), name), data)
 }
 
 func (options) private(name string) bool {
@@ -212,7 +212,7 @@ func (o options) get(ctx context.Context, remote *remote, target *client.Target)
 	if err := target.Verify(data); err != nil {
 		return err
 	}
-	return store.WriteFile(path, data)
+	return writeFile(path, data)
 }
 
 // remote is a directory of a repository.
@@ -251,4 +251,22 @@ func (r *remote) read(ctx context.Context, name, sep string, limit int64) ([]byt
 		return nil, err
 	}
 	return r.client.Document(ctx, &u, limit)
+}
+
+func readFile(path string, limit int64) ([]byte, error) {
+	dir, err := store.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return store.Read(dir, filepath.Base(path), limit)
+}
+
+func writeFile(path string, data []byte) error {
+	dir, err := store.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return store.Write(dir, ".", filepath.Base(path), data)
 }

@@ -70,13 +70,23 @@ func TestFullDisk(t *testing.T) {
 type dirStore string
 
 func (d dirStore) Read(name string, limit int64) ([]byte, error) {
-	return store.ReadFile(filepath.Join(string(d), name), limit)
+	dir, err := store.OpenRoot(string(d))
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return store.Read(dir, name, limit)
 }
 
 func (d dirStore) Update(_ context.Context, change func() ([]store.File, error)) error {
+	dir, err := store.OpenRoot(string(d))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
 	files, err := change()
 	for _, f := range files {
-		if err = store.WriteFile(filepath.Join(string(d), f.Name), f.Data); err != nil {
+		if err = store.Write(dir, ".", f.Name, f.Data); err != nil {
 			break
 		}
 	}
