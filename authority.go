@@ -124,7 +124,7 @@ func (w *walk) vouched(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("fetching release %s: %w", w.version, err)
 		}
-		return w.verify(ctx, got.Document, got.By, w.vouchedID(got.TrustID))
+		return w.verify(got.Document, got.By, w.vouchedID(got.TrustID))
 	})
 }
 

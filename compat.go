@@ -201,7 +201,7 @@ func (f *foreign) fetchBinary(ctx context.Context, spec *Spec, target string, wo
 
 // verifySpec verifies the document of a Spec from a downloader, and makes the Spec
 // anew from it.
-func (w *walk) verifySpec(ctx context.Context, spec *Spec) error {
+func (w *walk) verifySpec(spec *Spec) error {
 	document := []byte(spec.document)
 	if spec.document == "" {
 		if w.policy != nil {
@@ -209,7 +209,7 @@ func (w *walk) verifySpec(ctx context.Context, spec *Spec) error {
 		}
 		document = jcs.Format(jcs.Object{"binary": spec.BinaryPath, "hash": spec.Sha256Hash})
 	}
-	if err := w.verify(ctx, document, nil, w.policyID()); err != nil {
+	if err := w.verify(document, nil, w.policyID()); err != nil {
 		return err
 	}
 	// What goes on is what was verified, and the downloader's own address for it.
@@ -390,7 +390,7 @@ func (h *HTTPDownloader) FetchSpec() (*Spec, error) {
 			return err
 		}
 		own := *spec
-		return w.verifySpec(ctx, &own)
+		return w.verifySpec(&own)
 	})
 	if err != nil {
 		return nil, err
@@ -418,7 +418,7 @@ func (h *HTTPDownloader) FetchBinary(spec *Spec, target string) error {
 		return err
 	}
 	own := *spec // a Spec cannot claim to be verified
-	if err := w.verifySpec(ctx, &own); err != nil {
+	if err := w.verifySpec(&own); err != nil {
 		return err
 	}
 	var work release.Workspace

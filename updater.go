@@ -278,12 +278,12 @@ func (w *walk) document(ctx context.Context) error {
 			return fmt.Errorf("fetching release %s: %w", w.version, err)
 		}
 		w.spec = spec
-		return w.verifySpec(ctx, spec)
+		return w.verifySpec(spec)
 	case w.set.authority != nil:
 		return w.vouched(ctx)
 	}
 	answer, err := w.source.Document(ctx, release.Cache{Dir: w.dir}, func(document []byte) error {
-		return w.verify(ctx, document, nil, w.policyID())
+		return w.verify(document, nil, w.policyID())
 	})
 	w.answer = answer
 	return err
@@ -292,7 +292,7 @@ func (w *walk) document(ctx context.Context) error {
 // verify checks a document against the configuration and what is remembered: lines
 // 2 to 7 of the order of checks. by are those who vouch for it by other means than
 // signatures in it; trusted names everybody who is trusted.
-func (w *walk) verify(ctx context.Context, document []byte, by []string, trusted string) error {
+func (w *walk) verify(document []byte, by []string, trusted string) error {
 	want := trust.Want{
 		Name: w.set.product, Version: w.version, OS: w.os, Arch: w.arch, Now: w.now(),
 		Running: w.current, Compare: layout.CompareVersions, AllowDowngrade: w.set.allowDowngrade,

@@ -40,7 +40,7 @@ func (m metadataFiles) Names(context.Context) ([]string, error) {
 
 // Fetch implements client.Fetcher
 func (m metadataFiles) Fetch(ctx context.Context, name string, limit int64) ([]byte, error) {
-	return local{m.Repository}.fetch(ctx, layout.Metadata(name), limit)
+	return local(m).fetch(ctx, layout.Metadata(name), limit)
 }
 
 // fetch returns a file, with the errors of package fetch that a client gets of a web
