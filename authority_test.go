@@ -128,8 +128,22 @@ func TestAuthority(t *testing.T) {
 			w.holds(newContent)
 		})
 	}
-	_, err := updater.New(updater.VouchedBy(nil))
-	require.ErrorIs(t, err, updater.ErrConfig)
+}
+
+// After a panic the next repository is asked.
+func TestNextMirrorIsAskedAfterAPanicOfTheAuthority(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	a := &fakeAuthority{by: []string{"tuf"}}
+	a.uses = func(context.Context, updater.Refresh) error {
+		if a.asked == 1 {
+			panic("boom")
+		}
+		return nil
+	}
+	require.NoError(t, updater.Apply(w.options(updater.VouchedBy(a), updater.Mirrors(w.server.URL))...))
+	require.Equal(t, 2, a.asked)
+	w.holds(newContent)
 }
 
 func TestAuthorityThatReturnsNothing(t *testing.T) {

@@ -195,6 +195,7 @@ func TestApplyRefusesConfigurations(t *testing.T) {
 		{"an empty key", []updater.Option{updater.PublicKey(nil)}, updater.ErrNoPublicKey},
 		{"an empty key, and an authority", []updater.Option{updater.PublicKey([]byte{}), updater.VouchedBy(&fakeAuthority{by: []string{"tuf"}})}, updater.ErrNoPublicKey},
 		{"no keys", []updater.Option{noKey, updater.PublicKeys(1)}, updater.ErrNoPublicKey},
+		{"no authority", []updater.Option{updater.VouchedBy(nil)}, updater.ErrConfig},
 		{"zero key", []updater.Option{updater.PublicKey(zero)}, trust.ErrBadKey},
 		{"identity key", []updater.Option{updater.PublicKey(identity)}, trust.ErrBadKey},
 		{"short key", []updater.Option{updater.PublicKey(key[:31])}, trust.ErrBadKey},

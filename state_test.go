@@ -6,7 +6,9 @@ package updater_test
 
 import (
 	"bytes"
+	"context"
 	"io/fs"
+	"log"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -17,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/internal/install"
 	"github.com/choria-io/go-updater/internal/store"
 	"github.com/choria-io/go-updater/internal/testing/race"
 	"github.com/choria-io/go-updater/trust"
@@ -59,6 +62,31 @@ func TestRememberedVersionIsTheFloor(t *testing.T) {
 		require.NoError(t, updater.Apply(w.options(append(opts, noKey, both)...)...))
 		w.holds("older")
 	})
+}
+
+// The caller gives up after the new binary was installed, and before that is
+// remembered: when a directory that cannot be removed is logged.
+func TestCancelledUpdateThatIsInstalledIsRemembered(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte("older")))
+	w.publish("1.3.0", newRelease(t, "1.3.0", []byte(newContent)))
+	ctx, cancel := context.WithCancel(t.Context())
+	unknown := updater.CurrentVersion("")
+	u, err := updater.New(w.options(unknown, updater.Version("1.3.0"),
+		updater.HealthCheck(updater.Trial{Func: func(context.Context, string) error {
+			return os.MkdirAll(filepath.Join(install.WorkDir(w.target), "partial-"+sum(nil), "x"), 0o700)
+		}}),
+		updater.Logger(raceLogger{log.Default(), func(line string) {
+			if strings.Contains(line, "could not clean up after an earlier download") {
+				cancel()
+			}
+		}}),
+	)...)
+	require.NoError(t, err)
+	_, err = u.Apply(ctx)
+	require.NoError(t, err)
+	require.ErrorIs(t, ctx.Err(), context.Canceled)
+	w.refuses(trust.ErrRollback, unknown)
 }
 
 func TestOlderDocumentOfTheSameVersionIsRefused(t *testing.T) {

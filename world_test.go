@@ -159,7 +159,7 @@ func (w *world) publish(version string, r *release) {
 }
 
 // options are those of a valid client that runs 1.2.2 and wants 1.2.3, followed by
-// opts.
+// more.
 func (w *world) options(more ...updater.Option) []updater.Option {
 	return append([]updater.Option{
 		updater.TargetFile(w.target), updater.SourceRepo(w.server.URL), updater.Version("1.2.3"),
