@@ -7,6 +7,7 @@ package updater_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io/fs"
 	"log"
 	"os"
@@ -65,7 +66,8 @@ func TestRememberedVersionIsTheFloor(t *testing.T) {
 }
 
 // The caller gives up after the new binary was installed, and before that is
-// remembered: when a directory that cannot be removed is logged.
+// remembered: when a directory that cannot be removed is logged. Another process has
+// the lock for a moment.
 func TestCancelledUpdateThatIsInstalledIsRemembered(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte("older")))
@@ -77,9 +79,15 @@ func TestCancelledUpdateThatIsInstalledIsRemembered(t *testing.T) {
 			return os.MkdirAll(filepath.Join(install.WorkDir(w.target), "partial-"+sum(nil), "x"), 0o700)
 		}}),
 		updater.Logger(raceLogger{log.Default(), func(line string) {
-			if strings.Contains(line, "could not clean up after an earlier download") {
-				cancel()
+			if !strings.Contains(line, "could not clean up after an earlier download") {
+				return
 			}
+			cancel()
+			root, err := store.OpenRoot(install.WorkDir(w.target))
+			require.NoError(t, err)
+			lock, err := store.Acquire(root, "store.lock")
+			require.NoError(t, err)
+			time.AfterFunc(100*time.Millisecond, func() { _ = errors.Join(lock.Release(), root.Close()) })
 		}}),
 	)...)
 	require.NoError(t, err)
