@@ -39,13 +39,13 @@ type Release struct {
 }
 
 // Dir returns the directory of the release.
-func (r Release) Dir() string { return path.Join(r.Version, r.OS, r.Arch) }
+func (r Release) Dir() string { return r.Version + "/" + r.OS + "/" + r.Arch }
 
 // Document returns the name of the release's document.
-func (r Release) Document() string { return path.Join(r.Dir(), DocumentName) }
+func (r Release) Document() string { return r.File(DocumentName) }
 
 // File returns the name of an artifact, whose path is relative to the document.
-func (r Release) File(artifact string) string { return path.Join(r.Dir(), artifact) }
+func (r Release) File(artifact string) string { return r.Dir() + "/" + artifact }
 
 // ArtifactName returns the name that a publisher gives to an artifact. Clients take
 // it from the document.

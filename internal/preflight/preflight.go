@@ -210,7 +210,7 @@ func (s system) notices(ctx context.Context, target string) (all []*Error, err e
 }
 
 // containerFiles are what docker, podman, cri-o and kubelet put into containers.
-var containerFiles = [...]string{
+var containerFiles = []string{
 	".dockerenv", "run/.containerenv", "run/secrets/kubernetes.io", "var/run/secrets/kubernetes.io",
 }
 
