@@ -30,40 +30,41 @@
 //   - artifact: a file from which the binary of a release is made: the binary
 //     itself, compressed, or a patch of an older binary.
 //   - threshold: how many distinct keys must have signed.
-//   - authority: a proof of origin besides signatures in the document, such as TUF
-//     metadata (package trust/tuf).
+//   - authority: something that proves where a document comes from, other than the
+//     signatures in it. Example: TUF metadata (package trust/tuf).
 //   - floor: the version below which no update goes.
 //   - smoke test: a trial of the new binary before it is installed. Health check: a
-//     trial after. Probation: a number of starts until the program confirms itself.
+//     trial after. Probation: the number of starts that a new version may have before
+//     it must call Confirm.
 //   - backup: the binary that was replaced.
 //
 // # Guarantees
 //
-// At every instant the target is a complete old or a complete new binary. An error
-// means that the target is what it was, with one exception: if [RollbackError]
-// returns non-nil, the old binary could not be put back and a person is needed.
+// At every instant the target is a complete old or a complete new binary; on Windows
+// there is an instant without one, which [Recover] ends. An error means that the target
+// is what it was, with one exception: if [RollbackError] returns non-nil, the old
+// binary could not be put back and a person is needed.
 // Errors wrap the sentinels of this package and of package trust, for errors.Is;
 // each sentinel's documentation says what to do.
 //
-// Nothing is installed on a hash alone. Without [PublicKey], [PublicKeys] or
-// [VouchedBy] every call fails with [ErrNoPublicKey], unless
+// A correct hash is not enough to install a release. Without [PublicKey],
+// [PublicKeys] or [VouchedBy] every call fails with [ErrNoPublicKey], unless
 // [InsecureAllowUnsigned] is given.
 //
 // # Releases that do not work
 //
 // [SmokeTest] runs the verified binary before it is installed, [HealthCheck] after.
-// [Probation] is for what only shows later: the program calls [Recover] first of
-// all and [Confirm] once it works, and a version that was started too often in
-// between is replaced by the one before. Recover also ends an update that was
-// interrupted, such as by a power cut.
+// [Probation] finds problems that appear later. The program calls [Recover] when it
+// starts, and [Confirm] when it works. If it starts too often without Confirm, the
+// backup is restored. Recover also ends an update that was interrupted, for example by
+// a power cut.
 //
 // # Choosing options
 //
-// Give [CurrentVersion]: it ends Apply early when there is nothing to do, and
-// it is the version below which no update goes. Give [Product] unless the key
-// signs one product only: otherwise a release of another product, signed by
-// the same key, is installed. Leave [TargetFile] out to update the running
-// program.
+// Set [CurrentVersion]. If it equals Version, Apply returns at once; and no lower
+// version is installed. Set [Product] unless the key signs one product only: without
+// it, a release of another product, signed by the same key, can be installed. Leave
+// [TargetFile] out to update the running program.
 //
 // A program that updates more than once, or needs the details, uses [New] and
 // the methods of [Updater]. Apply, FetchSpec and RollbackError, and all other

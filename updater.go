@@ -109,7 +109,7 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 	return w.apply(ctx, session)
 }
 
-// apply installs the verified release: lines 9 to 12 of the order of checks.
+// apply installs the verified release: it downloads, verifies, tries and swaps.
 func (w *walk) apply(ctx context.Context, session *install.Session) (*Result, error) {
 	result := &Result{Version: w.version, Previous: w.current, Target: session.Target(), Signers: w.verified.Signers}
 	if failed, ok := session.Failed(w.verified.Release.Hash); ok && w.set.retry != w.version {
@@ -254,8 +254,7 @@ type walk struct {
 	spec     *Spec           // of a foreign downloader
 }
 
-// walk reads what is remembered, and gets and verifies the document: lines 1 to 7
-// of the order of checks.
+// walk reads what is remembered, and fetches and verifies the document.
 func (s *settings) walk(ctx context.Context) (*walk, error) {
 	w := &walk{settings: s}
 	if err := w.recall(ctx); err != nil {
@@ -289,8 +288,8 @@ func (w *walk) document(ctx context.Context) error {
 	return err
 }
 
-// verify checks a document against the configuration and what is remembered: lines
-// 2 to 7 of the order of checks. by are those who vouch for it by other means than
+// verify checks a document against the configuration and what is remembered, in the
+// order of package trust. by are those who vouch for it by other means than
 // signatures in it; trusted names everybody who is trusted.
 func (w *walk) verify(document []byte, by []string, trusted string) error {
 	want := trust.Want{

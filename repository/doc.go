@@ -20,7 +20,7 @@
 //	document     release.json: describes a release and carries its signatures
 //	artifact     a file that holds the binary, compressed or not, or a patch
 //	patch        an artifact that turns one older binary into the new one
-//	signature    the publisher's, over all of a document but its signatures
+//	signature    the publisher's signature over the whole document except signatures
 //	cosignature  another key's signature over the same bytes
 //	transaction  one change of a repository
 //
@@ -28,14 +28,14 @@
 //
 // Files are written to a private directory, .update-repo-…, inside the root,
 // synced, and renamed into place: artifacts first, the documents that name them
-// last. Whenever the machine stops, each platform of a release is either
-// unchanged or published completely. An error or a cancelled context undoes the
+// last. If the machine stops at any moment, each release is either unchanged or
+// completely published. An error or a cancelled context undoes the
 // change, including new directories. After a kill or a power cut the private
 // directory remains; the next transaction removes it.
 //
-// A published release is immutable. With Force its document is replaced. An
-// artifact with other bytes then gets a new name, which ends in the start of its
-// hash, and the old artifact is deleted once no document names it.
+// A published release is immutable. With Force its document is replaced. If the
+// content of an artifact changed, it gets another name, with the first characters of
+// its hash in it. The old artifact is deleted when no document names it.
 //
 // A repository is locked during a transaction; other processes wait.
 package repository

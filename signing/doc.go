@@ -20,7 +20,7 @@
 //
 // Signatures cover every field except the signatures. Fields that this package
 // does not know keep their exact text. The signed bytes come from
-// [trust.SignedBytes], which clients use too. A document has at most
+// [trust.SignedBytes], built by the function that clients use. A document has at most
 // [trust.MaxDocument] bytes and [trust.MaxSignatures] signatures.
 //
 // All functions are safe for concurrent use if the signer is.

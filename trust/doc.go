@@ -19,7 +19,8 @@
 //     architecture. Its document says what the binary is: see [Release].
 //   - An artifact is a file that yields the binary: compressed, or a patch.
 //   - A key is an Ed25519 public key (RFC 8032). Its id is the SHA-256 of its
-//     PKIX encoding. A private key never comes here.
+//     PKIX encoding. This package never handles a
+//     private key.
 //   - A policy is a set of trusted keys and a threshold.
 //   - The threshold is how many distinct keys must have signed a document.
 //   - The signature of a document is its member "signature". It does not say
@@ -36,7 +37,8 @@
 //
 // The publisher holds the private keys. The client holds the public keys, as part
 // of the installed program. The repository, its mirrors and the network between
-// them are not trusted: what they send is what an attacker may send.
+// them are not trusted: treat everything they send as possibly written by an
+// attacker.
 //
 // # What a signature covers
 //
@@ -45,8 +47,8 @@
 //	PAE(payload type, RFC 8785 canonical form of the document
 //	    without its members "signature" and "cosignatures")
 //
-// PAE is the pre-authentication encoding of DSSE v1. Signer and verifier both get
-// the bytes from [SignedBytes]. Every other member is covered, even one that this
+// PAE is the pre-authentication encoding of DSSE v1. One function builds the bytes,
+// for [SignedBytes] and [Verify] alike. Every other member is covered, even one that this
 // version does not know: an older client verifies a newer document. The payload
 // type keeps kinds of documents apart: a signature of one kind is never valid for
 // another.
@@ -54,7 +56,8 @@
 // # Whose signature counts
 //
 // Only signatures by keys of the policy count, and each key counts once. The
-// signature may be of any key. A cosignature by an unknown key is ignored; one
+// member "signature" does not name its key, so every key of the policy is tried. A
+// cosignature by an unknown key is ignored; one
 // that names a key of the policy must be valid. The algorithm is Ed25519, whatever
 // the document says. If an authority vouches for the document, call
 // [VerifyVouched].
@@ -65,7 +68,7 @@
 //
 //  1. size limit and strict JSON        [ErrMalformed]
 //  2. signatures                        [ErrUnsigned], [ErrSignature], [ErrThreshold]
-//  3. all fields there and in grammar   [ErrMalformed]
+//  3. fields present, in correct form   [ErrMalformed]
 //  4. the release that was requested    [ErrMismatch]
 //  5. neither expired nor from the future  [ErrExpired]
 //  6. not below the floor               [ErrRollback]

@@ -56,12 +56,12 @@ func (p *Policy) ID() string {
 }
 
 // verify returns the ids of the trusted keys that signed a document, each once.
-func (p *Policy) verify(doc jcs.Object, body []byte) ([]string, error) {
+func (p *Policy) verify(doc jcs.Object, signed []byte) ([]string, error) {
 	found, err := signatures(doc)
 	if err != nil {
 		return nil, err
 	}
-	return p.signers(pae(ReleaseType, body), found)
+	return p.signers(signed, found)
 }
 
 // signers returns the ids of the trusted keys that signed message, each once.

@@ -12,9 +12,6 @@ import (
 	"github.com/choria-io/go-updater/internal/jcs"
 )
 
-// clockSkew is how far the publisher's clock may be ahead of ours.
-const clockSkew = 10 * time.Minute
-
 // Want is the release that the caller requests, and what the caller knows. Name,
 // LastSeen, Running and Accepted may be empty, and Compare if the last two are.
 type Want struct {
@@ -61,8 +58,8 @@ func Verify(document []byte, p *Policy, w Want) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := signedBody(doc)
-	signers, err := p.verify(doc, body)
+	signed, body := signedBytes(ReleaseType, doc)
+	signers, err := p.verify(doc, signed)
 	if err != nil {
 		return nil, err
 	}
@@ -82,11 +79,11 @@ func VerifyVouched(document []byte, by []string, p *Policy, w Want) (*Verified, 
 	if len(by) == 0 {
 		return nil, fmt.Errorf("%w: no authority vouches for the document", ErrUnsigned)
 	}
-	body := signedBody(doc)
+	signed, body := signedBytes(ReleaseType, doc)
 	if p == nil {
 		return w.facts(doc, body, by)
 	}
-	signers, err := p.verify(doc, body)
+	signers, err := p.verify(doc, signed)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +117,7 @@ func InsecureVerifyUnsigned(document []byte, w Want) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := signedBody(doc)
+	_, body := signedBytes(ReleaseType, doc)
 	if _, present := doc["format"]; present {
 		return w.facts(doc, body, nil)
 	}
@@ -141,23 +138,6 @@ func (w *Want) checkMatch(r *Release) error {
 		if f.got != f.want && (f.field != "name" || f.want != "") {
 			return fmt.Errorf("%w: field %q is %q, not %q", ErrMismatch, f.field, f.got, f.want)
 		}
-	}
-	return nil
-}
-
-func (w *Want) checkTime(r *Release) error {
-	if r.Released.After(w.Now.Add(clockSkew)) {
-		return fmt.Errorf("%w: released at %s, but the clock here says %s (is the clock right?)",
-			ErrExpired, r.Released.Format(secondsLayout), w.Now.UTC().Format(secondsLayout))
-	}
-	// An expired document must stay so when the clock is set back (T7).
-	now, why := w.Now, "the clock here says"
-	if w.LastSeen.After(now) {
-		now, why = w.LastSeen, "an update was accepted at"
-	}
-	if !now.Before(r.Expires) {
-		return fmt.Errorf("%w: expired at %s, %s %s",
-			ErrExpired, r.Expires.Format(secondsLayout), why, now.UTC().Format(secondsLayout))
 	}
 	return nil
 }

@@ -104,7 +104,7 @@ func retryable(err error) bool {
 
 // retryAfter reads a Retry-After (RFC 9110 §10.2.3): seconds, or a date, which is
 // compared with the Date of the response if there is one. It returns 0 if the
-// value is invalid, and at most longestAsked.
+// value is invalid, and at most maxRetryAfter.
 func retryAfter(value, date string, now time.Time) time.Duration {
 	if value != "" && strings.Trim(value, "0123456789") == "" {
 		seconds, ok := decimal(strings.TrimLeft(value[:len(value)-1], "0") + value[len(value)-1:])

@@ -7,7 +7,6 @@ package install
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 
 	"github.com/choria-io/go-updater/internal/store"
@@ -142,20 +141,6 @@ func (s *Session) oldFile(next record, saved namedFile) namedFile {
 	return saved
 }
 
-func (s *Session) installBackup(next record, saved namedFile) error {
-	if next.Older != "" {
-		// Not renamed over: the older backup would be lost if the swap fails, and
-		// nothing would be renamed if both were links to one file.
-		if err := s.fsys.Rename(s.backup(), s.workPath(next.Older)); err != nil {
-			return err
-		}
-	}
-	if err := s.fsys.Rename(saved.name, s.backup()); err != nil {
-		return err
-	}
-	return store.SyncDir(s.fsys, ".")
-}
-
 // undoCommit undoes backup and journal, after the target was restored.
 func (s *Session) undoCommit(next record, cause error) error {
 	if _, ok := errors.AsType[*RollbackFailure](cause); ok {
@@ -166,19 +151,4 @@ func (s *Session) undoCommit(next record, cause error) error {
 		return errors.Join(cause, fmt.Errorf("undoing the backup (the next update does it): %w", err))
 	}
 	return cause
-}
-
-// nameForOlderBackup returns a name to which the existing backup is moved, or "" if
-// there is none.
-func (s *Session) nameForOlderBackup() (string, error) {
-	info, err := s.fsys.Lstat(s.backup())
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "", nil
-	case err != nil:
-		return "", err
-	case info.IsDir():
-		return "", fmt.Errorf("%q is a directory (move it away)", s.backup())
-	}
-	return store.RandomName("previous"), nil
 }

@@ -5,21 +5,12 @@
 package term
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 
 	"golang.org/x/term"
-)
-
-// Exit codes.
-const (
-	ExitOK     = 0
-	ExitFailed = 1
-	ExitMisuse = 2
 )
 
 // Console holds the standard streams of a command.
@@ -41,27 +32,6 @@ func (c *Console) Warning(text string) { c.line("warning", "33", text) }
 
 // Hint prints how to fix an error.
 func (c *Console) Hint(text string) { c.line("hint", "36", text) }
-
-// Fail prints err and its hint, and returns the exit code for it.
-func (c *Console) Fail(err error) int {
-	if err == nil {
-		return ExitOK
-	}
-	text := err.Error()
-	if errors.Is(err, context.Canceled) {
-		text = "interrupted"
-	}
-	c.line("error", "31", text)
-	var h *hinted
-	if errors.As(err, &h) {
-		c.Hint(h.hint)
-	}
-	var u *usageError
-	if errors.As(err, &u) {
-		return ExitMisuse
-	}
-	return ExitFailed
-}
 
 func (c *Console) line(kind, color, text string) {
 	if fancy(c.Err) {

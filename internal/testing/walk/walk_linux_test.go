@@ -102,7 +102,7 @@ func (w *world) update(t *testing.T, args ...string) figures {
 
 	c := readCounters(t, counters)
 	f := figures{
-		documents:  c.calls(t, module+"/internal/jcs/jcs.go", "Parse") - c.calls(t, module+"/internal/store/memo.go", "Parse"),
+		documents:  c.calls(t, module+"/internal/jcs/jcs.go", "Parse") - c.calls(t, module+"/internal/store/record.go", "Parse"),
 		signatures: c.calls(t, module+"/trust/key.go", "Key.verify"),
 		keys:       c.calls(t, module+"/trust/key.go", "ParseKeys"),
 		memories:   c.calls(t, module+"/internal/store/memory.go", "Dir.ReadMemory"),

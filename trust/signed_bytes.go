@@ -32,7 +32,8 @@ func SignedBytes(payloadType string, document []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pae(payloadType, signedBody(doc)), nil
+	signed, _ := signedBytes(payloadType, doc)
+	return signed, nil
 }
 
 // parse reads a document as strict JSON.
@@ -54,11 +55,14 @@ func pae(payloadType string, body []byte) []byte {
 	return append(out, body...)
 }
 
-func signedBody(doc jcs.Object) []byte {
-	body := maps.Clone(doc)
-	delete(body, "signature")
-	delete(body, "cosignatures")
-	return jcs.Format(body)
+// signedBytes returns what a signature of a document covers, and the canonical
+// document in it. Signer and verifier both call it.
+func signedBytes(payloadType string, doc jcs.Object) (signed, body []byte) {
+	covered := maps.Clone(doc)
+	delete(covered, "signature")
+	delete(covered, "cosignatures")
+	body = jcs.Format(covered)
+	return pae(payloadType, body), body
 }
 
 // signature is a signature in a document. keyID is empty for the member

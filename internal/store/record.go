@@ -19,14 +19,14 @@ import (
 // sumName is the member that holds the SHA-256 of all others.
 const sumName = "sum"
 
-// ErrDamaged means that a file is not a memo, or was changed after it was written.
+// ErrDamaged means that a file is not a record, or was changed after it was written.
 var ErrDamaged = errors.New("file is damaged")
 
-// Fields is the content of a memo. A value is a string, int, int64, bool, [time.Time],
+// Fields is the content of a record. A value is a string, int, int64, bool, [time.Time],
 // Fields or []Fields. Zero values are omitted, and read as zero values.
 type Fields map[string]any
 
-// Format returns the memo with the content f, which must not contain other types, nor
+// Format returns the record with the content f, which must not contain other types, nor
 // the name "sum". Characters that JSON cannot represent become question marks, and a
 // time after the year 9999 is omitted.
 func Format(f Fields) []byte {
@@ -78,11 +78,11 @@ func plain(v any) any {
 	return v
 }
 
-// Reader reads a memo. A member that is missing, or of another type than was asked
+// Reader reads a record. A member that is missing, or of another type than was asked
 // for, is read as the zero value; the latter makes Err return ErrDamaged.
 type Reader struct {
 	doc map[string]any
-	err *error // shared by all parts of the memo
+	err *error // shared by all parts of the record
 }
 
 // Parse returns ErrDamaged if raw is not the output of Format. It does not check the

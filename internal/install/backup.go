@@ -5,12 +5,44 @@
 package install
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 
 	"github.com/choria-io/go-updater/internal/store"
 )
+
+// installBackup gives the old file, which is linked or copied already, the name of
+// the backup. An older backup is moved out of the way.
+func (s *Session) installBackup(next record, saved namedFile) error {
+	if next.Older != "" {
+		// Not renamed over: the older backup would be lost if the swap fails, and
+		// nothing would be renamed if both were links to one file.
+		if err := s.fsys.Rename(s.backup(), s.workPath(next.Older)); err != nil {
+			return err
+		}
+	}
+	if err := s.fsys.Rename(saved.name, s.backup()); err != nil {
+		return err
+	}
+	return store.SyncDir(s.fsys, ".")
+}
+
+// nameForOlderBackup returns a name to which the existing backup is moved, or "" if
+// there is none.
+func (s *Session) nameForOlderBackup() (string, error) {
+	info, err := s.fsys.Lstat(s.backup())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", err
+	case info.IsDir():
+		return "", fmt.Errorf("%q is a directory (move it away)", s.backup())
+	}
+	return store.RandomName("previous"), nil
+}
 
 // namedFile is a file and the name that leads to it.
 type namedFile struct {
@@ -93,55 +125,4 @@ func (s *Session) syncLink(f *os.File, info fs.FileInfo, to string) (namedFile, 
 		return namedFile{}, fmt.Errorf("syncing: %w", err)
 	}
 	return namedFile{to, at}, nil
-}
-
-// copyMetadata gives a verified file the target's owner, mode and attributes, and syncs
-// it. The owner is set first, because a change of owner clears setuid. The result is
-// checked, because the kernel drops setgid without an error if we are not in the group.
-func (s *Session) copyMetadata(f *os.File) (fs.FileInfo, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	uid, gid := store.Owner(s.old)
-	if u, g := store.Owner(info); u != uid || g != gid {
-		if err := s.fsys.Chown(f, uid, gid); err != nil {
-			return nil, fmt.Errorf("%w: user %d, group %d: %w", ErrOwner, uid, gid, err)
-		}
-	}
-	if err := s.fsys.Chmod(f, s.old.Mode()); err != nil {
-		return nil, fmt.Errorf("%w: mode %v: %w", ErrOwner, s.old.Mode(), err)
-	}
-	if err := s.copyAttributes(f); err != nil {
-		return nil, err
-	}
-	if info, err = f.Stat(); err != nil {
-		return nil, err
-	}
-	if u, g := store.Owner(info); u != uid || g != gid || info.Mode() != s.old.Mode() {
-		return nil, fmt.Errorf("%w: user %d, group %d, mode %v became %d, %d, %v", ErrOwner, uid, gid, s.old.Mode(), u, g, info.Mode())
-	}
-	if err := s.fsys.Sync(f); err != nil {
-		return nil, fmt.Errorf("syncing: %w", err)
-	}
-	return info, nil
-}
-
-// copyAttributes gives f the attributes of the target. They may include an ACL, which is
-// part of the mode.
-func (s *Session) copyAttributes(f *os.File) error {
-	src, info, err := store.OpenRegular(s.fsys, s.base, os.O_RDONLY)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	if !store.Same(info, s.old) {
-		return fmt.Errorf("target: %w", ErrChanged)
-	}
-	lost, err := s.fsys.CopyAttributes(f, src)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrOwner, err)
-	}
-	s.lost = append(s.lost, lost...)
-	return nil
 }
