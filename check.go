@@ -43,7 +43,7 @@ func (u *Updater) Check(ctx context.Context) (*Status, error) {
 		return nil, err
 	}
 	if w.answer != nil {
-		if err := (release.Cache{Dir: w.dir}).Keep(ctx, w.answer); err != nil {
+		if err := (release.Cache{Dir: w.dir}).Keep(w.answer); err != nil {
 			w.log.Info(ctx, "the release document is not kept for the next check", "error", err)
 		}
 	}

@@ -124,7 +124,7 @@ func (w *walk) apply(ctx context.Context, session *install.Session) (*Result, er
 		result.Backup = backup
 	}
 	w.dropPartials(ctx, session, nil)
-	if err := w.remember(ctx); err != nil {
+	if err := w.remember(); err != nil {
 		// The update stands: it must not be reported as failed. The version
 		// that runs from now on is the floor all the same.
 		w.log.Warn(ctx, "the update is installed, but could not be remembered", "error", err)
@@ -386,10 +386,9 @@ func (w *walk) recall(ctx context.Context) (err error) {
 }
 
 // remember stores the installed release.
-func (w *walk) remember(ctx context.Context) error {
+func (w *walk) remember() error {
 	next := w.memory.After(store.Memory{
 		Policy: w.trusted, Version: w.version, Released: w.verified.Release.Released, Seen: w.now().UTC(),
 	}, layout.CompareVersions)
-	// The update is done: a caller that gives up now still gets it remembered.
-	return w.dir.Write(context.WithoutCancel(ctx), store.File{Name: install.TrustFile, Data: next.Format()})
+	return w.dir.Write(store.File{Name: install.TrustFile, Data: next.Format()})
 }

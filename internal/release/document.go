@@ -89,11 +89,11 @@ func (c Cache) answer(u *url.URL) *Answer {
 
 // Keep stores an answer that was verified. One without an entity tag is of no
 // use later, and one from the cache is stored already.
-func (c Cache) Keep(ctx context.Context, a *Answer) error {
+func (c Cache) Keep(a *Answer) error {
 	if a.etag == "" || a.kept {
 		return nil
 	}
-	return c.Dir.Write(ctx, store.File{Name: cacheFile, Data: a.Format()})
+	return c.Dir.Write(store.File{Name: cacheFile, Data: a.Format()})
 }
 
 // Format writes the lines format, checksum, hash of the URL and tag, and then the

@@ -178,7 +178,7 @@ func cached(t *testing.T) (*release.Source, *repository, release.Cache) {
 	cache := release.Cache{Dir: store.In(t.TempDir(), "target")}
 	answer, err := s.Document(t.Context(), cache, accept)
 	require.NoError(t, err)
-	require.NoError(t, cache.Keep(t.Context(), answer))
+	require.NoError(t, cache.Keep(answer))
 	require.Equal(t, []string{at.Document()}, r.requests())
 	return s, r, cache
 }
@@ -193,7 +193,7 @@ func TestKeptDocumentIsAcceptedAnew(t *testing.T) {
 
 	before, err := os.Stat(filepath.Join(cache.Dir.Path(), "document"))
 	require.NoError(t, err)
-	require.NoError(t, cache.Keep(t.Context(), answer))
+	require.NoError(t, cache.Keep(answer))
 	after, err := os.Stat(filepath.Join(cache.Dir.Path(), "document"))
 	require.NoError(t, err)
 	require.True(t, os.SameFile(before, after), "it is not written again")
@@ -235,7 +235,7 @@ func TestNewDocumentIsSeenInSpiteOfTheCache(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
-	require.NoError(t, cache.Keep(t.Context(), answer))
+	require.NoError(t, cache.Keep(answer))
 	raw, err := os.ReadFile(filepath.Join(cache.Dir.Path(), "document"))
 	require.NoError(t, err)
 	require.Contains(t, string(raw), "another one")
@@ -277,7 +277,7 @@ func TestDocumentWithoutTagIsNotKept(t *testing.T) {
 	cache := release.Cache{Dir: store.In(t.TempDir(), "target")}
 	answer, err := s.Document(t.Context(), cache, accept)
 	require.NoError(t, err)
-	require.NoError(t, cache.Keep(t.Context(), answer))
+	require.NoError(t, cache.Keep(answer))
 	require.NoFileExists(t, filepath.Join(cache.Dir.Path(), "document"))
 }
 

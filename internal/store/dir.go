@@ -85,18 +85,23 @@ func (d Dir) Read(name string, limit int64) ([]byte, error) {
 	return Read(dir, name, limit)
 }
 
-// Update calls change while no other process is in Update of the same directory,
-// and stores the files that it returns, in their order. After a crash each of them
-// holds what it held before or all of its data. change may call Read. It waits for
-// other processes until ctx is done.
-func (d Dir) Update(ctx context.Context, change func() ([]File, error)) (err error) {
-	if d.IsZero() {
-		return errors.New("there is no target to remember anything for")
-	}
-	if err := d.make(); err != nil {
+// Write stores files, in their order. After a crash each of them holds what it held
+// before or all of its data. It takes no lock: of two calls for one file, one may
+// fail. See [Dir.Update] for files that depend on what is there.
+func (d Dir) Write(files ...File) error {
+	dir, err := d.open()
+	if err != nil {
 		return err
 	}
-	dir, err := OpenRoot(d.Path())
+	defer dir.Close()
+	return writeAll(dir, files)
+}
+
+// Update calls change while no other process is in Update of the same directory,
+// and stores the files that it returns, as Write does. change may call Read. It waits
+// for other processes until ctx is done.
+func (d Dir) Update(ctx context.Context, change func() ([]File, error)) (err error) {
+	dir, err := d.open()
 	if err != nil {
 		return err
 	}
@@ -111,15 +116,18 @@ func (d Dir) Update(ctx context.Context, change func() ([]File, error)) (err err
 	if err != nil {
 		return err
 	}
-	if err := removeTemporary(dir, files); err != nil {
-		return err
-	}
 	return writeAll(dir, files)
 }
 
-// Write is [Dir.Update] for files that do not depend on what is there.
-func (d Dir) Write(ctx context.Context, files ...File) error {
-	return d.Update(ctx, func() ([]File, error) { return files, nil })
+// open opens the directory, and makes it if it does not exist.
+func (d Dir) open() (Root, error) {
+	if d.IsZero() {
+		return Root{}, errors.New("there is no target to remember anything for")
+	}
+	if err := d.make(); err != nil {
+		return Root{}, err
+	}
+	return OpenRoot(d.Path())
 }
 
 // make makes the directories that do not exist.
@@ -204,6 +212,9 @@ func removeTemporary(dir Root, files []File) error {
 func writeAll(dir Root, files []File) (err error) {
 	if len(files) == 0 {
 		return nil
+	}
+	if err := removeTemporary(dir, files); err != nil {
+		return err
 	}
 	var staged []string
 	defer func() {

@@ -29,7 +29,7 @@ func TestUpdateThatIsInterruptedAtEveryCall(t *testing.T) {
 			for n := 1; ; n++ {
 				dir := t.TempDir()
 				d := In(dir, "target")
-				require.NoError(t, d.Write(t.Context(), File{"first", []byte("first, old")}, File{"second", []byte("second, old")}))
+				require.NoError(t, d.Write(File{"first", []byte("first, old")}, File{"second", []byte("second, old")}))
 				res, err := faults.Run(t.Context(), otherProcess(t, dir), faults.Watch{Dirs: []string{dir}}, faults.At(n, action))
 				if errors.Is(err, errors.ErrUnsupported) {
 					t.Skip("NOT PROVEN: ", err)
@@ -117,15 +117,15 @@ func TestUserWhoCannotUpdateMakesNoDirectory(t *testing.T) {
 	require.NoError(t, os.Chown(target, owner, group))
 	d := Beside(filepath.Join(dir, "work"), target)
 
-	asUser(other, group, func() { err = d.Write(t.Context(), File{"name", nil}) })
+	asUser(other, group, func() { err = d.Write(File{"name", nil}) })
 	require.ErrorIs(t, err, fs.ErrPermission)
 	require.ErrorContains(t, err, "StateDir()")
 	require.NoDirExists(t, d.Path())
 
-	asUser(other, group, func() { err = In(filepath.Join(dir, "state"), target).Write(t.Context(), File{"name", nil}) })
+	asUser(other, group, func() { err = In(filepath.Join(dir, "state"), target).Write(File{"name", nil}) })
 	require.NoError(t, err, "a directory that the user chose is theirs")
 
-	asUser(owner, group, func() { err = d.Write(t.Context(), File{"name", []byte("owner")}) })
+	asUser(owner, group, func() { err = d.Write(File{"name", []byte("owner")}) })
 	require.NoError(t, err)
 	asUser(other, group, func() { _, err = d.Read("name", 10) })
 	require.ErrorIs(t, err, ErrUnsafeDirectory, "it is another user's")

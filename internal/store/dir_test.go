@@ -97,7 +97,7 @@ func TestDirReadsWhatWasWritten(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.NoDirExists(t, filepath.Dir(d.Path()), "Read makes no directory")
 
-	require.NoError(t, d.Write(t.Context(), File{"name", []byte("content")}, File{"other", nil}))
+	require.NoError(t, d.Write(File{"name", []byte("content")}, File{"other", nil}))
 	requireHolds(t, d, "name", "content")
 	requireHolds(t, d, "other", "")
 	require.Equal(t, []string{"name", "other"}, namesIn(t, d), "no lock and no temporary file")
@@ -111,7 +111,7 @@ func TestDirReadsWhatWasWritten(t *testing.T) {
 			require.Equal(t, mode, info.Mode(), path)
 		}
 	}
-	require.NoError(t, d.Write(t.Context(), File{"name", []byte("replaced")}))
+	require.NoError(t, d.Write(File{"name", []byte("replaced")}))
 	requireHolds(t, d, "name", "replaced")
 	requireHolds(t, d, "other", "")
 	_, err = d.Read("absent", 10)
@@ -120,7 +120,7 @@ func TestDirReadsWhatWasWritten(t *testing.T) {
 
 func TestReadReturnsOneByteMoreThanItsLimit(t *testing.T) {
 	d := In(t.TempDir(), "target")
-	require.NoError(t, d.Write(t.Context(), File{"name", []byte("12345")}))
+	require.NoError(t, d.Write(File{"name", []byte("12345")}))
 	for limit, want := range map[int64]string{6: "12345", 5: "12345", 4: "12345", 3: "1234", 0: "1"} {
 		got, err := d.Read("name", limit)
 		require.NoError(t, err)
@@ -142,7 +142,7 @@ func TestZeroDirHoldsNothing(t *testing.T) {
 func TestTargetsHaveDirectoriesOfTheirOwn(t *testing.T) {
 	dir := t.TempDir()
 	require.NotEqual(t, In(dir, "/opt/a/app").Path(), In(dir, "/opt/b/app").Path())
-	require.NoError(t, In(dir, "/opt/a/app").Write(t.Context(), File{"name", []byte("a")}))
+	require.NoError(t, In(dir, "/opt/a/app").Write(File{"name", []byte("a")}))
 	_, err := In(dir, "/opt/b/app").Read("name", 10)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
@@ -204,7 +204,9 @@ func TestUpdateWaitsForOtherProcessesUntilItsContextIsDone(t *testing.T) {
 	}
 
 	waited := make(chan error, 1)
-	go func() { waited <- d.Write(t.Context(), File{"first", []byte("later")}) }()
+	go func() {
+		waited <- d.Update(t.Context(), func() ([]File, error) { return []File{{"first", []byte("later")}}, nil })
+	}()
 	select {
 	case err := <-waited:
 		require.FailNow(t, "Update did not wait", "%v", err)
@@ -219,21 +221,21 @@ func TestUpdateWaitsForOtherProcessesUntilItsContextIsDone(t *testing.T) {
 
 func TestFailedChangeStoresNothing(t *testing.T) {
 	d := In(t.TempDir(), "target")
-	require.NoError(t, d.Write(t.Context(), File{"name", []byte("before")}))
+	require.NoError(t, d.Write(File{"name", []byte("before")}))
 	failure := errors.New("failed")
 	require.ErrorIs(t, d.Update(t.Context(), func() ([]File, error) {
 		return []File{{"name", []byte("after")}}, failure
 	}), failure)
 	requireHolds(t, d, "name", "before")
 	require.Equal(t, []string{"name"}, namesIn(t, d))
-	require.NoError(t, d.Write(t.Context(), File{"name", []byte("after")}), "the lock is free")
+	require.NoError(t, d.Write(File{"name", []byte("after")}), "the lock is free")
 }
 
 // If one file cannot be written, none is replaced.
 func TestFailedWriteReplacesNothing(t *testing.T) {
 	d := In(t.TempDir(), "target")
-	require.NoError(t, d.Write(t.Context(), File{"first", []byte("before")}))
-	require.Error(t, d.Write(t.Context(), File{"first", []byte("after")}, File{"absent/second", []byte("after")}))
+	require.NoError(t, d.Write(File{"first", []byte("before")}))
+	require.Error(t, d.Write(File{"first", []byte("after")}, File{"absent/second", []byte("after")}))
 	requireHolds(t, d, "first", "before")
 	require.Equal(t, []string{"first"}, namesIn(t, d))
 }
@@ -242,7 +244,7 @@ func TestFailedWriteReplacesNothing(t *testing.T) {
 // directory: of its files, none is removed.
 func TestUpdateRemovesTemporaryFilesOfItsNamesOnly(t *testing.T) {
 	d := In(t.TempDir(), "target")
-	require.NoError(t, d.Write(t.Context(), File{"name", nil}))
+	require.NoError(t, d.Write(File{"name", nil}))
 	random := RandomName("write")
 	keep := []string{
 		"journal." + random, "names." + random, "name.old." + random, random, "name.backup",
@@ -251,7 +253,7 @@ func TestUpdateRemovesTemporaryFilesOfItsNamesOnly(t *testing.T) {
 	for _, name := range append(keep, "name."+random) {
 		require.NoError(t, os.WriteFile(filepath.Join(d.Path(), name), nil, 0o600))
 	}
-	require.NoError(t, d.Write(t.Context(), File{"name", nil}))
+	require.NoError(t, d.Write(File{"name", nil}))
 	require.ElementsMatch(t, append(keep, "name"), namesIn(t, d))
 }
 
@@ -262,7 +264,7 @@ func TestDirThatIsAFileIsRefused(t *testing.T) {
 	require.NoError(t, os.WriteFile(d.Path(), nil, 0o600))
 	_, err := d.Read("name", 10)
 	require.ErrorIs(t, err, ErrUnsafeDirectory)
-	require.ErrorIs(t, d.Write(t.Context(), File{"name", nil}), ErrUnsafeDirectory)
+	require.ErrorIs(t, d.Write(File{"name", nil}), ErrUnsafeDirectory)
 }
 
 // Beside makes the work directory, and not the one above it.
@@ -270,10 +272,10 @@ func TestBesideMakesOneDirectory(t *testing.T) {
 	dir := t.TempDir()
 	target := filepath.Join(dir, "target")
 	require.NoError(t, os.WriteFile(target, nil, 0o755))
-	require.NoError(t, Beside(filepath.Join(dir, "work"), target).Write(t.Context(), File{"name", nil}))
+	require.NoError(t, Beside(filepath.Join(dir, "work"), target).Write(File{"name", nil}))
 	require.FileExists(t, filepath.Join(dir, "work", "name"))
 
-	err := Beside(filepath.Join(dir, "absent", "work"), target).Write(t.Context(), File{"name", nil})
+	err := Beside(filepath.Join(dir, "absent", "work"), target).Write(File{"name", nil})
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.NoDirExists(t, filepath.Join(dir, "absent"))
 }

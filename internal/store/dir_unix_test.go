@@ -34,13 +34,13 @@ func requireUnsafe(t *testing.T, d Dir) {
 	t.Helper()
 	_, err := d.Read("name", 10)
 	require.ErrorIs(t, err, ErrUnsafeDirectory)
-	require.ErrorIs(t, d.Write(t.Context(), File{"name", []byte("new")}), ErrUnsafeDirectory)
+	require.ErrorIs(t, d.Write(File{"name", []byte("new")}), ErrUnsafeDirectory)
 }
 
 // T6: a user who can write to a directory could remove what is remembered.
 func TestDirThatOthersMayWriteToIsRefused(t *testing.T) {
 	for name, d := range newDirs(t) {
-		require.NoError(t, d.Write(t.Context(), File{"name", []byte("old")}))
+		require.NoError(t, d.Write(File{"name", []byte("old")}))
 		for path := d.Path(); path != filepath.Dir(d.root); path = filepath.Dir(path) {
 			for _, mode := range []fs.FileMode{0o720, 0o702} {
 				require.NoError(t, os.Chmod(path, mode))
@@ -55,14 +55,14 @@ func TestDirThatOthersMayWriteToIsRefused(t *testing.T) {
 // Only the directory that the user chose may be a symbolic link.
 func TestPlantedLinkToADirectoryIsRefused(t *testing.T) {
 	for name, d := range newDirs(t) {
-		require.NoError(t, d.Write(t.Context(), File{"name", []byte("old")}))
+		require.NoError(t, d.Write(File{"name", []byte("old")}))
 		for path := d.Path(); path != filepath.Dir(d.root); path = filepath.Dir(path) {
 			moved := filepath.Join(t.TempDir(), "moved")
 			require.NoError(t, os.Rename(path, moved))
 			require.NoError(t, os.Symlink(moved, path))
 			if path == d.root && d.beside == "" {
 				requireHolds(t, d, "name", "old")
-				require.NoError(t, d.Write(t.Context(), File{"name", []byte("new")}), "the user chose a link")
+				require.NoError(t, d.Write(File{"name", []byte("new")}), "the user chose a link")
 				requireHolds(t, d, "name", "new")
 				require.NoError(t, os.Chmod(moved, 0o777))
 			}
@@ -78,7 +78,7 @@ func TestPlantedLinkToADirectoryIsRefused(t *testing.T) {
 // does not follow it.
 func TestPlantedFileIsNotFollowed(t *testing.T) {
 	d := In(t.TempDir(), "target")
-	require.NoError(t, d.Write(t.Context(), File{"victim", []byte("victim")}))
+	require.NoError(t, d.Write(File{"victim", []byte("victim")}))
 	name := filepath.Join(d.Path(), "name")
 	for kind, plant := range map[string]func() error{
 		"link": func() error { return os.Symlink("victim", name) },
@@ -87,7 +87,7 @@ func TestPlantedFileIsNotFollowed(t *testing.T) {
 		require.NoError(t, plant(), kind)
 		_, err := d.Read("name", 10)
 		require.ErrorIs(t, err, ErrNotRegular, kind)
-		require.NoError(t, d.Write(t.Context(), File{"name", []byte("new")}), kind)
+		require.NoError(t, d.Write(File{"name", []byte("new")}), kind)
 		requireHolds(t, d, "name", "new")
 		requireHolds(t, d, "victim", "victim")
 		require.NoError(t, os.Remove(name))
@@ -97,11 +97,12 @@ func TestPlantedFileIsNotFollowed(t *testing.T) {
 // A planted lock keeps Update from working, and is left alone.
 func TestPlantedDirLockIsRefused(t *testing.T) {
 	d := In(t.TempDir(), "target")
-	require.NoError(t, d.Write(t.Context(), File{"name", []byte("old")}))
+	require.NoError(t, d.Write(File{"name", []byte("old")}))
 	lock := filepath.Join(d.Path(), dirLock)
 	require.NoError(t, os.Symlink("name", lock))
-	require.ErrorIs(t, d.Write(t.Context(), File{"name", []byte("new")}), ErrNotRegular)
+	err := d.Update(t.Context(), func() ([]File, error) { return []File{{"name", []byte("new")}}, nil })
+	require.ErrorIs(t, err, ErrNotRegular)
 	requireHolds(t, d, "name", "old")
-	_, err := os.Lstat(lock)
+	_, err = os.Lstat(lock)
 	require.NoError(t, err)
 }
