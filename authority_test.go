@@ -19,6 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/internal/install"
+	"github.com/choria-io/go-updater/internal/store"
 	"github.com/choria-io/go-updater/internal/testing/tufsim"
 	"github.com/choria-io/go-updater/trust"
 	"github.com/choria-io/go-updater/trust/tuf"
@@ -343,4 +345,45 @@ func TestAuthorityStoreWithoutTarget(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "content", string(got))
 	require.NoDirExists(t, filepath.Join(filepath.Dir(w.target), ".app2.update"))
+}
+
+func TestErrorsOfTheAuthorityStore(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	own := errors.New("its own")
+	a := &fakeAuthority{by: []string{"tuf"}, uses: func(ctx context.Context, r updater.Refresh) error {
+		file := func() ([]updater.StoredFile, error) { return []updater.StoredFile{{Name: "x"}}, nil }
+		require.NoError(t, r.Store.Update(ctx, file))
+
+		err := r.Store.Update(ctx, func() ([]updater.StoredFile, error) { return nil, own })
+		require.ErrorIs(t, err, own)
+		require.NotErrorIs(t, err, updater.ErrState)
+
+		root, err := store.OpenRoot(filepath.Join(install.WorkDir(w.target), "authority"))
+		require.NoError(t, err)
+		defer root.Close()
+		lock, err := store.Acquire(root, "store.lock")
+		require.NoError(t, err)
+		short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+		defer cancel()
+		err = r.Store.Update(short, file)
+		require.ErrorIs(t, err, updater.ErrLocked)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NotErrorIs(t, err, updater.ErrState)
+		require.NoError(t, lock.Release())
+
+		require.ErrorIs(t, r.Store.Update(ctx, func() ([]updater.StoredFile, error) {
+			return []updater.StoredFile{{Name: "absent/x"}}, nil
+		}), updater.ErrState)
+
+		_, err = r.Store.Read("absent", 10)
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		require.NotErrorIs(t, err, updater.ErrState)
+		require.NoError(t, root.Mkdir("planted", 0o700))
+		_, err = r.Store.Read("planted", 10)
+		require.ErrorIs(t, err, updater.ErrState)
+		return nil
+	}}
+	require.NoError(t, updater.Apply(w.options(updater.VouchedBy(a))...))
+	require.Equal(t, 1, a.asked)
 }
