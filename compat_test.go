@@ -5,6 +5,7 @@
 package updater_test
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"log"
 	"net/url"
@@ -77,4 +78,21 @@ func TestTargetFileOfArgv0IsThisProgram(t *testing.T) {
 	c := &updater.Config{}
 	require.NoError(t, updater.TargetFile(os.Args[0])(c))
 	require.Equal(t, self, c.TargetFile)
+}
+
+// A program may use its slice again, which must not change the trusted keys.
+func TestOptionsCopyKeys(t *testing.T) {
+	for name, option := range map[string]func(key []byte) updater.Option{
+		"PublicKey":  updater.PublicKey,
+		"PublicKeys": func(key []byte) updater.Option { return updater.PublicKeys(1, key) },
+	} {
+		c := &updater.Config{
+			TargetFile: "x", SourceRepo: "http://example.net", Version: "1.2.3", OperatingSystem: "linux", Architecture: "amd64",
+			Log: log.Default(),
+		}
+		key := []byte(testKey(1).Public().(ed25519.PublicKey))
+		require.NoError(t, option(key)(c))
+		clear(key)
+		require.NoError(t, c.Validate(), name)
+	}
 }
