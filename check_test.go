@@ -156,6 +156,18 @@ func TestKeptDocumentIsOfOneURL(t *testing.T) {
 	require.Equal(t, []int{200, 200}, *answers)
 }
 
+func TestUpdateIsNeededUnlessTheVersionRuns(t *testing.T) {
+	w, _ := polled(t)
+	for current, needed := range map[string]bool{"": true, "1.2.2": true, "1.2.3": false} {
+		u, err := updater.New(w.options(updater.CurrentVersion(current))...)
+		require.NoError(t, err)
+		status, err := u.Check(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, needed, status.UpdateNeeded, "%q runs", current)
+		require.Equal(t, current, status.Current)
+	}
+}
+
 // A refused document is not kept, and neither is anything else.
 func TestRefusedDocumentIsNotKept(t *testing.T) {
 	w, _ := polled(t)

@@ -24,3 +24,12 @@ func Pause(wait func(context.Context, time.Duration) error) Option {
 		return nil
 	}
 }
+
+// PreflightOfApply performs the preflight of Apply, and nothing else: it needs no lock.
+func PreflightOfApply(ctx context.Context, u *Updater) error {
+	w, err := u.settings.walk(ctx)
+	if err != nil {
+		return err
+	}
+	return w.preflight(ctx)
+}

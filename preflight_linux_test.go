@@ -5,6 +5,7 @@
 package updater_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/internal/install"
 )
 
 // Mounts on which nothing can be installed are found before anything but the
@@ -48,4 +50,25 @@ func TestPreflightFindsUnusableMounts(t *testing.T) {
 			require.Equal(t, before, w.snapshot())
 		})
 	}
+}
+
+// If the target is locked and a preflight finds a problem too, the error is the lock:
+// the caller tries again later.
+func TestLockIsReportedBeforeOtherProblems(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("NOT PROVEN: mounting needs root")
+	}
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	dir := filepath.Dir(w.target)
+	require.NoError(t, syscall.Mount(dir, dir, "", syscall.MS_BIND, ""))
+	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+	require.NoError(t, syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_NOEXEC, ""))
+	held, err := install.Begin(t.Context(), w.target)
+	require.NoError(t, err)
+	err = updater.Apply(w.options()...)
+	require.ErrorIs(t, err, updater.ErrLocked)
+	var problem *updater.PreflightError
+	require.False(t, errors.As(err, &problem))
+	require.NoError(t, held.Close())
 }

@@ -99,11 +99,16 @@ func TestManagedTarget(t *testing.T) {
 	report, _ := u.Preflight(t.Context())
 	require.Contains(t, reasons(report.Notices), "package manager")
 	require.NotContains(t, reasons(report.Problems), "package manager")
+	err = updater.PreflightOfApply(t.Context(), u)
+	if err != nil {
+		require.NotContains(t, err.Error(), "package manager")
+	}
 
 	u, err = updater.New(w.options(updater.TargetFile(owned), updater.RefuseManaged())...)
 	require.NoError(t, err)
 	_, err = u.Preflight(t.Context())
 	require.ErrorContains(t, err, "package manager")
+	require.ErrorContains(t, updater.PreflightOfApply(t.Context(), u), "package manager")
 }
 
 func reasons(all []*updater.PreflightError) (found []string) {

@@ -266,6 +266,14 @@ func TestPublicKeysNeedsDistinctSigners(t *testing.T) {
 	}
 }
 
+func TestLaterPublicKeysReplaceEarlierOnes(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	first, second := public(testKey(1)), public(testKey(2))
+	w.refuses(trust.ErrSignature, noKey, updater.PublicKeys(1, first), updater.PublicKeys(1, second))
+	require.NoError(t, updater.Apply(w.options(noKey, updater.PublicKeys(1, second), updater.PublicKeys(1, first))...))
+}
+
 func TestPublicKeyAcceptsEveryForm(t *testing.T) {
 	first, err := trust.NewKey(public(testKey(1)))
 	require.NoError(t, err)
