@@ -167,6 +167,55 @@ func TestPathOutsideTheGrammarGetsNoURL(t *testing.T) {
 	require.Nil(t, spec.BinaryURI)
 }
 
+// A downloader that keeps its Spec cannot change the one that FetchSpec returned (T13).
+func TestReturnedSpecIsNotTheOneOfTheDownloader(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	var kept *updater.Spec
+	d := &directory{dir: w.repo}
+	d.fetchSpec = func() (*updater.Spec, error) {
+		document, err := os.ReadFile(filepath.Join(w.repo, "1.2.3", "linux", "amd64", "release.json"))
+		require.NoError(t, err)
+		kept, err = updater.ParseSpec(document)
+		return kept, err
+	}
+	spec, err := updater.FetchSpec(w.options(updater.DownloadMethod(d))...)
+	require.NoError(t, err)
+	verified := *spec
+	kept.BinaryPath, kept.Sha256Hash = "x", "x"
+	require.Equal(t, verified, *spec)
+}
+
+func TestContextOfADownloaderEndsWithItsCall(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	type key struct{}
+	ctx := context.WithValue(t.Context(), key{}, true)
+	d := &directory{dir: w.repo}
+	d.fetch = func(_ *updater.Spec, target string) error {
+		require.Equal(t, true, d.config.Context().Value(key{}))
+		return os.WriteFile(target, []byte(newContent), 0o600)
+	}
+	u, err := updater.New(w.options(updater.DownloadMethod(d))...)
+	require.NoError(t, err)
+	_, err = u.Apply(ctx)
+	require.NoError(t, err)
+	require.Nil(t, d.config.Context().Value(key{}))
+}
+
+// With mirrors, a downloader that embeds ours skips a document that does not verify.
+func TestEmbeddedDownloaderAsksTheNextMirror(t *testing.T) {
+	w, bad := newWorld(t), newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	r := newRelease(t, "1.2.3", []byte("another program"))
+	r.signers[0] = testKey(2)
+	bad.publish("1.2.3", r)
+	require.NoError(t, updater.Apply(w.options(
+		updater.DownloadMethod(&spy{}), updater.SourceRepo(bad.server.URL), updater.Mirrors(w.server.URL),
+	)...))
+	w.holds(newContent)
+}
+
 // A Spec cannot claim to be verified: a downloader that is called directly performs
 // the same checks.
 func TestHTTPDownloaderVerifiesOnItsOwn(t *testing.T) {
