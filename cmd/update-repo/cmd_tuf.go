@@ -138,17 +138,6 @@ func publicKeys(files []string) ([]trust.Key, error) {
 	return out, nil
 }
 
-// openTUF opens a repository for a change of its metadata.
-func openTUF(c *term.Console, dir string) (*repository.Repository, error) {
-	r, err := repository.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	r.OnWait(func() { c.Warning("another update-repo is using this repository: waiting for it") })
-
-	return r, nil
-}
-
 // keysFlag adds --key for commands that need several keys.
 func keysFlag(cmd *cobra.Command, f *tufFlags, passphrase *term.PassphraseSource, usage string) {
 	cmd.Flags().StringArrayVar(&f.refs, "key", nil, usage)

@@ -41,17 +41,9 @@ var expiring = [5]string{publish.Root, publish.Targets, "release", publish.Snaps
 
 func tufInitCommand(c *term.Console) *cobra.Command {
 	o := &tufInitOptions{}
-	cmd := &cobra.Command{
-		Use:     "init --root FILE... --threshold N --targets FILE --release FILE --online FILE [flags]",
-		Short:   "Draft the first TUF metadata of a repository",
-		Long:    tufInitHelp,
-		Example: tufInitExample,
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return explainTUF(o.run(cmd.Context(), c))
-		},
-		DisableFlagsInUseLine: true,
-	}
+	cmd := newCommand("init --root FILE... --threshold N --targets FILE --release FILE --online FILE [flags]", "Draft the first TUF metadata of a repository", tufInitHelp, tufInitExample, cobra.NoArgs, func(ctx context.Context, _ []string) error {
+		return o.run(ctx, c)
+	})
 	f := cmd.Flags()
 	repoFlag(cmd, &o.repo)
 	for _, k := range []struct {

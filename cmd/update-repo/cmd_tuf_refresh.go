@@ -36,17 +36,9 @@ type tufRefreshOptions struct {
 
 func tufRefreshCommand(c *term.Console) *cobra.Command {
 	o := &tufRefreshOptions{}
-	cmd := &cobra.Command{
-		Use:     "refresh --key REF... [flags]",
-		Short:   "Sign what is missing, changed or about to expire",
-		Long:    tufRefreshHelp,
-		Example: tufRefreshExample,
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return explainTUF(o.run(cmd.Context(), c))
-		},
-		DisableFlagsInUseLine: true,
-	}
+	cmd := newCommand("refresh --key REF... [flags]", "Sign what is missing, changed or about to expire", tufRefreshHelp, tufRefreshExample, cobra.NoArgs, func(ctx context.Context, _ []string) error {
+		return o.run(ctx, c)
+	})
 	repoFlag(cmd, &o.repo)
 	keysFlag(cmd, &o.tufFlags, &o.passphrase, "sign with the private key `REF` of targets, release, snapshot or timestamp; may be given several times")
 	cmd.Flags().BoolVar(&o.drop, "drop-missing", false, "remove releases from the metadata that are not in the repository any longer")
@@ -60,7 +52,7 @@ func (o *tufRefreshOptions) run(ctx context.Context, c *term.Console) error {
 	if len(o.refs) == 0 {
 		return term.Usagef("no signing key given (use --key)")
 	}
-	r, err := openTUF(c, o.repo)
+	r, err := waitingFor(repository.Open, c, o.repo)
 	if err != nil {
 		return err
 	}

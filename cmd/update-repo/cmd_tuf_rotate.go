@@ -13,6 +13,7 @@ import (
 
 	"github.com/choria-io/go-updater/internal/term"
 	"github.com/choria-io/go-updater/internal/tuf/publish"
+	"github.com/choria-io/go-updater/repository"
 )
 
 const tufRotateHelp = `Draft a change of a role's keys. ROLE is root, targets, snapshot, timestamp, online
@@ -49,18 +50,10 @@ var rotations = map[string][]string{
 
 func tufRotateCommand(c *term.Console) *cobra.Command {
 	o := &tufRotateOptions{}
-	cmd := &cobra.Command{
-		Use:       "rotate ROLE [--add FILE]... [--remove KEYID]... [flags]",
-		Short:     "Draft a change of keys, or a renewal",
-		Long:      tufRotateHelp,
-		Example:   tufRotateExample,
-		Args:      cobra.ExactArgs(1),
-		ValidArgs: []string{"root", "targets", "snapshot", "timestamp", "online", "release"},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return explainTUF(o.run(cmd.Context(), c, args[0]))
-		},
-		DisableFlagsInUseLine: true,
-	}
+	cmd := newCommand("rotate ROLE [--add FILE]... [--remove KEYID]... [flags]", "Draft a change of keys, or a renewal", tufRotateHelp, tufRotateExample, cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		return o.run(ctx, c, args[0])
+	})
+	cmd.ValidArgs = []string{"root", "targets", "snapshot", "timestamp", "online", "release"}
 	repoFlag(cmd, &o.repo)
 	f := cmd.Flags()
 	f.StringArrayVar(&o.plus, "add", nil, "add the public key in `FILE` to the role; may be given several times")
@@ -96,7 +89,7 @@ func (o *tufRotateOptions) run(ctx context.Context, c *term.Console, role string
 			rotation.Remove = append(rotation.Remove, publish.KeyID(k))
 		}
 	}
-	r, err := openTUF(c, o.repo)
+	r, err := waitingFor(repository.Open, c, o.repo)
 	if err != nil {
 		return err
 	}

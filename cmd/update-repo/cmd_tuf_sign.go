@@ -41,17 +41,9 @@ type tufSignOptions struct {
 
 func tufSignCommand(c *term.Console) *cobra.Command {
 	o := &tufSignOptions{}
-	cmd := &cobra.Command{
-		Use:     "sign [--key REF] [--repo DIR | --file DRAFT] [--from COPY]... [flags]",
-		Short:   "Sign drafts of TUF metadata as one of several key holders",
-		Long:    tufSignHelp,
-		Example: tufSignExample,
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return explainTUF(o.run(cmd.Context(), c))
-		},
-		DisableFlagsInUseLine: true,
-	}
+	cmd := newCommand("sign [--key REF] [--repo DIR | --file DRAFT] [--from COPY]... [flags]", "Sign drafts of TUF metadata as one of several key holders", tufSignHelp, tufSignExample, cobra.NoArgs, func(ctx context.Context, _ []string) error {
+		return o.run(ctx, c)
+	})
 	f := cmd.Flags()
 	repoFlag(cmd, &o.repo)
 	f.StringVar(&o.file, "file", "", "sign the draft in `FILE`, without a repository")
@@ -82,7 +74,7 @@ func (o *tufSignOptions) run(ctx context.Context, c *term.Console) error {
 	if o.file != "" {
 		return o.signFile(ctx, c, copies)
 	}
-	r, err := openTUF(c, o.repo)
+	r, err := waitingFor(repository.Open, c, o.repo)
 	if err != nil {
 		return err
 	}

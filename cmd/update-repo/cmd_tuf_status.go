@@ -33,16 +33,9 @@ type tufStatusOptions struct {
 
 func tufStatusCommand(c *term.Console) *cobra.Command {
 	o := &tufStatusOptions{}
-	cmd := &cobra.Command{
-		Use:   "status [flags]",
-		Short: "Report who signed, what expires when, and which drafts need signatures",
-		Long:  tufStatusHelp,
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return explainTUF(o.run(cmd.Context(), c))
-		},
-		DisableFlagsInUseLine: true,
-	}
+	cmd := newCommand("status [flags]", "Report who signed, what expires when, and which drafts need signatures", tufStatusHelp, "", cobra.NoArgs, func(ctx context.Context, _ []string) error {
+		return o.run(ctx, c)
+	})
 	repoFlag(cmd, &o.repo)
 	o.addRoot(cmd)
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the status as JSON")
@@ -51,7 +44,7 @@ func tufStatusCommand(c *term.Console) *cobra.Command {
 }
 
 func (o *tufStatusOptions) run(ctx context.Context, c *term.Console) error {
-	r, err := openTUF(c, o.repo)
+	r, err := waitingFor(repository.Open, c, o.repo)
 	if err != nil {
 		return err
 	}

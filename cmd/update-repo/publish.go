@@ -35,16 +35,25 @@ func (f *publishFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the releases as JSON")
 }
 
+// waitingFor opens a repository that reports when it waits for another process.
+func waitingFor(open func(dir string) (*repository.Repository, error), c *term.Console, dir string) (*repository.Repository, error) {
+	r, err := open(dir)
+	if err == nil {
+		r.OnWait(func() { c.Warning("waiting for another update-repo that is changing this repository") })
+	}
+
+	return r, err
+}
+
 // publish opens the repository and the keys, calls change, and prints its result.
 func (f *publishFlags) publish(ctx context.Context, c *term.Console, open func(dir string) (*repository.Repository, error),
 	change func(*repository.Repository, signature.Signer, repository.TUF) ([]repository.Published, error),
 ) error {
-	r, err := open(f.repo)
+	r, err := waitingFor(open, c, f.repo)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = r.Close() }()
-	r.OnWait(func() { c.Warning("waiting for another update-repo that is changing this repository") })
 	signer, err := f.key.signer(ctx, c, r)
 	if err != nil {
 		return err
