@@ -150,6 +150,23 @@ func TestFailedTrialKeepsOrRestoresTheOldBinary(t *testing.T) {
 	}
 }
 
+// The health check fails, and there is nothing to put back.
+func TestRollbackErrorOfAFailedApply(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	sick := errors.New("no answer")
+	err := updater.Apply(w.options(updater.HealthCheck(updater.Trial{Func: func(context.Context, string) error {
+		require.NoError(t, os.Remove(w.target+".backup"))
+		return sick
+	}}))...)
+	require.ErrorIs(t, err, updater.ErrHealth)
+	require.ErrorIs(t, err, sick)
+	require.Error(t, updater.RollbackError(err))
+	var failure *updater.RollbackFailure
+	require.ErrorAs(t, err, &failure)
+	require.ErrorIs(t, failure.Cause, sick)
+}
+
 // The smoke test runs a file that no other user can run. The health check runs the
 // target.
 func TestPathsOfTrials(t *testing.T) {

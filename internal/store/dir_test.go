@@ -6,6 +6,7 @@ package store
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -125,6 +126,33 @@ func TestReadReturnsOneByteMoreThanItsLimit(t *testing.T) {
 		got, err := d.Read("name", limit)
 		require.NoError(t, err)
 		require.Equal(t, want, string(got), "limit %d", limit)
+	}
+}
+
+func TestMemoryOfAnotherTypeOrSizeIsDamaged(t *testing.T) {
+	d := In(t.TempDir(), "target")
+	m := Memory{Policy: "p", Version: "1.2.3", Seen: time.Unix(1, 0).UTC()}
+	spaces := func(size int) []byte {
+		raw := m.Format()
+		return append(raw, bytes.Repeat([]byte(" "), size-len(raw))...)
+	}
+	for name, tc := range map[string]struct {
+		raw  []byte
+		want error
+	}{
+		"as it was written": {m.Format(), nil},
+		"the longest":       {spaces(maxMemory), nil},
+		"too long":          {spaces(maxMemory + 1), ErrDamaged},
+		"another type": {
+			Format(Fields{"format": memoryFormat, "policy": "p", "version": "1.2.3", "released": 7, "seen": m.Seen}), ErrDamaged,
+		},
+	} {
+		require.NoError(t, d.Write(t.Context(), File{"trust.json", tc.raw}))
+		got, err := d.ReadMemory("trust.json")
+		require.ErrorIs(t, err, tc.want, name)
+		if tc.want == nil {
+			require.Equal(t, m, got, name)
+		}
 	}
 }
 

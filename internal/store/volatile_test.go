@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -42,7 +43,7 @@ func TestVolatileStoresNothingAfterAFailedChange(t *testing.T) {
 }
 
 func TestVolatileUpdateExcludesOtherCallers(t *testing.T) {
-	const callers = 50
+	const callers = 20
 	var v Volatile
 	var wg sync.WaitGroup
 	for range callers {
@@ -50,6 +51,7 @@ func TestVolatileUpdateExcludesOtherCallers(t *testing.T) {
 			_ = v.Update(t.Context(), func() ([]File, error) {
 				raw, _ := v.Read("number", 10)
 				n, _ := strconv.Atoi(string(raw))
+				time.Sleep(time.Millisecond)
 				return []File{{"number", strconv.AppendInt(nil, int64(n+1), 10)}}, nil
 			})
 		})
