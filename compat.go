@@ -205,7 +205,7 @@ func (w *walk) verifySpec(spec *Spec) error {
 	document := []byte(spec.document)
 	if spec.document == "" {
 		if w.policy != nil {
-			return fmt.Errorf("refusing release %s: %w: the downloader returned a Spec without its document, see ParseSpec", w.version, trust.ErrUnsigned)
+			return fmt.Errorf("refusing release %s: %w: the downloader returned a Spec without its document (use ParseSpec)", w.version, trust.ErrUnsigned)
 		}
 		document = jcs.Format(jcs.Object{"binary": spec.BinaryPath, "hash": spec.Sha256Hash})
 	}
@@ -298,7 +298,7 @@ func (s *Spec) UnmarshalJSON(document []byte) error {
 	for name, field := range map[string]*string{"binary": &next.BinaryPath, "hash": &next.Sha256Hash, "signature": &next.Signature} {
 		value, ok := doc[name].(string)
 		if !ok && doc[name] != nil {
-			return fmt.Errorf("parsing release document: %w: %q is no text", trust.ErrMalformed, name)
+			return fmt.Errorf("parsing release document: %w: %q is not a string", trust.ErrMalformed, name)
 		}
 		*field = value
 	}

@@ -19,7 +19,7 @@ var (
 	ErrConfig = errors.New("invalid updater configuration")
 
 	// ErrNoPublicKey is a configuration without any key to trust: use PublicKey.
-	ErrNoPublicKey = errors.New("no public key given, please use PublicKey()")
+	ErrNoPublicKey = errors.New("no public key given (use PublicKey())")
 
 	// ErrState is remembered trust that is damaged or unsafe, while no
 	// CurrentVersion says below which version not to go. Give CurrentVersion, or

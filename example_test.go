@@ -84,7 +84,7 @@ func ExamplePublicKey() {
 	fmt.Println(err)
 	// Output:
 	// true
-	// invalid updater configuration: no public key given, please use PublicKey()
+	// invalid updater configuration: no public key given (use PublicKey())
 }
 
 func ExampleRollback() {

@@ -247,8 +247,8 @@ func AllowDowngrade() Option {
 	}
 }
 
-// InsecureAllowUnsigned permits releases without a checked signature: whoever
-// controls the repository, or the network to it, runs code here. It contradicts
+// InsecureAllowUnsigned permits releases without a checked signature: an attacker who
+// controls the repository, or the network to it, can run code here. It contradicts
 // a public key, and giving both is an error.
 func InsecureAllowUnsigned() Option {
 	return func(c *Config) error {

@@ -43,13 +43,13 @@ func (c *Config) fix() (*settings, error) {
 	s := c.settings()
 	switch {
 	case c.TargetFile == "":
-		return nil, errors.New("no target file specified, please use TargetFile()")
+		return nil, errors.New("no target file given (use TargetFile())")
 	case c.SourceRepo == "":
-		return nil, errors.New("no source repo given, please use SourceRepo()")
+		return nil, errors.New("no repository given (use SourceRepo())")
 	case c.Version == "":
-		return nil, errors.New("no version given, please use Version()")
+		return nil, errors.New("no version given (use Version())")
 	case c.Log == nil:
-		return nil, errors.New("no logger given, please use Logger()")
+		return nil, errors.New("no logger given (use Logger())")
 	}
 	if err := trust.CheckVersion(c.Version); err != nil {
 		return nil, err
@@ -69,15 +69,15 @@ func (c *Config) policy() (*trust.Policy, error) {
 	vouched := c.set.authority != nil
 	switch {
 	case vouched && c.set.allowUnsigned:
-		return nil, errors.New("InsecureAllowUnsigned() contradicts VouchedBy(), use one of them")
+		return nil, errors.New("InsecureAllowUnsigned() contradicts VouchedBy() (use one of them)")
 	case given && c.set.allowUnsigned:
-		return nil, errors.New("InsecureAllowUnsigned() contradicts the public key, use one of them")
+		return nil, errors.New("InsecureAllowUnsigned() contradicts the public key (use one of them)")
 	case c.set.allowUnsigned, vouched && !given:
 		return nil, nil
 	case !given:
 		return nil, ErrNoPublicKey
 	case len(c.PublicKey) > 0 && len(c.set.keys) > 0:
-		return nil, errors.New("PublicKey() and PublicKeys() are both given, use one of them")
+		return nil, errors.New("PublicKey() and PublicKeys() are both given (use one of them)")
 	case len(c.PublicKey) > 0:
 		keys, err := trust.ParseKeys(c.PublicKey)
 		if err != nil {

@@ -113,7 +113,7 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 func (w *walk) apply(ctx context.Context, session *install.Session) (*Result, error) {
 	result := &Result{Version: w.version, Previous: w.current, Target: session.Target(), Signers: w.verified.Signers}
 	if failed, ok := session.Failed(w.verified.Release.Hash); ok && w.set.retry != w.version {
-		return nil, fmt.Errorf("refusing release %s: %w: version %q was given up at %s, see RetryFailed()",
+		return nil, fmt.Errorf("refusing release %s: %w: version %q failed its probation at %s (RetryFailed() permits it again)",
 			w.version, ErrFailedBefore, failed.Version, failed.When.Format(time.RFC3339))
 	}
 	if result.Updated = !session.Holds(w.verified.Release.Hash, w.size()); result.Updated {
@@ -130,7 +130,7 @@ func (w *walk) apply(ctx context.Context, session *install.Session) (*Result, er
 		w.log.Warn(ctx, "the update is installed, but could not be remembered", "error", err)
 	}
 	if !result.Updated {
-		w.log.Info(ctx, "the target holds the wanted version already, restart it", "version", w.version, "target", result.Target)
+		w.log.Info(ctx, "the target is the wanted version already: restart it", "version", w.version, "target", result.Target)
 		return result, nil
 	}
 	w.log.Info(ctx, "updated", "version", w.version, "target", result.Target, "backup", result.Backup)

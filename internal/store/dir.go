@@ -122,7 +122,7 @@ func (d Dir) Update(ctx context.Context, change func() ([]File, error)) (err err
 // open opens the directory, and makes it if it does not exist.
 func (d Dir) open() (Root, error) {
 	if d.IsZero() {
-		return Root{}, errors.New("there is no target to remember anything for")
+		return Root{}, errors.New("no directory to store in: there is no target")
 	}
 	if err := d.make(); err != nil {
 		return Root{}, err
