@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net/url"
 	"time"
 
@@ -170,7 +171,7 @@ type authorityStore struct {
 }
 
 func (s authorityStore) Read(name string, limit int64) ([]byte, error) {
-	raw, err := s.in.Read(name, limit)
+	raw, err := s.in.Read(name, min(limit, math.MaxInt64-1))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w: reading %s: %w", ErrState, name, err)
 	}

@@ -95,7 +95,8 @@ type PreflightReport struct {
 // Preflight does everything that [Updater.Apply] does before the download: it
 // fetches and verifies the release document, and looks for what would make the
 // installation fail. The error joins the problems, each a *[PreflightError]; the
-// report is returned also if there are some. It changes nothing.
+// report is returned also if there are some. It changes nothing but what an
+// [Authority] remembers.
 func (u *Updater) Preflight(ctx context.Context) (*PreflightReport, error) {
 	end, err := u.begin(ctx)
 	if err != nil {
@@ -152,14 +153,14 @@ func (s *settings) question() preflight.Question {
 	return preflight.Question{Target: s.target, Beside: install.Beside(s.target), Execute: s.set.smokeTest != nil}
 }
 
-// explain returns why an update could not begin: what a preflight finds, if it
-// finds something, because that comes with advice.
+// explain adds to an error why an update could not begin: what a preflight finds comes
+// with advice.
 func (s *settings) explain(err error) error {
 	if errors.Is(err, ErrLocked) {
 		return err
 	}
 	if problem := s.judge(reportOf(preflight.Problems(s.question()))); problem != nil {
-		return problem
+		return fmt.Errorf("%w (%w)", problem, err)
 	}
 	return err
 }

@@ -33,3 +33,6 @@ func PreflightOfApply(ctx context.Context, u *Updater) error {
 	}
 	return w.preflight(ctx)
 }
+
+// Explain adds what a preflight finds to the error of an update that cannot begin.
+func Explain(u *Updater, err error) error { return u.settings.explain(public(err)) }

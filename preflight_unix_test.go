@@ -7,6 +7,8 @@
 package updater_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -116,4 +118,18 @@ func reasons(all []*updater.PreflightError) (found []string) {
 		found = append(found, string(e.Reason))
 	}
 	return found
+}
+
+// Advice does not hide what is worse.
+func TestAdviceKeepsTheError(t *testing.T) {
+	w := newWorld(t)
+	u, err := updater.New(w.options()...)
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(filepath.Dir(w.target), 0o777))
+	lost := errors.New("it is at saved-1")
+	err = updater.Explain(u, fmt.Errorf("preparing update: %w", &install.RollbackFailure{Cause: updater.ErrJournal, Err: lost}))
+	_, advised := errors.AsType[*updater.PreflightError](err)
+	require.True(t, advised)
+	require.Equal(t, lost, updater.RollbackError(err))
+	require.ErrorIs(t, err, updater.ErrJournal)
 }

@@ -385,10 +385,30 @@ func (w *walk) recall(ctx context.Context) (err error) {
 	return nil
 }
 
+// rememberWait is how long remember waits for another process that stores.
+const rememberWait = 5 * time.Second
+
 // remember stores the installed release.
 func (w *walk) remember() error {
-	next := w.memory.After(store.Memory{
+	installed := store.Memory{
 		Policy: w.trusted, Version: w.version, Released: w.verified.Release.Released, Seen: w.now().UTC(),
-	}, layout.CompareVersions)
-	return w.dir.Write(store.File{Name: install.TrustFile, Data: next.Format()})
+	}
+	file := func(before store.Memory) store.File {
+		return store.File{Name: install.TrustFile, Data: before.After(installed, layout.CompareVersions).Format()}
+	}
+	if w.set.stateDir == "" {
+		return w.dir.Write(file(w.memory)) // the update lock excludes other writers
+	}
+	// StateDir may be shared by targets of the same path, each with its own lock: what
+	// another update stored meanwhile stays, if it is higher (T6). The update is done, so
+	// a caller that gives up now still gets it remembered.
+	ctx, cancel := context.WithTimeout(context.Background(), rememberWait)
+	defer cancel()
+	return w.dir.Update(ctx, func() ([]store.File, error) {
+		before, err := w.dir.ReadMemory(install.TrustFile)
+		if err != nil {
+			before = w.memory
+		}
+		return []store.File{file(before)}, nil
+	})
 }

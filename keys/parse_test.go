@@ -99,7 +99,6 @@ func TestReadsCosignKeys(t *testing.T) {
 }
 
 func TestReadsRFC8410Version2(t *testing.T) {
-	race.Skip(t, "key derivation, in one goroutine")
 	k, err := ParsePrivate(testdata(t, "rfc8410-v2.pem"), nil)
 	require.NoError(t, err)
 	// RFC 8410 §10.1 gives the public half.

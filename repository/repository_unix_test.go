@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -33,7 +34,7 @@ func TestModes(t *testing.T) {
 		r := create(t, filepath.Join(dir, "repo"))
 		req := request(t, 1)
 		req.Uncompressed = true
-		private := 0
+		var private atomic.Int64
 		r.step = func(op, _ string) error {
 			if op != "create" {
 				return nil
@@ -43,14 +44,14 @@ func TestModes(t *testing.T) {
 			for _, work := range found {
 				if info, err := os.Stat(work); err == nil && info.IsDir() {
 					require.EqualValues(t, 0o700, info.Mode().Perm())
-					private++
+					private.Add(1)
 				}
 			}
 			return nil
 		}
 		_, err := r.Add(t.Context(), req)
 		syscall.Umask(old)
-		require.Positive(t, private)
+		require.Positive(t, private.Load())
 		require.NoError(t, err)
 		require.NoError(t, filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 			if err != nil || p == dir {

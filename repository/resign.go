@@ -106,7 +106,7 @@ func (r *Repository) publishedReleases(ctx context.Context, f Filter) ([]*publis
 // accept takes what was verified, and checks the artifacts against it.
 func (p *publishedRelease) accept(ctx context.Context, r *Repository, verified *trust.Verified) error {
 	p.release = &verified.Release
-	_, errs := checkArtifacts(ctx, local{r}, p.at, verified)
+	_, errs := (&VerifyRequest{MaxSize: maxUnknown}).checkArtifacts(ctx, local{r}, p.at, verified)
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -101,15 +101,20 @@ func (req *VerifyRequest) checkTUF(ctx context.Context, src source, c *Checked, 
 	}
 }
 
-// orphans adds a fault for each target whose release is not in the repository.
-func (r *MetadataReport) orphans(locations []Location, v *metadataView) {
+// orphans adds a fault for each target that the filter selects and whose release is
+// not among those that were found.
+func (r *Report) orphans(f Filter, v *metadataView) {
+	if v == nil {
+		return
+	}
 	there := map[string]bool{}
-	for _, l := range locations {
-		there[l.document()] = true
+	for _, c := range r.Releases {
+		there[c.Document] = true
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.targets)) {
-		if !there[name] {
-			r.fault(fmt.Errorf("%w: %s, which the metadata lists", ErrMissing, name))
+		l, ok := locationOf(name)
+		if selected := ok && f.match(l) || f == (Filter{}); selected && !there[name] {
+			r.Metadata.fault(fmt.Errorf("%w: %s, which the metadata lists", ErrMissing, name))
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/choria-io/go-updater/internal/release"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -68,9 +69,7 @@ func (r *Repository) Verify(ctx context.Context, req VerifyRequest) (*Report, er
 	if err != nil {
 		return nil, fmt.Errorf("verifying repository: %w", err)
 	}
-	if req.Filter == (Filter{}) && tuf != nil {
-		report.Metadata.orphans(locations, tuf)
-	}
+	report.orphans(req.Filter, tuf)
 
 	return report, nil
 }
@@ -97,8 +96,9 @@ func (req *VerifyRequest) check(ctx context.Context, src source, l Location, tuf
 		return c
 	}
 	verified, err := req.facts(raw, l, &c)
-	if err == nil {
-		err = req.fits(verified)
+	if err == nil && !verified.Legacy {
+		chosen, _ := release.Full(verified) // that there is none is a fault below
+		err = req.fits(verified, chosen)
 	}
 	if err != nil {
 		c.fault(err)
@@ -114,12 +114,8 @@ func (req *VerifyRequest) check(ctx context.Context, src source, l Location, tuf
 			c.warn("expires in %d days, at %s: sign it again with a later expiry", int(left.Hours()/24), verified.Release.Expires.Format(time.RFC3339))
 		}
 	}
-	warnings, errs := checkArtifacts(ctx, src, l, verified)
+	warnings, errs := req.checkArtifacts(ctx, src, l, verified)
 	c.Warnings = append(c.Warnings, warnings...)
-	// The size of a binary of v0.1.0 is known only now.
-	if err := req.fits(verified); err != nil {
-		errs = append(errs, err)
-	}
 	for _, err := range errs {
 		c.fault(err)
 	}

@@ -17,7 +17,7 @@ const defaultMaxSize = 1 << 30
 
 // fits returns [ErrTooLarge] if clients with this MaxSize refuse the binary, or all
 // artifacts that they could take.
-func (req *VerifyRequest) fits(v *trust.Verified) error {
+func (req *VerifyRequest) fits(v *trust.Verified, chosen *trust.Artifact) error {
 	limit := req.MaxSize
 	if limit == 0 {
 		limit = defaultMaxSize
@@ -25,7 +25,7 @@ func (req *VerifyRequest) fits(v *trust.Verified) error {
 	if v.Release.Size > limit {
 		return fmt.Errorf("%w: the binary has %d bytes, MaxSize is %d", ErrTooLarge, v.Release.Size, limit)
 	}
-	if chosen, err := release.Full(v); err == nil && chosen.Size > limit {
+	if chosen != nil && chosen.Size > limit {
 		return fmt.Errorf("%w: artifact %s, the smallest, has %d bytes, MaxSize is %d", ErrTooLarge, chosen.Path, chosen.Size, limit)
 	}
 
@@ -34,9 +34,12 @@ func (req *VerifyRequest) fits(v *trust.Verified) error {
 
 // checkArtifacts checks every artifact as a client checks the one that it takes, in
 // the same order.
-func checkArtifacts(ctx context.Context, src source, l Location, v *trust.Verified) (warnings []string, errs []error) {
+func (req *VerifyRequest) checkArtifacts(ctx context.Context, src source, l Location, v *trust.Verified) (warnings []string, errs []error) {
 	if v.Legacy {
-		_, err := measureLegacy(ctx, src, l, &v.Release)
+		a, err := measureLegacy(ctx, src, l, &v.Release)
+		if err == nil {
+			err = req.fits(v, a)
+		}
 		if err != nil {
 			errs = append(errs, err)
 		}

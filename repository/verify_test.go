@@ -6,6 +6,7 @@ package repository
 
 import (
 	"bytes"
+	"math/rand"
 	"os"
 	"path/filepath"
 	"strings"
@@ -162,6 +163,29 @@ func TestVerifyAsOtherClients(t *testing.T) {
 			require.ErrorIs(t, report.Releases[0].Faults[0].Err, tc.want)
 			require.NotEqual(t, "error", report.Releases[0].Faults[0].Check)
 		})
+	}
+}
+
+// A program that does not compress has an artifact that is larger than itself.
+func TestVerifyComparesArtifactOfV010WithMaxSize(t *testing.T) {
+	random := make([]byte, 10_000)
+	_, _ = rand.New(rand.NewSource(1)).Read(random)
+	file := filepath.Join(t.TempDir(), "choria")
+	require.NoError(t, os.WriteFile(file, random, 0o755))
+	dir := t.TempDir()
+	r := create(t, dir)
+	add := request(t, 1)
+	add.Files = []File{{"linux", "amd64", file}}
+	_, err := r.Add(t.Context(), add)
+	require.NoError(t, err)
+	legacy(t, dir, "linux/amd64")
+	for limit, want := range map[int64]error{10_000: ErrTooLarge, 20_000: nil} {
+		report, err := r.Verify(t.Context(), VerifyRequest{Now: now, MaxSize: limit, InsecureUnsigned: true})
+		require.NoError(t, err)
+		require.Equal(t, want == nil, report.OK(), limit)
+		if want != nil {
+			require.ErrorIs(t, report.Releases[0].Faults[0].Err, want)
+		}
 	}
 }
 

@@ -54,6 +54,7 @@ func VerifyURL(ctx context.Context, base *url.URL, req VerifyRequest) (*Report, 
 			report.Releases = append(report.Releases, c)
 		}
 	}
+	report.orphans(req.Filter, tuf)
 	if len(report.Releases) == 0 {
 		return nil, fmt.Errorf("verifying %s: %w", fetch.Shown(base), req.notFound())
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/choria-io/go-updater/internal/store"
 	"github.com/choria-io/go-updater/internal/testing/race"
 )
 
@@ -333,4 +334,22 @@ func TestJournalIsBounded(t *testing.T) {
 	_, err = Recover(t.Context(), target)
 	require.ErrorIs(t, err, ErrJournal)
 	require.ErrorContains(t, err, "larger than")
+}
+
+// Another process stores a file in the work directory, and renames it while leftovers
+// are looked for: that is no error of the update.
+func TestLeftoverThatDisappears(t *testing.T) {
+	for _, at := range []string{"lstat", "remove"} {
+		target := newTarget(t)
+		onProbation(t, target)
+		name := filepath.Join(WorkDir(target), "document."+store.RandomName("write"))
+		require.NoError(t, os.WriteFile(name, nil, 0o600))
+		f := &faulty{before: func(op, path string) error {
+			if op == at && filepath.Base(path) == filepath.Base(name) {
+				_ = os.Remove(name)
+			}
+			return nil
+		}}
+		require.NoError(t, confirm(t.Context(), target, f.open), at)
+	}
 }

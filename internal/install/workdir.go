@@ -171,6 +171,9 @@ func (s *Session) removeLeftovers() error {
 		}
 		name = s.workPath(name)
 		info, err := s.fsys.Lstat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a file that another process was storing
+		}
 		if err != nil || info.IsDir() {
 			failed = errors.Join(failed, err)
 			continue
@@ -179,6 +182,9 @@ func (s *Session) removeLeftovers() error {
 			err = s.fsys.Rename(name, s.backup())
 		} else if err = s.fsys.Remove(name); kind == "aside" {
 			err = nil // Windows: the program still runs from it
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
 		}
 		failed = errors.Join(failed, err)
 	}

@@ -74,10 +74,7 @@ func (d Dir) Read(name string, limit int64) ([]byte, error) {
 	if d.IsZero() {
 		return nil, fs.ErrNotExist
 	}
-	if err := d.each(d.check); err != nil {
-		return nil, err
-	}
-	dir, err := OpenRoot(d.Path())
+	dir, err := d.open(false)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +86,7 @@ func (d Dir) Read(name string, limit int64) ([]byte, error) {
 // before or all of its data. It takes no lock: of two calls for one file, one may
 // fail. See [Dir.Update] for files that depend on what is there.
 func (d Dir) Write(files ...File) error {
-	dir, err := d.open()
+	dir, err := d.open(true)
 	if err != nil {
 		return err
 	}
@@ -101,7 +98,7 @@ func (d Dir) Write(files ...File) error {
 // and stores the files that it returns, as Write does. change may call Read. It waits
 // for other processes until ctx is done.
 func (d Dir) Update(ctx context.Context, change func() ([]File, error)) (err error) {
-	dir, err := d.open()
+	dir, err := d.open(true)
 	if err != nil {
 		return err
 	}
@@ -119,59 +116,88 @@ func (d Dir) Update(ctx context.Context, change func() ([]File, error)) (err err
 	return writeAll(dir, files)
 }
 
-// open opens the directory, and makes it if it does not exist.
-func (d Dir) open() (Root, error) {
+// openAttempts bounds the retries where an installer that ends removes the directory,
+// which is empty, while it is being opened.
+const openAttempts = 16
+
+// open opens the directory, and makes what does not exist if create is set.
+func (d Dir) open(create bool) (dir Root, err error) {
 	if d.IsZero() {
 		return Root{}, errors.New("no directory to store in: there is no target")
 	}
-	if err := d.make(); err != nil {
+	for range openAttempts {
+		dir, err = d.tryOpen(create)
+		if !create || !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return dir, err
+}
+
+// tryOpen goes down from the root by handles: each directory is checked to be the one
+// that was opened, because the owner of the directory above can exchange it (T18).
+func (d Dir) tryOpen(create bool) (Root, error) {
+	if create {
+		if err := d.makeRoot(); err != nil {
+			return Root{}, err
+		}
+	}
+	look := os.Lstat
+	if d.beside == "" {
+		look = os.Stat // the user chose it, and may have chosen a link
+	}
+	dir, err := openOwned(d.root, look, os.OpenRoot)
+	path := d.root
+	for _, name := range d.sub {
+		if err != nil {
+			break
+		}
+		above := dir
+		path = filepath.Join(path, name)
+		if create {
+			if err = above.Mkdir(name, 0o700); errors.Is(err, fs.ErrExist) {
+				err = nil
+			}
+		}
+		if err == nil {
+			dir, err = openOwned(path,
+				func(string) (fs.FileInfo, error) { return above.Lstat(name) },
+				func(string) (*os.Root, error) { return above.Root.OpenRoot(name) })
+		}
+		_ = above.Close()
+	}
+	return dir, err
+}
+
+// openOwned opens a directory that no other user may write to.
+func openOwned(path string, look func(string) (fs.FileInfo, error), open func(string) (*os.Root, error)) (Root, error) {
+	info, err := look(path)
+	if err != nil {
 		return Root{}, err
 	}
-	return OpenRoot(d.Path())
+	if err := checkOwned(path, info); err != nil {
+		return Root{}, err
+	}
+	dir, err := open(path)
+	if err != nil {
+		return Root{}, err
+	}
+	if opened, err := dir.Stat("."); err != nil || !os.SameFile(opened, info) {
+		return Root{}, errors.Join(fmt.Errorf("%w: %q was exchanged while it was opened", ErrUnsafeDirectory, path), err, dir.Close())
+	}
+	return Root{dir}, nil
 }
 
-// make makes the directories that do not exist.
-func (d Dir) make() error {
-	if _, err := os.Lstat(d.root); d.beside != "" && errors.Is(err, fs.ErrNotExist) && !MayUpdate(d.beside) {
+// makeRoot makes the first directory.
+func (d Dir) makeRoot() error {
+	if d.beside == "" {
+		return os.MkdirAll(d.root, 0o700)
+	}
+	if _, err := os.Lstat(d.root); errors.Is(err, fs.ErrNotExist) && !MayUpdate(d.beside) {
 		return fmt.Errorf("making %q: %w: only the owner of the target may (use StateDir())", d.root, fs.ErrPermission)
 	}
-	if d.beside == "" {
-		if err := os.MkdirAll(d.root, 0o700); err != nil {
-			return err
-		}
-	}
-	return d.each(func(path string) error {
-		if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		return d.check(path)
-	})
-}
-
-// check refuses a directory that another user may write to, and a symbolic link
-// anywhere but at a root that the user chose.
-func (d Dir) check(path string) error {
-	if path != d.root || d.beside != "" {
-		return CheckOwned(path)
-	}
-	info, err := os.Stat(path)
-	if err != nil {
+	if err := os.Mkdir(d.root, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
-	}
-	return checkOwned(path, info)
-}
-
-// each visits the directories from the top.
-func (d Dir) each(visit func(path string) error) error {
-	path := d.root
-	if err := visit(path); err != nil {
-		return err
-	}
-	for _, name := range d.sub {
-		path = filepath.Join(path, name)
-		if err := visit(path); err != nil {
-			return err
-		}
 	}
 	return nil
 }
@@ -236,4 +262,16 @@ func writeAll(dir Root, files []File) (err error) {
 		staged = staged[1:]
 	}
 	return SyncDir(dir, ".")
+}
+
+// MayUpdate reports whether we could give a new file the owner of target: the
+// owner can, and root.
+func MayUpdate(target string) bool {
+	info, err := os.Stat(target)
+	if err != nil {
+		return false
+	}
+	uid, _ := Owner(info)
+	us := os.Geteuid() // Windows: -1
+	return us <= 0 || us == uid
 }

@@ -147,7 +147,7 @@ func TestMemoryOfAnotherTypeOrSizeIsDamaged(t *testing.T) {
 			Format(Fields{"format": memoryFormat, "policy": "p", "version": "1.2.3", "released": 7, "seen": m.Seen}), ErrDamaged,
 		},
 	} {
-		require.NoError(t, d.Write(t.Context(), File{"trust.json", tc.raw}))
+		require.NoError(t, d.Write(File{"trust.json", tc.raw}))
 		got, err := d.ReadMemory("trust.json")
 		require.ErrorIs(t, err, tc.want, name)
 		if tc.want == nil {

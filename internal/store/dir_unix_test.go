@@ -10,8 +10,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -105,4 +107,89 @@ func TestPlantedDirLockIsRefused(t *testing.T) {
 	requireHolds(t, d, "name", "old")
 	_, err = os.Lstat(lock)
 	require.NoError(t, err)
+}
+
+// The owner of the directory above exchanges the work directory and a link, while
+// another user, root, stores something: nothing is written elsewhere (T18).
+func TestExchangedDirectoryIsNotFollowed(t *testing.T) {
+	for name, sub := range map[string][]string{"itself": nil, "below": {"sub"}} {
+		t.Run(name, func(t *testing.T) {
+			above, victim := t.TempDir(), t.TempDir()
+			require.NoError(t, os.Chmod(victim, 0o700))
+			require.NoError(t, os.Mkdir(filepath.Join(victim, "sub"), 0o700))
+			target, work := filepath.Join(above, "target"), filepath.Join(above, "work")
+			require.NoError(t, os.WriteFile(target, nil, 0o755))
+			d := Beside(work, target)
+			for _, name := range sub {
+				d = d.Sub(name)
+			}
+			require.NoError(t, d.Write(File{"name", []byte("old")}))
+			link, real := filepath.Join(above, "link"), filepath.Join(above, "real")
+			require.NoError(t, os.Symlink(victim, link))
+			end := make(chan struct{})
+			var exchanging sync.WaitGroup
+			exchanging.Go(func() {
+				for {
+					select {
+					case <-end:
+						return
+					default:
+						_ = os.Rename(work, real)
+						_ = os.Rename(link, work)
+						_ = os.Rename(work, link)
+						_ = os.Rename(real, work)
+					}
+				}
+			})
+			for began := time.Now(); time.Since(began) < 300*time.Millisecond; {
+				_ = d.Write(File{"name", []byte("new")})
+			}
+			close(end)
+			exchanging.Wait()
+			var found []string
+			require.NoError(t, filepath.WalkDir(victim, func(path string, e fs.DirEntry, err error) error {
+				if !e.IsDir() {
+					found = append(found, path)
+				}
+				return err
+			}))
+			require.Empty(t, found)
+		})
+	}
+}
+
+// An installer that ends removes the directory while it is empty.
+func TestDirectoryIsMadeAgain(t *testing.T) {
+	above := t.TempDir()
+	target, work := filepath.Join(above, "target"), filepath.Join(above, "work")
+	require.NoError(t, os.WriteFile(target, nil, 0o755))
+	end := make(chan struct{})
+	var removing sync.WaitGroup
+	removing.Go(func() {
+		for {
+			select {
+			case <-end:
+				return
+			case <-time.After(time.Millisecond):
+				_ = os.Remove(work)
+			}
+		}
+	})
+	for range 200 {
+		d := Beside(work, target).Sub("sub")
+		require.NoError(t, d.Write(File{"name", []byte("new")}))
+		require.NoError(t, os.RemoveAll(work))
+	}
+	close(end)
+	removing.Wait()
+}
+
+// A directory that was exchanged between the check and its opening is not used.
+func TestOpenedDirectoryIsTheOneThatWasChecked(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	root, err := openOwned(dir, os.Lstat, os.OpenRoot)
+	require.NoError(t, err)
+	require.NoError(t, root.Close())
+	_, err = openOwned(dir, os.Lstat, func(string) (*os.Root, error) { return os.OpenRoot(other) })
+	require.ErrorIs(t, err, ErrUnsafeDirectory)
 }
