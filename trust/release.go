@@ -58,7 +58,7 @@ func (r *Release) Validate() error {
 	if err := cmp.Or(
 		CheckName(r.Name), CheckVersion(r.Version), CheckPlatform(r.OS, r.Arch),
 		checkHash("hash", r.Hash), checkSize("size", r.Size),
-		checkTime("released", r.Released), checkTime("expires", r.Expires),
+		checkWholeSeconds("released", r.Released), checkWholeSeconds("expires", r.Expires),
 	); err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func checkSize(field string, n int64) error {
 	return nil
 }
 
-func checkTime(field string, t time.Time) error {
+func checkWholeSeconds(field string, t time.Time) error {
 	if t.IsZero() || t.Location() != time.UTC || t.Nanosecond() != 0 || t.Year() > 9999 || t.Year() < 1 {
 		return fmt.Errorf("%w: field %q is not a time in UTC and whole seconds", ErrMalformed, field)
 	}

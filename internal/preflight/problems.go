@@ -220,3 +220,71 @@ func mounted(path string) *Error {
 		Advice: "update the file that is mounted here, or mount its directory instead",
 	}
 }
+
+// Reason is a short text that says why an update would fail. It is stable.
+type Reason string
+
+const (
+	// ReasonMissing is a target that cannot be found.
+	ReasonMissing Reason = "missing"
+	// ReasonDirectory is a directory where a file should be.
+	ReasonDirectory Reason = "is a directory"
+	// ReasonNotRegular is a device, a pipe or a socket.
+	ReasonNotRegular Reason = "not a regular file"
+	// ReasonNameTooLong is a path, or that of a file beside the target, that is too
+	// long for the system.
+	ReasonNameTooLong Reason = "name too long"
+	// ReasonNotWritable is a directory in which we may not create or list files.
+	ReasonNotWritable Reason = "directory not writable"
+	// ReasonReadOnly is a file system that is mounted read-only.
+	ReasonReadOnly Reason = "read-only file system"
+	// ReasonNoRoom is a file system with too little free space, or too few free inodes.
+	ReasonNoRoom Reason = "not enough space"
+	// ReasonNoExec is a file system on which no program may be executed.
+	ReasonNoExec Reason = "mounted noexec"
+	// ReasonImmutable is a file or directory with the immutable or append-only
+	// attribute, which root cannot ignore either.
+	ReasonImmutable Reason = "immutable"
+	// ReasonSticky is another user's file in a sticky directory.
+	ReasonSticky Reason = "sticky directory"
+	// ReasonForeignOwner is an owner or group that we have no right to set.
+	ReasonForeignOwner Reason = "foreign owner"
+	// ReasonMountPoint is a file that is a mount point, as in containers.
+	ReasonMountPoint Reason = "mount point"
+	// ReasonUnsafeDirectory is a directory in which every user may rename files.
+	ReasonUnsafeDirectory Reason = "unsafe directory"
+
+	// ReasonPackageManager is a file that a package manager owns; only a notice.
+	// If Err is set, a package manager is there and did not answer.
+	ReasonPackageManager Reason = "package manager"
+	// ReasonBundle is a file inside a macOS application, whose signature becomes
+	// invalid when the file changes; only a notice.
+	ReasonBundle Reason = "application bundle"
+	// ReasonContainerImage is a file in the image of a container. An update of it
+	// is lost when the container is removed; only a notice.
+	ReasonContainerImage Reason = "container image"
+)
+
+// Error is one reason why an update would fail, or one notice.
+type Error struct {
+	Reason Reason
+	Path   string // the file or directory that it is about
+	Detail string // what was found; may be empty
+	Advice string // what a person can do about it
+	Err    error  // the system's error; may be nil
+}
+
+func (e *Error) Error() string {
+	text := fmt.Sprintf("%q: %s", e.Path, e.Reason)
+	if e.Detail != "" {
+		text += ": " + e.Detail
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text + " (" + e.Advice + ")"
+}
+
+// Unwrap returns the system's error: fs.ErrPermission, syscall.EROFS, syscall.ENOSPC
+// and so on.
+func (e *Error) Unwrap() error { return e.Err }
