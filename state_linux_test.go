@@ -8,33 +8,19 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	updater "github.com/choria-io/go-updater"
+	"github.com/choria-io/go-updater/internal/testing/sys"
 )
-
-// as calls do as another user, in a thread that ends afterwards.
-func as(uid, gid int, do func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
-		_, _, _ = unix.RawSyscall(unix.SYS_SETRESGID, uintptr(gid), uintptr(gid), uintptr(gid))
-		_, _, _ = unix.RawSyscall(unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid))
-		do()
-	}()
-	<-done
-}
 
 // A user who may write to the directory of the target, but not install, checks for
 // updates. That leaves nothing that keeps the owner from installing.
 func TestCheckByAnotherUserDoesNotBlockTheOwner(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("SKIPPED: another user needs root")
+		t.Skip("NOT PROVEN: another user needs root")
 	}
 	const user, group = 54322, 54321
 	w, answers := polled(t)
@@ -45,7 +31,7 @@ func TestCheckByAnotherUserDoesNotBlockTheOwner(t *testing.T) {
 	require.NoError(t, os.Chmod(dir, 0o775))
 
 	var err, kept error
-	as(user, group, func() {
+	sys.AsUser(t, user, group, func() {
 		_, err = w.check()
 		u, err := updater.New(w.options(updater.VouchedBy(storing("x")))...)
 		if err == nil {
@@ -59,9 +45,9 @@ func TestCheckByAnotherUserDoesNotBlockTheOwner(t *testing.T) {
 
 	// With StateDir it is kept.
 	state := filepath.Join(dir, "state")
-	as(user, group, func() { _, err = w.check(updater.StateDir(state)) })
+	sys.AsUser(t, user, group, func() { _, err = w.check(updater.StateDir(state)) })
 	require.NoError(t, err)
-	as(user, group, func() { _, err = w.check(updater.StateDir(state)) })
+	sys.AsUser(t, user, group, func() { _, err = w.check(updater.StateDir(state)) })
 	require.NoError(t, err)
 	require.Equal(t, []int{200, 200, 304}, *answers)
 
@@ -72,7 +58,7 @@ func TestCheckByAnotherUserDoesNotBlockTheOwner(t *testing.T) {
 	for _, uid := range []int{user, 0} {
 		require.NoError(t, os.RemoveAll(work))
 		require.NoError(t, os.Chown(w.target, user, group))
-		as(uid, group, func() { _, err = w.check() })
+		sys.AsUser(t, uid, group, func() { _, err = w.check() })
 		require.NoError(t, err)
 		require.FileExists(t, filepath.Join(work, "document"))
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/choria-io/go-updater/internal/testing/sys"
 )
 
 // mount mounts until the end of the test, and returns where.
@@ -164,7 +166,7 @@ func TestImmutable(t *testing.T) {
 				path = dir
 			}
 			before := snapshot(t, dir)
-			unset := setFlag(t, path, tc.flag)
+			unset := sys.SetFlag(t, path, tc.flag)
 			err := (&faulty{}).run(target, false)
 			unset()
 			require.ErrorIs(t, err, fs.ErrPermission)
@@ -180,22 +182,4 @@ func TestImmutable(t *testing.T) {
 			require.Equal(t, before, snapshot(t, dir))
 		})
 	}
-}
-
-// setFlag sets an inode flag until unset is called, or the test ends.
-func setFlag(t *testing.T, path string, flag int) (unset func()) {
-	t.Helper()
-	f, err := os.Open(path)
-	require.NoError(t, err)
-	t.Cleanup(func() { f.Close() })
-	was, err := unix.IoctlGetInt(int(f.Fd()), unix.FS_IOC_GETFLAGS)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, was|flag)
-	}
-	if err != nil {
-		t.Skipf("NOT PROVEN: needs a file system with inode flags: %v", err)
-	}
-	unset = func() { require.NoError(t, unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, was)) }
-	t.Cleanup(unset)
-	return unset
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/choria-io/go-updater/internal/testing/sys"
 )
 
 func needRoot(t *testing.T) {
@@ -91,7 +93,7 @@ func TestImmutable(t *testing.T) {
 				target := newTarget(t)
 				dir := filepath.Dir(target)
 				q := Question{Target: target, Beside: []string{program(t, dir, "tool.backup")}}
-				unset := setFlag(t, filepath.Join(dir, which), flag)
+				unset := sys.SetFlag(t, filepath.Join(dir, which), flag)
 				r := look(t, quiet(t), q)
 				unset()
 				requireOne(t, r, ReasonImmutable, filepath.Join(dir, which), fs.ErrPermission)
@@ -107,26 +109,8 @@ func TestImmutableBehindSymlink(t *testing.T) {
 	target, other := newTarget(t), newTarget(t)
 	backup := target + ".backup"
 	require.NoError(t, os.Symlink(other, backup))
-	setFlag(t, other, unix.STATX_ATTR_IMMUTABLE)
+	sys.SetFlag(t, other, unix.STATX_ATTR_IMMUTABLE)
 	require.Empty(t, look(t, quiet(t), Question{Target: target, Beside: []string{backup}}).Problems)
-}
-
-// setFlag sets an inode flag until unset is called, or the test ends.
-func setFlag(t *testing.T, path string, flag int) (unset func()) {
-	t.Helper()
-	f, err := os.Open(path)
-	require.NoError(t, err)
-	t.Cleanup(func() { f.Close() })
-	was, err := unix.IoctlGetInt(int(f.Fd()), unix.FS_IOC_GETFLAGS)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, was|flag)
-	}
-	if err != nil {
-		t.Skipf("NOT PROVEN: needs a file system with inode flags: %v", err)
-	}
-	unset = func() { require.NoError(t, unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, was)) }
-	t.Cleanup(unset)
-	return unset
 }
 
 // The target, or its backup, bind-mounted over itself: the same inode on the same file

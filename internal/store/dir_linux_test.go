@@ -9,14 +9,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"github.com/choria-io/go-updater/internal/testing/faults"
+	"github.com/choria-io/go-updater/internal/testing/sys"
 )
 
 // Another process replaces two files, and is killed at every file-system call, or
@@ -88,24 +87,11 @@ func TestUpdateSyncsBeforeItRenames(t *testing.T) {
 	require.Equal(t, []string{"sync", "sync", "rename first", "rename second", "sync"}, order)
 }
 
-// asUser calls do as another user, in a thread that ends afterwards.
-func asUser(uid, gid int, do func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
-		_, _, _ = unix.RawSyscall(unix.SYS_SETRESGID, uintptr(gid), uintptr(gid), uintptr(gid))
-		_, _, _ = unix.RawSyscall(unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid))
-		do()
-	}()
-	<-done
-}
-
 // A user who may write beside the target, and is not its owner, does not make the
 // directory: the owner could not use it.
 func TestUserWhoCannotUpdateMakesNoDirectory(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("SKIPPED: another user needs root")
+		t.Skip("NOT PROVEN: another user needs root")
 	}
 	const owner, group, other = 54322, 54321, 54323
 	dir, err := os.MkdirTemp("", "dir-test-") // others can enter it
@@ -117,16 +103,16 @@ func TestUserWhoCannotUpdateMakesNoDirectory(t *testing.T) {
 	require.NoError(t, os.Chown(target, owner, group))
 	d := Beside(filepath.Join(dir, "work"), target)
 
-	asUser(other, group, func() { err = d.Write(File{"name", nil}) })
+	sys.AsUser(t, other, group, func() { err = d.Write(File{"name", nil}) })
 	require.ErrorIs(t, err, fs.ErrPermission)
 	require.ErrorContains(t, err, "StateDir()")
 	require.NoDirExists(t, d.Path())
 
-	asUser(other, group, func() { err = In(filepath.Join(dir, "state"), target).Write(File{"name", nil}) })
+	sys.AsUser(t, other, group, func() { err = In(filepath.Join(dir, "state"), target).Write(File{"name", nil}) })
 	require.NoError(t, err, "a directory that the user chose is theirs")
 
-	asUser(owner, group, func() { err = d.Write(File{"name", []byte("owner")}) })
+	sys.AsUser(t, owner, group, func() { err = d.Write(File{"name", []byte("owner")}) })
 	require.NoError(t, err)
-	asUser(other, group, func() { _, err = d.Read("name", 10) })
+	sys.AsUser(t, other, group, func() { _, err = d.Read("name", 10) })
 	require.ErrorIs(t, err, ErrUnsafeDirectory, "it is another user's")
 }

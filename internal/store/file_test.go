@@ -107,7 +107,7 @@ func TestDirectoryThatCannotBeSyncedIsAnError(t *testing.T) {
 // An attacker who guesses the random name has a link there.
 func TestTemporaryFileIsCreatedExclusively(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("links need a privilege")
+		t.Skip("NOT PROVEN: links need a privilege")
 	}
 	dir := newFaultyFS(t, nil)
 	require.NoError(t, dir.WriteFile("victim", []byte("victim"), 0o600))

@@ -7,25 +7,13 @@ package store
 import (
 	"io/fs"
 	"os"
-	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-)
 
-// as calls do with the rights of another user, on a thread that ends afterwards.
-func as(uid, gid int, do func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
-		_, _ = unix.SetfsgidRetGid(gid)
-		_, _ = unix.SetfsuidRetUid(uid)
-		do()
-	}()
-	<-done
-}
+	"github.com/choria-io/go-updater/internal/testing/sys"
+)
 
 // Users who may write to the directory can open the lock, and no others. Not parallel:
 // the umask belongs to the process.
@@ -53,7 +41,7 @@ func TestLockIsSharedWithWritersOfItsDirectory(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, info.Mode(), "in a directory of mode %v", mode)
 		if os.Getuid() == 0 {
-			as(54322, group, func() { _, err = Acquire(root, "lock") })
+			sys.AsUser(t, 54322, group, func() { _, err = Acquire(root, "lock") })
 			if want == 0o600 {
 				require.ErrorIs(t, err, fs.ErrPermission, mode)
 			} else {
@@ -78,7 +66,7 @@ func TestLockOfAnotherGroupIsPrivate(t *testing.T) {
 	require.NoError(t, err)
 	defer root.Close()
 	var l *Lock
-	as(54322, 54323, func() { l, err = Acquire(root, "lock") })
+	sys.AsUser(t, 54322, 54323, func() { l, err = Acquire(root, "lock") })
 	require.NoError(t, err)
 	info, err := root.Stat("lock")
 	require.NoError(t, err)

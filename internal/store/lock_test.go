@@ -138,7 +138,7 @@ func TestAcquireRemovedFile(t *testing.T) {
 // A symlink put there after Acquire found no file does not create a file elsewhere.
 func TestAcquireCreatesExclusively(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("symlinks need a privilege")
+		t.Skip("NOT PROVEN: symlinks need a privilege")
 	}
 	root := newRoot(t)
 	_, err := Acquire(lookedAt{root, func() { _ = root.Symlink("elsewhere", "lock") }}, "lock")
