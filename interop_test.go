@@ -21,7 +21,7 @@ import (
 // A release signed by openssl, with a key that openssl made, installs.
 func TestSignatureMadeByOpenSSLIsAccepted(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil {
-		t.Skip("needs openssl")
+		t.Skip("NOT PROVEN: needs openssl")
 	}
 	dir := t.TempDir()
 	openssl := func(args ...string) {

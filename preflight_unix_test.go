@@ -92,7 +92,7 @@ func TestPreflightReportsARunningUpdate(t *testing.T) {
 func TestManagedTarget(t *testing.T) {
 	const owned = "/usr/bin/bzip2"
 	if _, err := os.Stat("/var/lib/dpkg/info/bzip2.list"); err != nil {
-		t.Skip("needs a system of dpkg with bzip2")
+		t.Skip("NOT PROVEN: needs a system of dpkg with bzip2")
 	}
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))

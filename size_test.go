@@ -60,7 +60,7 @@ func main() {
 func TestEmbeddersGrowLittle(t *testing.T) {
 	race.Skip(t, "the programs are built without it")
 	if testing.Short() || runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
-		t.Skip("builds two programs, the bound is one for linux/amd64")
+		t.Skip("NOT PROVEN: builds two programs, the bound is one for linux/amd64")
 	}
 	dir := t.TempDir()
 	size := func(name, source string) int64 {

@@ -74,7 +74,7 @@ func TestReplaceFileRejectsChangeOfOwner(t *testing.T) {
 		return
 	}
 	if os.Geteuid() != 0 {
-		t.Skip("NOT PROVEN, needs root: makes a file of another user")
+		t.Skip("NOT PROVEN: needs root, makes a file of another user")
 	}
 	dir, err := os.MkdirTemp("", "keys-test-") // only its owner can enter t.TempDir
 	require.NoError(t, err)
@@ -84,7 +84,7 @@ func TestReplaceFileRejectsChangeOfOwner(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("old"), 0o644))
 	self, err := os.ReadFile("/proc/self/exe")
 	if err != nil {
-		t.Skip("NOT PROVEN, needs /proc: ", err)
+		t.Skip("NOT PROVEN: needs /proc: ", err)
 	}
 	require.NoError(t, os.WriteFile(bin, self, 0o755))
 	cmd := exec.CommandContext(t.Context(), bin, "-test.run=^"+t.Name()+"$", "-test.v")

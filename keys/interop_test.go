@@ -19,7 +19,7 @@ func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Skipf("SKIPPED, NOT PROVEN: %s is not installed", name)
+		t.Skipf("NOT PROVEN: %s is not installed", name)
 	}
 	return path
 }

@@ -199,7 +199,7 @@ func TestRefusesMismatchedHalves(t *testing.T) {
 func slow(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("minisign's scrypt takes 1 GiB and seconds: run without -short")
+		t.Skip("NOT PROVEN: minisign's scrypt takes 1 GiB and seconds: run without -short")
 	}
 }
 

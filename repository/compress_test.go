@@ -159,7 +159,7 @@ func TestCompressedFileRefused(t *testing.T) {
 	t.Run("a window that clients refuse", func(t *testing.T) {
 		zstd, err := exec.LookPath("zstd")
 		if err != nil {
-			t.Skip("SKIPPED: no zstd")
+			t.Skip("NOT PROVEN: no zstd")
 		}
 		data := make([]byte, 20<<20)
 		binary := place("choria", data)

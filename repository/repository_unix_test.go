@@ -188,11 +188,11 @@ func TestContains(t *testing.T) {
 
 func TestFullDisk(t *testing.T) {
 	if runtime.GOOS != "linux" || os.Getuid() != 0 {
-		t.Skip("SKIPPED: needs root on Linux, to mount a tmpfs")
+		t.Skip("NOT PROVEN: needs root on Linux, to mount a tmpfs")
 	}
 	small := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small).CombinedOutput(); err != nil {
-		t.Skipf("SKIPPED: cannot mount a tmpfs: %s", out)
+		t.Skipf("NOT PROVEN: cannot mount a tmpfs: %s", out)
 	}
 	t.Cleanup(func() { require.NoError(t, exec.Command("umount", small).Run()) })
 

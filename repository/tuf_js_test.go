@@ -27,17 +27,17 @@ const tufJS = "tuf-js@5.0.1"
 func installTUFJS(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("SKIPPED: tuf-js is run once, not under the race detector")
+		t.Skip("NOT PROVEN: tuf-js is run once, not under the race detector")
 	}
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("SKIPPED: tuf-js 5.0.1 was not tried on what we publish: %s is not installed", program)
+			t.Skipf("NOT PROVEN: tuf-js 5.0.1 was not tried on what we publish: %s is not installed", program)
 		}
 	}
 	// The versions that its package.json names.
 	old := `const [a, b] = process.versions.node.split('.').map(Number); process.exit(a > 22 || a === 22 && b >= 9 || a === 20 && b >= 17 ? 0 : 1)`
 	if exec.CommandContext(t.Context(), "node", "-e", old).Run() != nil {
-		t.Skip("SKIPPED: tuf-js 5.0.1 was not tried on what we publish: node is older than it needs")
+		t.Skip("NOT PROVEN: tuf-js 5.0.1 was not tried on what we publish: node is older than it needs")
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -55,7 +55,7 @@ func installTUFJS(t *testing.T) string {
 	defer os.RemoveAll(fresh)
 	npm := exec.CommandContext(t.Context(), "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", fresh, tufJS)
 	if out, err := npm.CombinedOutput(); err != nil {
-		t.Skipf("SKIPPED: tuf-js 5.0.1 was not tried on what we publish: npm cannot install it: %s", out)
+		t.Skipf("NOT PROVEN: tuf-js 5.0.1 was not tried on what we publish: npm cannot install it: %s", out)
 	}
 	if err := os.Rename(fresh, dir); err != nil {
 		require.FileExists(t, installed, "another test was first")

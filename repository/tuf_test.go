@@ -183,7 +183,7 @@ func tufView(t testing.TB, dir, at string) map[string]publish.Target {
 // refresh repairs what is left.
 func TestKillAtEveryStepWithTUF(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: hundreds of repositories, which the race detector need not see")
+		t.Skip("NOT PROVEN: hundreds of repositories, which the race detector need not see")
 	}
 	for name, c := range tufChanges() {
 		t.Run(name, func(t *testing.T) {
@@ -243,7 +243,7 @@ func requirePlain(t *testing.T, dir string, before, after map[string]string) {
 
 func TestFailureAtEveryStepWithTUF(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: hundreds of repositories, which the race detector need not see")
+		t.Skip("NOT PROVEN: hundreds of repositories, which the race detector need not see")
 	}
 	for name, c := range tufChanges() {
 		t.Run(name, func(t *testing.T) {

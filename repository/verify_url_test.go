@@ -39,7 +39,7 @@ func TestVerifyURL(t *testing.T) {
 
 	t.Run("a file URL", func(t *testing.T) {
 		if runtime.GOOS == "windows" {
-			t.Skip("SKIPPED: the file URL of a temporary directory is not simple")
+			t.Skip("NOT PROVEN: the file URL of a temporary directory is not simple")
 		}
 		report, err := VerifyURL(t.Context(), &url.URL{Scheme: "file", Path: dir}, req)
 		require.NoError(t, err)

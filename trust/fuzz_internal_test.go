@@ -21,7 +21,7 @@ func FuzzStrictBase64(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string, size int) {
 		if size < 0 || size > 1024 {
-			t.Skip()
+			return
 		}
 		raw, err := strictBase64(text, size)
 		if err != nil {

@@ -24,13 +24,13 @@ func recipe(t *testing.T) string {
 	t.Helper()
 	for _, tool := range []string{"sh", "python3", "openssl"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("THE PUBLISHED RECIPE IS NOT TESTED: %s is not installed", tool)
+			t.Skipf("NOT PROVEN: the published recipe: %s is not installed", tool)
 		}
 	}
 	version, err := exec.Command("openssl", "version").Output()
 	require.NoError(t, err)
 	if !regexp.MustCompile(`^OpenSSL ([3-9]|[1-9]\d)\.`).Match(version) {
-		t.Skipf("THE PUBLISHED RECIPE IS NOT TESTED: %s is not OpenSSL 3", bytes.TrimSpace(version))
+		t.Skipf("NOT PROVEN: the published recipe: %s is not OpenSSL 3", bytes.TrimSpace(version))
 	}
 
 	dir := t.TempDir()

@@ -43,7 +43,7 @@ func command(t *testing.T, name string) func(args ...string) {
 
 func TestOldClientInstallsFromNewRepository(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("v0.1.0 renames an open file, which Windows refuses")
+		t.Skip("NOT APPLICABLE: v0.1.0 renames an open file, which Windows refuses")
 	}
 	dir := t.TempDir()
 	key, repo := filepath.Join(dir, "release"), filepath.Join(dir, "repo")

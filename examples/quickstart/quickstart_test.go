@@ -148,6 +148,6 @@ func TestWithoutGo(t *testing.T) {
 func skipShort(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("builds two programs, as TestQuickstart does")
+		t.Skip("NOT PROVEN: builds two programs, as TestQuickstart does")
 	}
 }

@@ -34,7 +34,7 @@ func openPTY(t *testing.T) *pty {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skipf("SKIPPED, NOT PROVEN: no pseudo-terminals here: %v", err)
+		t.Skipf("NOT PROVEN: no pseudo-terminals here: %v", err)
 	}
 	raw, err := master.SyscallConn()
 	require.NoError(t, err)

@@ -24,7 +24,7 @@ func TestReadOnlyMemory(t *testing.T) {
 	if os.Getuid() == 0 {
 		want = syscall.EROFS
 		if err := unix.Mount(dir, dir, "", unix.MS_BIND, ""); err != nil {
-			t.Skip("NOT PROVEN, cannot mount: ", err)
+			t.Skip("NOT PROVEN: cannot mount: ", err)
 		}
 		t.Cleanup(func() { require.NoError(t, unix.Unmount(dir, unix.MNT_DETACH)) })
 		require.NoError(t, unix.Mount("", dir, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))

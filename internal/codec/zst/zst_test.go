@@ -42,7 +42,7 @@ func TestOthersReadIt(t *testing.T) {
 	race.Skip(t, "other programs do the work")
 	program, missing := exec.LookPath("zstd")
 	if missing != nil {
-		t.Log("SKIPPED IN PART: no zstd program here, so only the library reads the frames")
+		t.Log("NOT PROVEN: no zstd program here, so only the library reads the frames")
 	}
 	for name, data := range map[string][]byte{
 		"empty": nil, "a byte": {0}, "tiny": []byte("hello\n"), "run": bytes.Repeat([]byte{'a'}, 1<<20),

@@ -219,7 +219,7 @@ func TestStates(t *testing.T) {
 // What a client downloads and what a publisher writes, with 60,000 releases.
 func TestScale(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: 60,000 targets take seconds")
+		t.Skip("NOT PROVEN: 60,000 targets take seconds")
 	}
 	w := draftedWorld(t)
 	s := w.setup()
