@@ -56,7 +56,7 @@ var arrows = map[string]arrow{
 	"internal/attrs":     {other: []string{"golang.org/x/sys"}},
 	"internal/fetch":     {other: []string{"golang.org/x/sys"}},
 	"internal/codec":     {own: []string{"internal/codec/bunzip"}, other: []string{"github.com/klauspost/compress/zstd"}},
-	"internal/store":     {own: []string{"internal/jcs"}, other: []string{"golang.org/x/sys"}},
+	"internal/store":     {own: []string{"internal/jcs", "internal/layout"}, other: []string{"golang.org/x/sys"}},
 	"internal/preflight": {other: []string{"golang.org/x/sys"}},
 	"internal/trial":     {other: []string{"golang.org/x/sys"}},
 

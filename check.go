@@ -38,7 +38,7 @@ func (u *Updater) Check(ctx context.Context) (*Status, error) {
 		return nil, err
 	}
 	defer end()
-	w, err := u.settings.walk(ctx)
+	w, err := u.settings.walk(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (u *Updater) Preflight(ctx context.Context) (*PreflightReport, error) {
 		return nil, err
 	}
 	defer end()
-	w, err := u.settings.walk(ctx)
+	w, err := u.settings.walk(ctx, nil)
 	if err != nil {
 		return nil, err
 	}

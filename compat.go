@@ -19,6 +19,7 @@ import (
 	"github.com/choria-io/go-updater/internal/jcs"
 	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/internal/release"
+	"github.com/choria-io/go-updater/internal/store"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -62,6 +63,7 @@ type StdLogger interface {
 // newConfig applies the options to the defaults. The result is not validated.
 func newConfig(opts []Option) (*Config, error) {
 	c := &Config{Architecture: runtime.GOARCH, OperatingSystem: runtime.GOOS, collecting: true}
+	c.set.hold = (*store.Lock).Detach
 	for _, opt := range opts {
 		if err := opt(c); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrConfig, err)
@@ -234,7 +236,7 @@ func FetchSpec(opts ...Option) (*Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := u.settings.walk(context.Background())
+	w, err := u.settings.walk(context.Background(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -369,7 +371,7 @@ func (h *HTTPDownloader) walk(ctx context.Context) (*walk, error) {
 	if w.policy, err = h.cfg.policy(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	return w, w.recall(ctx)
+	return w, w.recall(ctx, nil)
 }
 
 // FetchSpec implements Downloader. The Spec is not verified yet: call the

@@ -17,6 +17,14 @@ func Idle(d time.Duration) Option {
 	}
 }
 
+// NewProcess makes a call what it would be in a process of its own, which ends after it.
+func NewProcess() Option {
+	return func(c *Config) error {
+		c.set.hold = nil
+		return nil
+	}
+}
+
 // Pause replaces the pause between two requests.
 func Pause(wait func(context.Context, time.Duration) error) Option {
 	return func(c *Config) error {
@@ -27,7 +35,7 @@ func Pause(wait func(context.Context, time.Duration) error) Option {
 
 // PreflightOfApply performs the preflight of Apply, and nothing else: it needs no lock.
 func PreflightOfApply(ctx context.Context, u *Updater) error {
-	w, err := u.settings.walk(ctx)
+	w, err := u.settings.walk(ctx, nil)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/choria-io/go-updater/internal/layout"
+	"github.com/choria-io/go-updater/internal/store"
 	"github.com/choria-io/go-updater/internal/trial"
 	"github.com/choria-io/go-updater/trust"
 )
@@ -338,6 +339,19 @@ func Probation(starts int) Option {
 	}
 }
 
+// ProbationTime limits how long a new version may stay on [Probation], besides the
+// number of starts or instead: counted from its first start, while the machine is up.
+// The version is given up at its next start after that.
+func ProbationTime(limit time.Duration) Option {
+	return func(c *Config) error {
+		if limit < time.Second {
+			return fmt.Errorf("ProbationTime() is %v, it must be a second or more", limit)
+		}
+		c.set.probationTime = limit
+		return nil
+	}
+}
+
 // RetryFailed permits Version to be installed although it failed its probation
 // here: otherwise the very same binary is refused with [ErrFailedBefore].
 func RetryFailed(version string) Option {
@@ -385,8 +399,12 @@ type choices struct {
 	smokeTest      *Trial
 	healthCheck    *Trial
 	probation      int
-	retry          string // a failed version that may be installed again
-	wait           bool   // for the lock
+	probationTime  time.Duration
+	judge          bool                    // this program is one
+	boot           func() time.Duration    // of install.Options, nil for its default
+	hold           func(*store.Lock) error // the same
+	retry          string                  // a failed version that may be installed again
+	wait           bool                    // for the lock
 	refuseManaged  bool
 	idle           time.Duration                              // of internal/fetch, zero for its default
 	pause          func(context.Context, time.Duration) error // the same

@@ -95,7 +95,7 @@ func (s *settings) recover(ctx context.Context) (*Recovery, error) {
 	if install.Disabled {
 		return &Recovery{}, nil
 	}
-	r, err := install.Recover(ctx, s.target)
+	r, err := install.Recover(ctx, s.target, s.installing())
 	s.logRecovery(ctx, r)
 	found := Recovery(r)
 	if err != nil {
@@ -146,7 +146,7 @@ func (s *settings) confirm(ctx context.Context) error {
 	if install.Disabled {
 		return nil
 	}
-	if err := install.Confirm(ctx, s.target); err != nil {
+	if err := install.Confirm(ctx, s.target, s.installing()); err != nil {
 		return fmt.Errorf("confirming %s: %w", s.target, public(err))
 	}
 	return nil

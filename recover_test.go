@@ -27,12 +27,12 @@ func TestProbationGivesAReleaseUp(t *testing.T) {
 	require.NoError(t, updater.Apply(w.options(updater.Probation(2))...))
 	w.holds(newContent)
 	for start := 1; start <= 2; start++ {
-		r, err := updater.Recover(updater.TargetFile(w.target))
+		r, err := updater.Recover(updater.TargetFile(w.target), updater.NewProcess())
 		require.NoError(t, err)
 		require.Equal(t, &updater.Recovery{Starts: start, Limit: 2}, r)
 		w.holds(newContent)
 	}
-	r, err := updater.Recover(updater.TargetFile(w.target))
+	r, err := updater.Recover(updater.TargetFile(w.target), updater.NewProcess())
 	require.NoError(t, err)
 	require.True(t, r.Restored)
 	require.Equal(t, "1.2.3", r.Failed)
@@ -52,7 +52,7 @@ func TestRepairedReleaseIsInstalled(t *testing.T) {
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
 	require.NoError(t, updater.Apply(w.options(updater.Probation(1))...))
 	for range 2 {
-		_, err := updater.Recover(updater.TargetFile(w.target))
+		_, err := updater.Recover(updater.TargetFile(w.target), updater.NewProcess())
 		require.NoError(t, err)
 	}
 	w.holds(oldContent)
@@ -95,7 +95,7 @@ func TestUpdateWhileOnProbationKeepsTheGoodBackup(t *testing.T) {
 	require.NoError(t, updater.Apply(w.options(updater.Version("1.2.4"), updater.CurrentVersion("1.2.3"), updater.Probation(1))...))
 	w.holds("bad too")
 	for range 2 {
-		_, err := updater.Recover(updater.TargetFile(w.target))
+		_, err := updater.Recover(updater.TargetFile(w.target), updater.NewProcess())
 		require.NoError(t, err)
 	}
 	w.holds(oldContent)
@@ -142,6 +142,7 @@ func TestFailedTrialKeepsOrRestoresTheOldBinary(t *testing.T) {
 			require.ErrorIs(t, err, tc.err)
 			require.NoError(t, updater.RollbackError(err))
 			if tc.err != nil {
+				require.NoError(t, os.RemoveAll(install.WorkDir(w.target)), "the failure is remembered")
 				require.Equal(t, before, w.snapshot())
 			} else {
 				w.holds(string(program))
@@ -199,7 +200,7 @@ func TestPathsOfTrials(t *testing.T) {
 func TestWaitForLockWaits(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
-	held, err := install.Begin(t.Context(), w.target)
+	held, err := install.Begin(t.Context(), w.target, install.Options{})
 	require.NoError(t, err)
 	err = updater.Apply(w.options()...)
 	require.ErrorIs(t, err, updater.ErrLocked)

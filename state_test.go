@@ -36,7 +36,7 @@ func remembering(t *testing.T) (w *world, state string, opts []updater.Option) {
 	unknown := updater.CurrentVersion("")
 	require.NoError(t, updater.Apply(w.options(unknown, updater.Version("1.3.0"))...))
 	w.holds(newContent)
-	state = filepath.Join(filepath.Dir(w.target), ".app.update", "trust.json")
+	state = install.JournalPath(w.target)
 	return w, state, []updater.Option{unknown}
 }
 
@@ -59,7 +59,9 @@ func TestRememberedVersionIsTheFloor(t *testing.T) {
 		w.refuses(trust.ErrRollback, opts...)
 	})
 	t.Run("a change of keys starts a new memory", func(t *testing.T) {
+		require.NoError(t, os.Chtimes(w.target, now, now), "else the journal says what runs")
 		both := updater.PublicKeys(1, public(testKey(1)), public(testKey(2)))
+		opts := append(opts, updater.RetryFailed("1.2.3"))
 		require.NoError(t, updater.Apply(w.options(append(opts, noKey, both)...)...))
 		w.holds("older")
 	})
@@ -136,16 +138,13 @@ func TestErrorsShowAWrongClock(t *testing.T) {
 func TestDamagedStateIsNotForgotten(t *testing.T) {
 	race.Skip(t, "one goroutine reads the damaged state")
 	for name, damage := range map[string]func(honest []byte) []byte{
-		"truncated":       func(b []byte) []byte { return b[:len(b)/2] },
-		"empty":           func([]byte) []byte { return nil },
-		"a bit flipped":   func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
-		"another format":  stating("format", 2),
-		"without policy":  stating("policy", ""),
-		"without version": stating("version", ""),
-		"without a time":  stating("seen", time.Time{}),
-		"a wrong type":    stating("released", 7),
-		"data after it":   func(b []byte) []byte { return append(b, "{}"...) },
-		"endless":         func(b []byte) []byte { return append(b, bytes.Repeat([]byte(" "), 1<<20)...) },
+		"truncated":      func(b []byte) []byte { return b[:len(b)/2] },
+		"empty":          func([]byte) []byte { return nil },
+		"a bit flipped":  func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
+		"another format": stating("format", 2),
+		"a wrong type":   stating("trust", 7),
+		"data after it":  func(b []byte) []byte { return append(b, "{}"...) },
+		"endless":        func(b []byte) []byte { return append(b, bytes.Repeat([]byte(" "), 1<<20)...) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, state, unknown := remembering(t)
@@ -167,7 +166,7 @@ func TestDamagedStateIsNotForgotten(t *testing.T) {
 // stating returns an undamaged state file with one other field.
 func stating(name string, value any) func([]byte) []byte {
 	return func([]byte) []byte {
-		f := store.Fields{"format": 1, "policy": "p", "version": "1.3.0", "released": now, "seen": now}
+		f := store.Fields{"format": 1}
 		f[name] = value
 		return store.Format(f)
 	}
@@ -175,7 +174,7 @@ func stating(name string, value any) func([]byte) []byte {
 
 func TestDeletedStateLeavesTheRunningVersionAsFloor(t *testing.T) {
 	w, state, _ := remembering(t)
-	require.NoError(t, os.Remove(state))
+	require.NoError(t, os.RemoveAll(filepath.Dir(state)))
 	w.refuses(trust.ErrRollback, updater.CurrentVersion("1.3.0"))
 }
 
@@ -186,7 +185,9 @@ func TestStateDirKeepsTargetsApart(t *testing.T) {
 	opts := []updater.Option{updater.StateDir(dir), updater.CurrentVersion("")}
 	require.NoError(t, updater.Apply(w.options(append(opts, updater.Version("1.3.0"))...)...))
 	w.refuses(trust.ErrRollback, opts...)
-	require.NoFileExists(t, filepath.Join(filepath.Dir(w.target), ".app.update", "trust.json"))
+	facts, err := install.Look(w.target, install.Options{})
+	require.NoError(t, err)
+	require.Empty(t, facts.Memory)
 
 	second := filepath.Join(t.TempDir(), "app")
 	require.NoError(t, os.WriteFile(second, []byte(oldContent), 0o755))
@@ -208,12 +209,12 @@ func TestTemporaryFilesInStateDirAreRemoved(t *testing.T) {
 	require.Len(t, states, 1)
 	at := filepath.Join(dir, states[0].Name())
 	suffix := ".write-" + strings.Repeat("A", 26)
-	left, other := "trust.json"+suffix, "other.json"+suffix
+	left, other := "memory.json"+suffix, "other.json"+suffix
 	for _, name := range []string{left, other} {
 		require.NoError(t, os.WriteFile(filepath.Join(at, name), nil, 0o600))
 	}
 	require.NoError(t, updater.Apply(w.options(updater.StateDir(dir), updater.Version("1.3.0"))...))
-	require.FileExists(t, filepath.Join(at, "trust.json"))
+	require.FileExists(t, filepath.Join(at, "memory.json"))
 	require.NoFileExists(t, filepath.Join(at, left))
 	require.FileExists(t, filepath.Join(at, other))
 }
@@ -276,15 +277,15 @@ func TestSharedStateDirKeepsTheHigherVersion(t *testing.T) {
 	w.publish("1.2.4", newRelease(t, "1.2.4", []byte(newContent)))
 	state := updater.StateDir(dir)
 	require.NoError(t, updater.Apply(w.options(state)...))
-	found, err := filepath.Glob(filepath.Join(dir, "*", "trust.json"))
+	found, err := filepath.Glob(filepath.Join(dir, "*", "memory.json"))
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	other := updater.HealthCheck(updater.Trial{Func: func(context.Context, string) error {
 		raw, err := os.ReadFile(found[0])
 		require.NoError(t, err)
-		memory, err := store.ParseMemory(raw)
+		memory, err := store.ParseMemories(raw)
 		require.NoError(t, err)
-		memory.Version = "1.9.0"
+		memory[0] = memory[0].After(store.Installed{Version: "1.9.0", Good: true})
 		return os.WriteFile(found[0], memory.Format(), 0o600)
 	}})
 	require.NoError(t, updater.Apply(w.options(state, other, updater.Version("1.2.4"))...))

@@ -23,7 +23,7 @@ func TestStateThatIsAFifoDoesNotHang(t *testing.T) {
 	w, state, unknown := remembering(t)
 	require.NoError(t, os.Remove(state))
 	require.NoError(t, syscall.Mkfifo(state, 0o600))
-	w.refuses(updater.ErrState, unknown...)
+	w.refuses(updater.ErrJournal, unknown...)
 }
 
 // A user who can write to the directory could remove what is remembered.

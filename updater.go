@@ -5,6 +5,7 @@
 package updater
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -98,7 +99,7 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 			s.log.Warn(ctx, "could not clean up after the update", "error", err)
 		}
 	}()
-	w, err := s.walk(ctx)
+	w, err := s.walk(ctx, session)
 	if err != nil {
 		return nil, err
 	}
@@ -112,9 +113,8 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 // apply installs the verified release: it downloads, verifies, tries and swaps.
 func (w *walk) apply(ctx context.Context, session *install.Session) (*Result, error) {
 	result := &Result{Version: w.version, Previous: w.current, Target: session.Target(), Signers: w.verified.Signers}
-	if failed, ok := session.Failed(w.verified.Release.Hash); ok && w.set.retry != w.version {
-		return nil, fmt.Errorf("refusing release %s: %w: version %q failed its probation at %s (RetryFailed() permits it again)",
-			w.version, ErrFailedBefore, failed.Version, failed.When.Format(time.RFC3339))
+	if failed, ok := session.Failed(w.verified.Release.Hash); ok && w.set.retry != w.version && failed.Blocks(w.now()) {
+		return nil, failedBefore(w.version, failed)
 	}
 	if result.Updated = !session.Holds(w.verified.Release.Hash, w.size()); result.Updated {
 		backup, err := w.install(ctx, session)
@@ -124,7 +124,7 @@ func (w *walk) apply(ctx context.Context, session *install.Session) (*Result, er
 		result.Backup = backup
 	}
 	w.dropPartials(ctx, session, nil)
-	if err := w.remember(); err != nil {
+	if err := w.remember(session, result.Updated); err != nil {
 		// The update stands: it must not be reported as failed. The version
 		// that runs from now on is the floor all the same.
 		w.log.Warn(ctx, "the update is installed, but could not be remembered", "error", err)
@@ -154,13 +154,21 @@ func (w *walk) install(ctx context.Context, session *install.Session) (backup st
 	if test := w.set.smokeTest; test != nil {
 		err := session.Try(staged, func(path string) error { return test.run(ctx, path) })
 		if err != nil {
+			if ctx.Err() == nil {
+				err = errors.Join(err, session.Fail(w.version, w.verified.Release.Hash, install.FailedSmokeTest))
+			}
 			return "", fmt.Errorf("%w: %w", ErrSmokeTest, err)
 		}
 	}
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	plan := install.Plan{Version: w.version, Previous: w.current, Probation: w.set.probation}
+	plan := install.Plan{
+		Version: w.version, Previous: w.current, Probation: w.set.probation, ProbationTime: w.set.probationTime, Judge: w.set.judge,
+	}
+	if w.set.stateDir == "" {
+		plan.Accept = w.installed()
+	}
 	if check := w.set.healthCheck; check != nil {
 		plan.Check = func() error { return check.run(ctx, session.Target()) }
 	}
@@ -205,10 +213,12 @@ func (w *walk) dropPartials(ctx context.Context, session *install.Session, of []
 
 // session locks the target, and ends what was interrupted there.
 func (s *settings) session(ctx context.Context) (*install.Session, error) {
-	session, err := install.Begin(ctx, s.target)
+	options := s.installing()
+	session, err := install.Begin(ctx, s.target, options)
 	if s.set.wait && errors.Is(err, ErrLocked) {
 		s.log.Info(ctx, "waiting for the other update to end", "error", err)
-		session, err = install.BeginWhenFree(ctx, s.target)
+		options.Wait = true
+		session, err = install.Begin(ctx, s.target, options)
 	}
 	if err != nil {
 		return nil, public(err)
@@ -245,7 +255,8 @@ func Apply(opts ...Option) error {
 type walk struct {
 	*settings
 	dir    store.Dir
-	memory store.Memory // what is remembered, of whatever keys
+	facts  install.Facts  // what the journal says
+	memory store.Memories // what is remembered of releases, by the keys
 
 	raw      []byte // the document
 	verified *trust.Verified
@@ -254,16 +265,17 @@ type walk struct {
 	spec     *Spec           // of a foreign downloader
 }
 
-// walk reads what is remembered, and fetches and verifies the document.
-func (s *settings) walk(ctx context.Context) (*walk, error) {
+// walk reads what is remembered, and fetches and verifies the document. session is nil
+// for calls that do not update.
+func (s *settings) walk(ctx context.Context, session *install.Session) (*walk, error) {
 	w := &walk{settings: s}
-	if err := w.recall(ctx); err != nil {
+	if err := w.recall(ctx, session); err != nil {
 		return nil, err
 	}
 	if err := guard("fetching the release", func() error { return w.document(ctx) }); err != nil {
 		return nil, err
 	}
-	if m := w.memory.Policy; m != "" && m != w.trusted {
+	if len(w.memory) > 0 && w.memory[0].Policy != w.trusted {
 		w.log.Info(ctx, "the public keys changed since the last update", "file", w.memoryPath())
 	}
 	return w, nil
@@ -292,12 +304,11 @@ func (w *walk) document(ctx context.Context) error {
 // order of package trust. by are those who vouch for it by other means than
 // signatures in it; trusted names everybody who is trusted.
 func (w *walk) verify(document []byte, by []string, trusted string) error {
+	m := w.facts.Review(w.memory.For(trusted))
 	want := trust.Want{
-		Name: w.set.product, Version: w.version, OS: w.os, Arch: w.arch, Now: w.now(),
-		Running: w.current, Compare: layout.CompareVersions, AllowDowngrade: w.set.allowDowngrade,
-	}
-	if m := w.memory; m.Version != "" && m.Policy == trusted {
-		want.LastSeen, want.Accepted = m.Seen, &trust.Accepted{Version: m.Version, Released: m.Released}
+		Name: cmp.Or(w.set.product, m.Product), Version: w.version, OS: w.os, Arch: w.arch, Now: w.now(), LastSeen: m.Seen,
+		Running: w.current, Floor: store.Higher(m.Floor(), w.facts.Version), Released: m.Released(w.version),
+		Compare: layout.CompareVersions, AllowDowngrade: w.set.allowDowngrade,
 	}
 	var v *trust.Verified
 	var err error
@@ -308,6 +319,9 @@ func (w *walk) verify(document []byte, by []string, trusted string) error {
 		v, err = trust.Verify(document, w.policy, want)
 	default:
 		v, err = trust.InsecureVerifyUnsigned(document, want)
+	}
+	if w.set.product == "" && m.Product != "" && errors.Is(err, trust.ErrMismatch) {
+		err = fmt.Errorf("%w (releases of %q were installed before; use Product() if it was renamed)", err, m.Product)
 	}
 	if err != nil {
 		return fmt.Errorf("refusing release %s for %s/%s: %w", w.version, w.os, w.arch, err)
@@ -359,12 +373,21 @@ func (s *settings) place() (store.Dir, error) {
 	return store.In(s.set.stateDir, target), nil
 }
 
-func (w *walk) memoryPath() string { return filepath.Join(w.dir.Path(), install.TrustFile) }
+// memoryFile is the name, in [StateDir], of what is remembered of releases. Without
+// StateDir it is in the journal.
+const memoryFile = "memory.json"
+
+func (w *walk) memoryPath() string {
+	if w.set.stateDir == "" {
+		return install.JournalPath(w.target)
+	}
+	return filepath.Join(w.dir.Path(), memoryFile)
+}
 
 // recall reads what is remembered. A damaged file is never taken for an empty one
 // in silence: with a CurrentVersion that stays the floor and the damage is logged,
 // without one ErrState is returned.
-func (w *walk) recall(ctx context.Context) (err error) {
+func (w *walk) recall(ctx context.Context, session *install.Session) (err error) {
 	w.dir, err = w.place()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // nothing is installed; FetchSpec of v0.1.0 needed no target
@@ -372,9 +395,23 @@ func (w *walk) recall(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	w.memory, err = w.dir.ReadMemory(install.TrustFile)
+	if session != nil {
+		w.facts, err = session.Facts()
+	} else {
+		w.facts, err = install.Look(w.target, w.installing())
+	}
+	w.memory = w.facts.Memory
+	if w.set.stateDir != "" {
+		if err != nil {
+			w.log.Warn(ctx, "the record of the last update is damaged", "error", err)
+		}
+		w.memory, err = w.dir.ReadMemories(memoryFile)
+	}
 	switch {
 	case err == nil, errors.Is(err, fs.ErrNotExist):
+		return nil
+	case session == nil && errors.Is(err, fs.ErrPermission):
+		w.log.Info(ctx, "what is remembered of earlier updates can be read by its owner only", "file", w.memoryPath())
 		return nil
 	case errors.Is(err, store.ErrUnsafeDirectory):
 		return fmt.Errorf("%w: %w", ErrState, err)
@@ -388,27 +425,55 @@ func (w *walk) recall(ctx context.Context) (err error) {
 // rememberWait is how long remember waits for another process that stores.
 const rememberWait = 5 * time.Second
 
-// remember stores the installed release.
-func (w *walk) remember() error {
-	installed := store.Memory{
-		Policy: w.trusted, Version: w.version, Released: w.verified.Release.Released, Seen: w.now().UTC(),
+// installed is what is remembered of the verified release. The time is raised only by
+// documents that expire, and to no more than that: a clock that is wrong during one
+// update locks nothing.
+func (w *walk) installed() *store.Installed {
+	r := w.verified.Release
+	seen := w.now().UTC()
+	if r.Expires.Before(seen) {
+		seen = r.Expires
 	}
-	file := func(before store.Memory) store.File {
-		return store.File{Name: install.TrustFile, Data: before.After(installed, layout.CompareVersions).Format()}
+	return &store.Installed{
+		Policy: w.trusted, Product: r.Name, Version: w.version, Released: r.Released, Seen: seen,
+		Good: w.set.probation == 0 && w.set.probationTime == 0,
 	}
+}
+
+// remember stores the installed release, as far as Commit has not.
+func (w *walk) remember(session *install.Session, updated bool) error {
 	if w.set.stateDir == "" {
-		return w.dir.Write(file(w.memory)) // the update lock excludes other writers
+		if updated {
+			return nil
+		}
+		return session.Remember(*w.installed())
 	}
 	// StateDir may be shared by targets of the same path, each with its own lock: what
-	// another update stored meanwhile stays, if it is higher (T6). The update is done, so
-	// a caller that gives up now still gets it remembered.
+	// another update stored meanwhile stays (T6). The update is done, so a caller that
+	// gives up now still gets it remembered.
 	ctx, cancel := context.WithTimeout(context.Background(), rememberWait)
 	defer cancel()
 	return w.dir.Update(ctx, func() ([]store.File, error) {
-		before, err := w.dir.ReadMemory(install.TrustFile)
+		before, err := w.dir.ReadMemories(memoryFile)
 		if err != nil {
 			before = w.memory
 		}
-		return []store.File{file(before)}, nil
+		next := before.With(w.facts.Review(before.For(w.trusted)).After(*w.installed()))
+		return []store.File{{Name: memoryFile, Data: next.Format()}}, nil
 	})
+}
+
+// installing returns the settings of package install.
+func (s *settings) installing() install.Options {
+	return install.Options{Now: s.now, Boot: s.set.boot, Hold: s.set.hold}
+}
+
+// failedBefore is the error for a release that is not tried now.
+func failedBefore(version string, f install.Failure) error {
+	when := fmt.Sprintf("%s at %s (RetryFailed() permits it again)", f.Reason, f.Last.Format(time.RFC3339))
+	if !f.GivenUp() {
+		when = fmt.Sprintf("%s %d times, last at %s, and is tried again from %s on (RetryFailed() permits it now)",
+			f.Reason, f.Count, f.Last.Format(time.RFC3339), f.Next.Format(time.RFC3339))
+	}
+	return fmt.Errorf("refusing release %s: %w: version %q %s", version, ErrFailedBefore, f.Version, when)
 }

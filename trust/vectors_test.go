@@ -139,7 +139,10 @@ func runRelease(v *vector) ([]field, error) {
 		w.LastSeen = at(seen)
 	}
 	if version := v.get("accepted-version"); version != "" {
-		w.Accepted = &trust.Accepted{Version: version, Released: at(v.get("accepted-released"))}
+		w.Floor = version
+		if order, ok := compareSemver(version, w.Version); version == w.Version || ok && order == 0 {
+			w.Released = at(v.get("accepted-released"))
+		}
 	}
 	verified, err := trust.Verify(v.input, p, w)
 	if err != nil {

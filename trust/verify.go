@@ -13,7 +13,8 @@ import (
 )
 
 // Want is the release that the caller requests, and what the caller knows. Name,
-// LastSeen, Running and Accepted may be empty, and Compare if the last two are.
+// LastSeen, Running, Floor and Released may be empty, and Compare if Running and Floor
+// are.
 type Want struct {
 	Name    string // of the product; any if it is empty
 	Version string
@@ -27,19 +28,17 @@ type Want struct {
 	// document must not have expired then either.
 	LastSeen time.Time
 
-	Running  string    // the version that runs; a lower one is refused
-	Accepted *Accepted // the highest release accepted before; a lower one is refused
+	Running string // the version that runs; a lower one is refused
+	Floor   string // the highest version that worked here; a lower one is refused
+
+	// Released is when a document of Version was released that was accepted before. A
+	// document released earlier is refused.
+	Released time.Time
 
 	// Compare orders two versions. ok is false if they have no order.
 	Compare func(a, b string) (order int, ok bool)
 
-	AllowDowngrade bool // accept versions below Running and Accepted
-}
-
-// Accepted is what a client remembers of a release that it accepted.
-type Accepted struct {
-	Version  string
-	Released time.Time
+	AllowDowngrade bool // accept versions below Running and Floor, and documents of before Released
 }
 
 // Verified is what a document has proved.
@@ -147,32 +146,29 @@ func (w *Want) checkRollback(released time.Time) error {
 	if w.AllowDowngrade {
 		return nil
 	}
-	if _, err := w.checkFloor(w.Running, "is running"); err != nil || w.Accepted == nil {
+	if err := w.checkFloor(w.Running, "is running"); err != nil {
 		return err
 	}
-	same, err := w.checkFloor(w.Accepted.Version, "was accepted before")
-	if err != nil {
+	if err := w.checkFloor(w.Floor, "was installed before"); err != nil {
 		return err
 	}
-	if same && released.Before(w.Accepted.Released) {
+	if released.Before(w.Released) {
 		return fmt.Errorf("%w: this document of version %s was released at %s, but one released at %s was accepted before",
-			ErrRollback, w.Version, released.Format(secondsLayout), w.Accepted.Released.UTC().Format(secondsLayout))
+			ErrRollback, w.Version, released.Format(secondsLayout), w.Released.UTC().Format(secondsLayout))
 	}
 	return nil
 }
 
-// checkFloor also reports whether the two versions are equal in their order, as
-// v1.2.3 and 1.2.3 are, or two builds of one version.
-func (w *Want) checkFloor(floor, why string) (same bool, err error) {
+// checkFloor refuses a version below floor. Two that have no order are accepted.
+func (w *Want) checkFloor(floor, why string) error {
 	if floor == "" {
-		return false, nil
+		return nil
 	}
 	if w.Compare == nil {
-		return false, fmt.Errorf("%w: Want.Compare is nil, versions cannot be compared", ErrRollback)
+		return fmt.Errorf("%w: Want.Compare is nil, versions cannot be compared", ErrRollback)
 	}
-	order, ok := w.Compare(w.Version, floor)
-	if ok && order < 0 {
-		return false, fmt.Errorf("%w: %s is older than %s, which %s", ErrRollback, w.Version, floor, why)
+	if order, ok := w.Compare(w.Version, floor); ok && order < 0 {
+		return fmt.Errorf("%w: %s is older than %s, which %s", ErrRollback, w.Version, floor, why)
 	}
-	return w.Version == floor || ok && order == 0, nil
+	return nil
 }

@@ -170,11 +170,7 @@ func TestExpiredOrFutureDocumentIsRefused(t *testing.T) {
 
 func TestOlderReleaseIsRefused(t *testing.T) {
 	released := at("2026-11-23T10:00:00Z")
-	accepted := func(version string, when time.Time) *trust.Accepted {
-		return &trust.Accepted{Version: version, Released: when}
-	}
 	unordered := func(string, string) (int, bool) { return -1, false }
-	equalNot := func(string, string) (int, bool) { return 0, false }
 
 	for name, tt := range map[string]struct { // of 1.2.3
 		change   func(*trust.Want)
@@ -190,22 +186,20 @@ func TestOlderReleaseIsRefused(t *testing.T) {
 		"running, nothing to compare with":   {func(w *trust.Want) { w.Running, w.Compare = "1.2.2", nil }, trust.ErrRollback, "Want.Compare is nil"},
 		"running, unordered":                 {func(w *trust.Want) { w.Running = "build-7" }, nil, ""},
 		"an order that is none":              {func(w *trust.Want) { w.Running, w.Compare = "1.2.4", unordered }, nil, ""},
-		"an older one accepted":              {func(w *trust.Want) { w.Accepted = accepted("1.2.2", released.Add(time.Hour)) }, nil, ""},
-		"a newer one accepted":               {func(w *trust.Want) { w.Accepted = accepted("1.2.4", released.Add(-time.Hour)) }, trust.ErrRollback, "which was accepted before"},
-		"accepted, nothing to compare with":  {func(w *trust.Want) { w.Accepted, w.Compare = accepted("1.2.2", released), nil }, trust.ErrRollback, "Want.Compare is nil"},
-		"newer accepted, older runs":         {func(w *trust.Want) { w.Running, w.Accepted = "1.2.2", accepted("1.2.4", released) }, trust.ErrRollback, "accepted before"},
-		"older accepted, newer runs":         {func(w *trust.Want) { w.Running, w.Accepted = "1.2.4", accepted("1.2.2", released) }, trust.ErrRollback, "is running"},
-		"the same document again":            {func(w *trust.Want) { w.Accepted = accepted("1.2.3", released) }, nil, ""},
-		"the same version published again":   {func(w *trust.Want) { w.Accepted = accepted("1.2.3", released.Add(-time.Second)) }, nil, ""},
-		"the same version, an older one":     {func(w *trust.Want) { w.Accepted = accepted("1.2.3", released.Add(time.Second)) }, trust.ErrRollback, "was released at 2026-11-23T10:00:00Z"},
-		"the same, unordered, an older one":  {func(w *trust.Want) { w.Accepted, w.Compare = accepted("1.2.3", released.Add(time.Second)), unordered }, trust.ErrRollback, "was released at"},
-		"another, unordered, an older one":   {func(w *trust.Want) { w.Accepted, w.Compare = accepted("build-7", released.Add(time.Second)), equalNot }, nil, ""},
-		"the same with v, an older one":      {func(w *trust.Want) { w.Accepted = accepted("v1.2.3", released.Add(time.Second)) }, trust.ErrRollback, "was released at"},
-		"an empty memory":                    {func(w *trust.Want) { w.Accepted = &trust.Accepted{} }, nil, ""},
+		"the floor is lower":                 {func(w *trust.Want) { w.Floor = "1.2.2" }, nil, ""},
+		"the floor is the same":              {func(w *trust.Want) { w.Floor = "v1.2.3" }, nil, ""},
+		"the floor is higher":                {func(w *trust.Want) { w.Floor = "1.2.4" }, trust.ErrRollback, "older than 1.2.4, which was installed before"},
+		"a floor, nothing to compare with":   {func(w *trust.Want) { w.Floor, w.Compare = "1.2.2", nil }, trust.ErrRollback, "Want.Compare is nil"},
+		"a floor without order":              {func(w *trust.Want) { w.Floor, w.Compare = "build-7", unordered }, nil, ""},
+		"higher floor, older runs":           {func(w *trust.Want) { w.Running, w.Floor = "1.2.2", "1.2.4" }, trust.ErrRollback, "installed before"},
+		"lower floor, newer runs":            {func(w *trust.Want) { w.Running, w.Floor = "1.2.4", "1.2.2" }, trust.ErrRollback, "is running"},
+		"the same document again":            {func(w *trust.Want) { w.Released = released }, nil, ""},
+		"the same version published again":   {func(w *trust.Want) { w.Released = released.Add(-time.Second) }, nil, ""},
+		"the same version, an older one":     {func(w *trust.Want) { w.Released = released.Add(time.Second) }, trust.ErrRollback, "was released at 2026-11-23T10:00:00Z"},
 		"a downgrade asked for, running":     {func(w *trust.Want) { w.Running, w.AllowDowngrade = "1.2.4", true }, nil, ""},
-		"a downgrade asked for, accepted":    {func(w *trust.Want) { w.Accepted, w.AllowDowngrade = accepted("1.2.4", released), true }, nil, ""},
+		"a downgrade asked for, floor":       {func(w *trust.Want) { w.Floor, w.AllowDowngrade = "1.2.4", true }, nil, ""},
 		"a downgrade asked for, no Compare":  {func(w *trust.Want) { w.Running, w.Compare, w.AllowDowngrade = "1.2.4", nil, true }, nil, ""},
-		"a downgrade asked for, same, older": {func(w *trust.Want) { w.Accepted, w.AllowDowngrade = accepted("1.2.3", released.Add(time.Second)), true }, nil, ""},
+		"a downgrade asked for, same, older": {func(w *trust.Want) { w.Released, w.AllowDowngrade = released.Add(time.Second), true }, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := want()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/choria-io/go-updater/internal/store"
 )
@@ -21,8 +22,13 @@ type Plan struct {
 	// file is restored.
 	Check func() error
 
-	// Probation is how many starts without Confirm are allowed; 0 for no limit.
-	Probation int
+	// Probation is how many starts without Confirm are allowed, and ProbationTime how long
+	// after the first of them, while the machine is up; 0 for no limit.
+	Probation     int
+	ProbationTime time.Duration
+
+	Judge  bool             // the old file can act as a judge, see Judge
+	Accept *store.Installed // to be remembered, if not nil; Good is set by Commit
 }
 
 // Commit replaces the target by the staged file, and returns the path of the backup.
@@ -50,12 +56,19 @@ func (s *Session) Commit(st *Staged, p Plan) (backup string, err error) {
 		// Windows: a file that is open for writing can be neither run nor renamed.
 		st.close()
 	}
-	next, saved, err := s.prepare(st, p)
-	if err != nil {
-		return "", fmt.Errorf("making backup: %w", err)
+	var next record
+	var saved namedFile
+	tried, err := s.announce(func() (_ record, err error) {
+		if next, saved, err = s.prepare(st, p); err != nil {
+			return next, fmt.Errorf("making backup: %w", err)
+		}
+		return next, nil
+	})
+	if tried && err != nil {
+		err = s.undoCommit(next, err)
 	}
-	if err := s.writeJournal(next); err != nil {
-		return "", s.undoCommit(next, err)
+	if err != nil {
+		return "", err
 	}
 	if err := s.replace(st, next, saved, p.Check); err != nil {
 		return "", s.undoCommit(next, err)
@@ -79,7 +92,7 @@ func (s *Session) prepare(st *Staged, p Plan) (next record, saved namedFile, err
 		if intact, err := s.has(s.backup(), s.journal.Backup); err != nil {
 			return next, namedFile{}, err
 		} else if intact {
-			kind, next.Backup = "keep", s.journal.Backup
+			kind, next.Backup, next.Judge = "keep", s.journal.Backup, s.journal.Judge
 		}
 	}
 	saved, old, err := s.linkOrCopyTarget(kind)
@@ -91,7 +104,7 @@ func (s *Session) prepare(st *Staged, p Plan) (next record, saved namedFile, err
 	if kind == "keep" {
 		next.Keep = filepath.Base(saved.name)
 	} else {
-		next.Backup = old
+		next.Backup, next.Judge = old, p.Judge
 		if next.Older, err = s.nameForOlderBackup(); err != nil {
 			return next, saved, err
 		}
@@ -100,14 +113,18 @@ func (s *Session) prepare(st *Staged, p Plan) (next record, saved namedFile, err
 		next.Aside = store.RandomName("aside")
 	}
 	next.New = content{Version: p.Version, Hash: st.hash, Size: st.info.Size(), ModTime: st.info.ModTime()}
-	next.Check, next.Probation = p.Check != nil, p.Probation
+	next.Check, next.Probation = p.Check != nil, probation{Limit: p.Probation, Time: p.ProbationTime}
+	if p.Accept != nil {
+		accept := *p.Accept
+		accept.Good = !next.Probation.active()
+		next.Accept = &accept
+	}
 	return next, saved, nil
 }
 
 // onProbation reports whether the target is a version on probation.
 func (s *Session) onProbation() bool {
-	j := s.journal
-	return j.State == installed && j.Probation > 0 && j.New.matches(s.old)
+	return s.journal.onProbation() && s.journal.New.matches(s.old)
 }
 
 // replace installs the backup, then the staged file, and runs check.
@@ -145,6 +162,9 @@ func (s *Session) oldFile(next record, saved namedFile) namedFile {
 func (s *Session) undoCommit(next record, cause error) error {
 	if _, ok := errors.AsType[*RollbackFailure](cause); ok {
 		return cause
+	}
+	if errors.Is(cause, ErrHealth) {
+		next = next.failed(next.New, FailedHealthCheck, s.now())
 	}
 	// If this fails, the next Begin or Recover does it.
 	if err := s.undoSwap(next); err != nil {

@@ -5,12 +5,13 @@
 package install
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/choria-io/go-updater/internal/store"
@@ -18,9 +19,13 @@ import (
 
 const (
 	journalFile   = "journal.json"
+	journalLock   = "journal.lock"
 	journalFormat = 1
 	maxJournal    = 64 << 10
-	maxFailed     = 16 // versions; the oldest are removed first
+
+	// maxJournalWait bounds the wait for a process that changes the journal, which takes
+	// milliseconds.
+	maxJournalWait = 5 * time.Second
 )
 
 // state is how far an update has come. The table in the package documentation has what
@@ -34,15 +39,8 @@ const (
 	restoring state = "restoring" // the target is Old or New, the content of the backup
 )
 
-// Failure is a version that was given up because its probation failed.
-type Failure struct {
-	Version string
-	Hash    string
-	When    time.Time
-}
-
-// record is the content of the journal, which is synced before the step that it
-// announces.
+// record is the content of the journal: all that is remembered of a target. It is synced
+// before the step that it announces.
 type record struct {
 	State  state
 	Old    content
@@ -54,11 +52,14 @@ type record struct {
 	Aside string // Windows: name of Old once New has its name
 	Check bool   // New must pass a health check
 
-	Probation int // starts without Confirm after which New is given up; 0 for no limit
-	Starts    int
+	Reason Reason // of a rollback
 
-	Failed []Failure
-	Before *record // the journal if this is undone
+	Probation probation
+	Judge     bool // Backup can act as a judge
+	Failed    []Failure
+	Memory    store.Memories
+	Accept    *store.Installed // to be remembered once New is installed
+	Before    *record          // the journal if this is undone, without Failed and Memory
 }
 
 func (c content) fields() store.Fields {
@@ -73,14 +74,20 @@ func readContent(m store.Reader, name string) content {
 func (r record) fields() store.Fields {
 	f := store.Fields{
 		"state": string(r.State), "old": r.Old.fields(), "new": r.New.fields(), "backup": r.Backup.fields(),
-		"older": r.Older, "keep": r.Keep, "aside": r.Aside, "check": r.Check,
-		"probation": r.Probation, "starts": r.Starts,
+		"older": r.Older, "keep": r.Keep, "aside": r.Aside, "check": r.Check, "judge": r.Judge,
+		"reason":    string(r.Reason),
+		"probation": r.Probation.fields(), "trust": r.Memory.Fields(),
 	}
 	var failed []store.Fields
 	for _, v := range r.Failed {
-		failed = append(failed, store.Fields{"version": v.Version, "hash": v.Hash, "when": v.When})
+		failed = append(failed, v.fields())
 	}
 	f["failed"] = failed
+	if a := r.Accept; a != nil {
+		f["accept"] = store.Fields{
+			"policy": a.Policy, "product": a.Product, "version": a.Version, "released": a.Released, "seen": a.Seen, "good": a.Good,
+		}
+	}
 	if r.Before != nil {
 		f["before"] = r.Before.fields()
 	}
@@ -90,11 +97,17 @@ func (r record) fields() store.Fields {
 func readRecord(m store.Reader) record {
 	r := record{
 		State: state(m.Text("state")), Old: readContent(m, "old"), New: readContent(m, "new"), Backup: readContent(m, "backup"),
-		Older: m.Text("older"), Keep: m.Text("keep"), Aside: m.Text("aside"), Check: m.Bool("check"),
-		Probation: int(m.Int("probation")), Starts: int(m.Int("starts")),
+		Older: m.Text("older"), Keep: m.Text("keep"), Aside: m.Text("aside"), Check: m.Bool("check"), Judge: m.Bool("judge"), Reason: Reason(m.Text("reason")),
+		Probation: readProbation(m), Memory: store.ReadMemories(m.Parts("trust")),
 	}
 	for _, f := range m.Parts("failed") {
-		r.Failed = append(r.Failed, Failure{Version: f.Text("version"), Hash: f.Text("hash"), When: f.Time("when")})
+		r.Failed = append(r.Failed, readFailure(f))
+	}
+	if a, ok := m.Part("accept"); ok {
+		r.Accept = &store.Installed{
+			Policy: a.Text("policy"), Product: a.Text("product"), Version: a.Text("version"),
+			Released: a.Time("released"), Seen: a.Time("seen"), Good: a.Bool("good"),
+		}
 	}
 	if before, ok := m.Part("before"); ok {
 		was := readRecord(before)
@@ -133,6 +146,7 @@ func parseJournal(raw []byte) (record, error) {
 // readJournal reads the journal. If it is damaged s.damaged is set, and the next update
 // replaces it: the target is complete in any state.
 func (s *Session) readJournal() error {
+	s.journal, s.onDisk, s.damaged = record{}, nil, nil
 	f, info, err := store.OpenRegular(s.fsys, s.workPath(journalFile), os.O_RDONLY)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -151,76 +165,85 @@ func (s *Session) readJournal() error {
 		s.damaged = fmt.Errorf("%w: larger than %d bytes", ErrJournal, maxJournal)
 		return nil
 	}
+	s.onDisk = raw
 	if s.journal, err = parseJournal(raw); err != nil {
 		s.damaged = fmt.Errorf("%w (%s; the next update replaces it)", err, s.WorkDir())
 	}
 	return nil
 }
 
-// writeJournal makes r the journal, and syncs it and the directories above.
-func (s *Session) writeJournal(r record) error {
-	if err := s.saveJournal(r); err != nil {
-		return fmt.Errorf("writing journal: %w", err)
-	}
-	s.journal, s.damaged = r, nil
-	return nil
-}
-
-func (s *Session) saveJournal(r record) error {
-	if r.State == idle && len(r.Failed) == 0 {
-		if err := s.fsys.Remove(s.workPath(journalFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+// change replaces the journal by what f returns. f gets the journal as it is on disk,
+// and no other process changes it before change returns. f may return errNoChange.
+func (s *Session) change(ctx context.Context, f func(record) (record, error)) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, maxJournalWait)
+	defer cancel()
+	held, err := store.AcquireWhenFree(ctx, s.fsys, s.workPath(journalLock))
+	if err != nil {
+		if errors.Is(err, store.ErrHeld) {
+			err = lockedError(s.Target(), err)
 		}
-		return store.SyncDir(s.fsys, s.work)
+		return fmt.Errorf("changing the journal: %w", err)
 	}
-	if err := store.Write(s.fsys, s.work, journalFile, formatJournal(r)); err != nil {
+	defer func() {
+		// Removed while it is held, see store.Acquire. What cannot be removed is a
+		// leftover; the change was made.
+		_ = s.fsys.Remove(s.workPath(journalLock))
+		err = errors.Join(err, held.Release())
+	}()
+	if err := s.readJournal(); err != nil {
 		return err
 	}
-	return store.SyncDir(s.fsys, ".") // the work directory may be new
-}
-
-// cleared returns the journal without an installed version: only what failed is kept.
-func (r record) cleared() record { return record{Failed: r.Failed} }
-
-// undone returns the journal from before r.
-func (r record) undone() record {
-	if r.Before == nil {
-		return r.cleared()
+	next, err := f(s.journal)
+	if errors.Is(err, errNoChange) {
+		return nil
 	}
-	before := *r.Before
-	before.Failed = r.Failed
-	return before
-}
-
-// next returns a journal in state to, which is undone to r.
-func (r record) next(to state) record {
-	next := record{State: to, Failed: r.Failed}
-	if r.State == installed {
-		before := r
-		before.Before, before.Failed = nil, nil
-		next.Before = &before
+	if err != nil {
+		return err
 	}
-	return next
+	return s.writeJournal(next)
 }
 
-// finished returns the journal after New was installed.
-func (r record) finished() record {
-	return record{State: installed, New: r.New, Backup: r.Backup, Probation: r.Probation, Failed: r.Failed}
-}
-
-// withFailure adds the installed version to those that failed. It may be in there
-// already, if a start was interrupted.
-func (r record) withFailure(when time.Time) record {
-	r.Failed = slices.DeleteFunc(slices.Clone(r.Failed), func(f Failure) bool { return f.Hash == r.New.Hash })
-	r.Failed = append(r.Failed, Failure{Version: r.New.Version, Hash: r.New.Hash, When: when.UTC().Truncate(time.Second)})
-	if n := len(r.Failed); n > maxFailed {
-		r.Failed = r.Failed[n-maxFailed:]
+// announce writes the journal that build makes of the present one. build is called again
+// if a process counted a start or confirmed meanwhile. After an error, tried reports
+// whether the journal may have been written.
+func (s *Session) announce(build func() (record, error)) (tried bool, err error) {
+	for range 4 {
+		from := s.onDisk
+		next, err := build()
+		if err != nil {
+			return false, err
+		}
+		err = s.change(context.Background(), func(r record) (record, error) {
+			if tried = bytes.Equal(from, s.onDisk); !tried {
+				return r, errNoChange
+			}
+			return next, nil
+		})
+		if err != nil || tried {
+			return tried, err
+		}
 	}
-	return r
+	return false, fmt.Errorf("announcing the update: %w", &LockedError{Target: s.Target()})
 }
 
-// Failed reports whether the file with this SHA-256, in hex, was installed here and given
-// up, and when.
+// Fail remembers that a release did not work, before it was installed.
+func (s *Session) Fail(version, sha256hex string, why Reason) error {
+	return s.change(context.Background(), func(r record) (record, error) {
+		return r.failed(content{Version: version, Hash: sha256hex}, why, s.now()), nil
+	})
+}
+
+// Remember remembers a release that is the target already.
+func (s *Session) Remember(i store.Installed) error {
+	return s.change(context.Background(), func(r record) (record, error) {
+		i.Good = !r.onProbation()
+		r.Memory = r.Memory.With(r.facts().Review(r.Memory.For(i.Policy)).After(i))
+		return r, nil
+	})
+}
+
+// Failed returns what is remembered of a file with this SHA-256, in hex, that did not
+// work here.
 func (s *Session) Failed(sha256hex string) (Failure, bool) {
 	for _, f := range s.journal.Failed {
 		if f.Hash == sha256hex {
@@ -228,4 +251,31 @@ func (s *Session) Failed(sha256hex string) (Failure, bool) {
 		}
 	}
 	return Failure{}, false
+}
+
+var errNoChange = errors.New("the journal stays as it is")
+
+// writeJournal makes r the journal, and syncs it and the directories above. It is for
+// journals that only the holder of the update lock changes, and for [Session.change].
+func (s *Session) writeJournal(r record) error {
+	raw, err := s.saveJournal(r)
+	if err != nil {
+		return fmt.Errorf("writing journal: %w", err)
+	}
+	s.journal, s.onDisk, s.damaged = r, raw, nil
+	return nil
+}
+
+func (s *Session) saveJournal(r record) ([]byte, error) {
+	if r.State == idle && len(r.Failed) == 0 && len(r.Memory) == 0 {
+		if err := s.fsys.Remove(s.workPath(journalFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		return nil, store.SyncDir(s.fsys, s.work)
+	}
+	raw := formatJournal(r)
+	if err := store.Write(s.fsys, s.work, journalFile, raw); err != nil {
+		return nil, err
+	}
+	return raw, store.SyncDir(s.fsys, ".") // the work directory may be new
 }

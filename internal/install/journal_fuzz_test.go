@@ -21,10 +21,14 @@ func FuzzJournal(f *testing.F) {
 	one := content{Version: "1.0.0", Hash: sum(oldBytes), Size: 60000, ModTime: when}
 	for _, r := range []record{
 		{},
-		{State: installed, New: one, Backup: one, Probation: 3, Starts: 1},
+		{State: installed, New: one, Backup: one, Judge: true,
+			Probation: probation{Limit: 3, Time: time.Hour, Starts: 1, Clock: time.Second, Elapsed: time.Millisecond, Judged: true}},
 		{State: swapping, Old: one, New: one, Older: store.RandomName("previous"), Aside: store.RandomName("aside"), Check: true,
 			Before: &record{State: installed, New: one}},
-		{State: restoring, Keep: store.RandomName("keep"), Failed: []Failure{{Version: "2", Hash: sum(newBytes), When: when}}},
+		{State: restoring, Keep: store.RandomName("keep"), Reason: RolledBack,
+			Failed: []Failure{{"2", sum(newBytes), FailedSmokeTest, 2, when, when, when, true}}},
+		{Memory: store.Memories{{Policy: "p", Product: "app", Seen: when, Accepted: []store.Accepted{{Version: "1.0.0", Released: when, Good: true}, {Version: "1.1.0", Released: when}}}}},
+		{State: swapping, Accept: &store.Installed{Policy: "p", Product: "app", Version: "2", Released: when, Seen: when, Good: true}},
 	} {
 		raw := formatJournal(r)
 		same, err := parseJournal(raw)
@@ -67,7 +71,8 @@ func TestJournalHasOnlyOurNames(t *testing.T) {
 		"bad name of aside":   func(f store.Fields) { f["aside"] = "/etc/passwd" },
 		"another format":      func(f store.Fields) { f["format"] = 2 },
 		"no format":           func(f store.Fields) { delete(f, "format") },
-		"text for a number":   func(f store.Fields) { f["starts"] = "1" },
+		"text for a number":   func(f store.Fields) { f["probation"] = store.Fields{"starts": "1"} },
+		"a negative duration": func(f store.Fields) { f["probation"] = store.Fields{"elapsed": -1} },
 		"no list of failures": func(f store.Fields) { f["failed"] = store.Fields{"version": "1"} },
 		"text for a time":     func(f store.Fields) { f["new"] = store.Fields{"modified": "yesterday"} },
 	} {

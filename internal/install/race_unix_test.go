@@ -62,7 +62,7 @@ func TestWorkDirLockedByAnotherUpdate(t *testing.T) {
 	var other *Session
 	f := &faulty{after: once("mkdir", func() {
 		var err error
-		other, err = Begin(context.Background(), target)
+		other, err = Begin(context.Background(), target, Options{})
 		require.NoError(t, err)
 	})}
 	require.ErrorIs(t, f.run(target, false), ErrLocked)
@@ -160,7 +160,7 @@ func TestWriteFile(t *testing.T) {
 	for _, fail := range []string{"", "open", "sync", "rename"} {
 		t.Run("fail "+fail, func(t *testing.T) {
 			dir := t.TempDir()
-			path := filepath.Join(dir, TrustFile)
+			path := filepath.Join(dir, "document")
 			require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
 			var order []string
 			f := &faulty{before: func(op, _ string) error {
@@ -173,8 +173,8 @@ func TestWriteFile(t *testing.T) {
 			_, err := f.open(dir)
 			require.NoError(t, err)
 			defer f.Close()
-			err = store.Write(f, ".", TrustFile, []byte("new"))
-			require.Equal(t, []string{TrustFile}, names(t, dir))
+			err = store.Write(f, ".", "document", []byte("new"))
+			require.Equal(t, []string{"document"}, names(t, dir))
 			if fail != "" {
 				require.ErrorIs(t, err, syscall.EIO)
 				requireFile(t, path, []byte("old"))
@@ -195,7 +195,7 @@ func TestRollbackFailureKeepsOldFileAtItsName(t *testing.T) {
 	target := newTarget(t)
 	onProbation(t, target)
 	f := &faulty{}
-	s, err := begin(t.Context(), target, false, f.open)
+	s, err := Begin(t.Context(), target, Options{open: f.open})
 	require.NoError(t, err)
 	_, err = s.Commit(stage(t, s, newBytes), Plan{Check: func() error {
 		f.before = func(op, _ string) error {
@@ -221,7 +221,7 @@ func TestRollbackFailureKeepsOldFileAtItsName(t *testing.T) {
 	requireFile(t, kept, oldBytes)
 
 	f.before = nil
-	r, err := Recover(t.Context(), target)
+	r, err := Recover(t.Context(), target, Options{})
 	require.NoError(t, err)
 	require.True(t, r.Restored)
 	requireFile(t, target, oldBytes)

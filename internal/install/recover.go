@@ -10,7 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"time"
+	"slices"
 
 	"github.com/choria-io/go-updater/internal/store"
 )
@@ -26,37 +26,49 @@ type Recovery struct {
 }
 
 // Recover finishes or undoes an interrupted update or rollback of target, and counts a
-// start of the version on probation. After more starts than allowed without Confirm it
-// restores the backup. If there is nothing to do it writes nothing. It returns ErrLocked
-// while an update is running, and ErrJournal if the journal is damaged.
+// start of the version on probation. After more starts than allowed without Confirm, or
+// after more time, it restores the backup. If there is nothing to do it writes nothing and
+// takes no lock. While an update is running there is nothing to recover. It returns
+// ErrJournal if the journal is damaged.
 //
 // If a version is to be given up but its backup is missing or was changed, the version
 // stays and its probation ends. The error is ErrNoBackup, once.
-func Recover(ctx context.Context, target string) (Recovery, error) {
-	return recoverTarget(ctx, target, openRoot, time.Now)
+func Recover(ctx context.Context, target string, o Options) (Recovery, error) {
+	return recoverTarget(ctx, target, o, false)
 }
 
-func recoverTarget(ctx context.Context, target string, open func(string) (fsys, error), now func() time.Time) (r Recovery, err error) {
-	s, err := newSession(target, open)
+func recoverTarget(ctx context.Context, target string, o Options, judge bool) (r Recovery, err error) {
+	s, err := newSession(target, o)
 	if err != nil {
 		return r, err
 	}
-	if busy, err := s.hasWork(); err != nil || !busy {
-		return r, errors.Join(err, s.Close())
-	}
-	if err := s.lockAndRecover(ctx, false); err != nil {
-		return s.recovered, errors.Join(err, s.Close())
-	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.look(); err != nil {
+		return r, err
+	}
+	leftovers, err := s.hasLeftovers()
+	if err != nil {
+		return r, err
+	}
+	if leftovers || !s.journal.atRest() {
+		if err := s.lockAndRecover(ctx, false); err != nil {
+			if unlessLocked(err) != nil || !s.journal.atRest() {
+				return s.recovered, unlessLocked(err)
+			}
+		}
+	}
 	if s.damaged != nil {
 		return s.recovered, s.damaged
 	}
-	err = s.countStart(now())
+	if s.journal.onProbation() {
+		err = s.countStart(ctx, judge)
+	}
 	return s.recovered, err
 }
 
-// hasWork reports whether the work directory has files of an update.
-func (s *Session) hasWork() (bool, error) {
+// hasLeftovers reports whether the work directory has files of an update that was
+// interrupted, or is running.
+func (s *Session) hasLeftovers() (bool, error) {
 	names, err := s.fsys.Names(s.work)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -68,87 +80,16 @@ func (s *Session) hasWork() (bool, error) {
 		// An update was stopped before it created the lock.
 		s.removeWorkDir()
 	}
-	for _, name := range names {
-		if name == journalFile || name == lockFile || kindOf(name) != "" || store.IsTemporary(name) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// Confirm ends the probation of target. It does nothing without a probation, or before
-// Recover has counted a start: then the caller is a process of the version before. It
-// returns ErrLocked while an update is running, and ErrJournal if the journal is
-// damaged.
-func Confirm(ctx context.Context, target string) error { return confirm(ctx, target, openRoot) }
-
-func confirm(ctx context.Context, target string, open func(string) (fsys, error)) (err error) {
-	s, err := newSession(target, open)
-	if err != nil {
-		return err
-	}
-	if busy, err := s.hasWork(); err != nil || !busy {
-		return errors.Join(err, s.Close())
-	}
-	if err := s.lockAndRecover(ctx, false); err != nil {
-		return errors.Join(err, s.Close())
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	switch {
-	case s.damaged != nil:
-		return s.damaged
-	case s.journal.State != installed || s.journal.Probation == 0 || s.journal.Starts == 0:
-		return nil
-	}
-	next := s.journal
-	next.Probation, next.Starts = 0, 0
-	return s.writeJournal(next)
-}
-
-// countStart counts a start of the version on probation, or gives it up.
-func (s *Session) countStart(now time.Time) error {
-	j := s.journal
-	if j.State != installed || j.Probation == 0 {
-		return nil
-	}
-	if !j.New.matches(s.old) || j.Starts >= j.Probation {
-		// A file that another program installed is not on probation. A different time
-		// does not prove that, as some file systems change times. Nor does an equal
-		// time, as an archive may preserve times. So before the version is given up
-		// its hash is compared.
-		if same, err := s.has(s.base, j.New); err != nil {
-			return err
-		} else if !same {
-			return s.writeJournal(j.cleared())
-		}
-	}
-	j.Starts++
-	s.recovered.Starts, s.recovered.Limit = j.Starts, j.Probation
-	if j.Starts <= j.Probation {
-		return s.writeJournal(j)
-	}
-	s.recovered.Failed = j.New.Version
-	if err := s.writeJournal(j.withFailure(now)); err != nil {
-		return err
-	}
-	err := s.rollback()
-	if errors.Is(err, ErrNoBackup) {
-		ended := s.journal
-		ended.Probation, ended.Starts = 0, 0
-		return errors.Join(fmt.Errorf("giving up version %q: %w", j.New.Version, err), s.writeJournal(ended))
-	}
-	if err != nil {
-		return fmt.Errorf("giving up version %q: %w", j.New.Version, err)
-	}
-	s.recovered.Restored = true
-	return nil
+	return slices.ContainsFunc(names, func(name string) bool {
+		return name == lockFile || name == journalLock && !s.journalHeld() || kindOf(name) != "" || store.IsTemporary(name)
+	}), nil
 }
 
 // recover finishes or undoes the update or rollback in the journal. It reads the target
 // to see how far that came. It may be interrupted itself, after any step.
 func (s *Session) recover() error {
 	j := s.journal
-	if j.State != swapping && j.State != restoring {
+	if j.atRest() {
 		return nil
 	}
 	if err := s.restoreMissingTarget(j); err != nil {
@@ -169,6 +110,7 @@ func (s *Session) recover() error {
 			return err
 		}
 		isNew, s.recovered.Restored = false, true
+		j = j.failed(j.New, FailedHealthCheck, s.now())
 	}
 	if err := store.SyncDir(s.fsys, "."); err != nil {
 		return err

@@ -20,12 +20,12 @@ func (s *Session) Rollback() error {
 	if s.closed {
 		return errClosed
 	}
-	return s.rollback()
+	return s.rollback(RolledBack)
 }
 
-// rollback installs a link to the backup, or a copy. The backup itself stays until that
-// is installed and synced.
-func (s *Session) rollback() error {
+// rollback installs a link to the backup, or a copy, and remembers why the target was left.
+// The backup itself stays until that is installed and synced.
+func (s *Session) rollback(why Reason) error {
 	f, _, err := s.openBackup()
 	if err != nil {
 		return err
@@ -40,21 +40,28 @@ func (s *Session) rollback() error {
 	if s.journal.State == installed && was.Hash != hash {
 		return fmt.Errorf("%w: %q is not the file that was replaced", ErrNoBackup, s.backup())
 	}
-	stage, err := s.linkOrCopy(f, s.backup(), "stage")
-	if err != nil {
-		return fmt.Errorf("staging backup: %w", err)
-	}
-	current, old, err := s.linkOrCopyTarget("keep")
-	if err != nil {
-		return fmt.Errorf("saving the current file: %w", err)
-	}
-	next := s.journal.next(restoring)
-	next.Old = old
-	next.New = content{Version: was.Version, Hash: hash, Size: stage.info.Size(), ModTime: stage.info.ModTime()}
-	if s.renameAside {
-		next.Aside = store.RandomName("aside")
-	}
-	if err = s.writeJournal(next); err == nil {
+	var next record
+	var stage, current namedFile
+	tried, err := s.announce(func() (_ record, err error) {
+		if stage, err = s.linkOrCopy(f, s.backup(), "stage"); err != nil {
+			return next, fmt.Errorf("staging backup: %w", err)
+		}
+		var old content
+		if current, old, err = s.linkOrCopyTarget("keep"); err != nil {
+			return next, fmt.Errorf("saving the current file: %w", err)
+		}
+		if was := s.journal.New; old.Version == "" && was.Hash == old.Hash {
+			old.Version = was.Version
+		}
+		next = s.journal.next(restoring)
+		next.Old, next.Reason = old, why
+		next.New = content{Version: was.Version, Hash: hash, Size: stage.info.Size(), ModTime: stage.info.ModTime()}
+		if s.renameAside {
+			next.Aside = store.RandomName("aside")
+		}
+		return next, nil
+	})
+	if err == nil {
 		err = s.swap(stage.name, stage.info, s.oldFile(next, current))
 	}
 	if err == nil {
@@ -65,7 +72,10 @@ func (s *Session) rollback() error {
 	if _, ok := errors.AsType[*RollbackFailure](err); ok {
 		return err
 	}
-	return errors.Join(err, s.writeJournal(next.undone()))
+	if tried {
+		err = errors.Join(err, s.writeJournal(next.undone()))
+	}
+	return err
 }
 
 // finishRollback removes the backup that was restored, so that the next rollback does
@@ -81,7 +91,7 @@ func (s *Session) finishRollback(j record) error {
 	if err != nil {
 		return fmt.Errorf("removing the backup after it was restored: %w", err)
 	}
-	return s.writeJournal(j.cleared())
+	return s.writeJournal(j.failed(j.Old, j.Reason, s.now()).restored())
 }
 
 // openBackup opens the backup. It returns an error if Commit cannot have made it: if it

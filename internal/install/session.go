@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/choria-io/go-updater/internal/store"
 )
@@ -28,8 +29,13 @@ type Session struct {
 	renameAside bool // renamesAside, but for tests
 	closed      bool
 
+	now  func() time.Time
+	boot func() time.Duration
+	hold func(*store.Lock) error // nil: a start ends with the call
+
 	journal   record
-	damaged   error // why the journal on disk cannot be used
+	onDisk    []byte // the journal as it was read or written
+	damaged   error  // why the journal on disk cannot be used
 	recovered Recovery
 	hashed    *hashedFile // the target
 
@@ -38,38 +44,57 @@ type Session struct {
 	notRemoved []string // downloads that Close tries to remove again
 }
 
+// Options are the settings of a call. The zero value is right for a process that ends
+// soon.
+type Options struct {
+	// Wait makes Begin wait for another update of the target, until its context is done.
+	Wait bool
+
+	Now  func() time.Time     // nil: time.Now
+	Boot func() time.Duration // time since the machine was booted; nil: the system's
+
+	// Hold keeps a lock until the process ends, see [store.Lock.Detach]. With it a start
+	// that Recover counts lasts as long as the process.
+	Hold func(*store.Lock) error
+
+	open func(dir string) (fsys, error) // nil: openRoot
+}
+
 // Begin prepares the update of target. It takes the lock, and finishes or undoes an
 // interrupted update or rollback. It returns ErrLocked if another update is running.
 // The caller must close the session.
-func Begin(ctx context.Context, target string) (*Session, error) {
-	return begin(ctx, target, false, openRoot)
-}
-
-// BeginWhenFree is Begin, but waits until no other update of target is running, or ctx
-// is done.
-func BeginWhenFree(ctx context.Context, target string) (*Session, error) {
-	return begin(ctx, target, true, openRoot)
-}
-
-func begin(ctx context.Context, target string, wait bool, open func(dir string) (fsys, error)) (*Session, error) {
-	s, err := newSession(target, open)
+func Begin(ctx context.Context, target string, o Options) (*Session, error) {
+	s, err := newSession(target, o)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.lockAndRecover(ctx, wait); err != nil {
+	if err := s.lockAndRecover(ctx, o.Wait); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
 // newSession opens the directory that contains target, after symlinks are resolved.
-func newSession(target string, open func(dir string) (fsys, error)) (*Session, error) {
+func newSession(target string, o Options) (*Session, error) {
 	path, err := resolve(target)
 	if err != nil {
 		return nil, fmt.Errorf("finding target: %w", err)
 	}
-	s := &Session{dir: filepath.Dir(path), base: filepath.Base(path), renameAside: renamesAside}
+	s := &Session{
+		dir: filepath.Dir(path), base: filepath.Base(path), renameAside: renamesAside,
+		now: o.Now, boot: o.Boot, hold: o.Hold,
+	}
 	s.work = workName(s.base)
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.boot == nil {
+		s.boot = sinceBoot
+	}
+	open := openRoot
+	if o.open != nil {
+		open = o.open
+	}
 	if s.fsys, err = open(s.dir); err != nil {
 		return nil, fmt.Errorf("opening directory of target: %w", err)
 	}
@@ -211,7 +236,7 @@ func (s *Session) Close() error {
 func (s *Session) removeFiles() (failed error) {
 	// Files that an unfinished journal names are left for Recover, or, after a
 	// RollbackFailure, for a person.
-	if unfinished := s.journal.State == swapping || s.journal.State == restoring; !unfinished {
+	if s.journal.atRest() {
 		failed = s.removeLeftovers()
 		for _, name := range s.movedAside {
 			if _, err := s.fsys.Lstat(name); err == nil {

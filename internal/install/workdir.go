@@ -11,14 +11,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/choria-io/go-updater/internal/store"
 )
-
-// TrustFile is the name, in the work directory, of the file in which the caller
-// remembers earlier updates. It is not removed by Close.
-const TrustFile = "trust.json"
 
 const lockFile = "lock"
 
@@ -27,6 +24,9 @@ const lockFile = "lock"
 func WorkDir(target string) string {
 	return filepath.Join(filepath.Dir(target), workName(filepath.Base(target)))
 }
+
+// JournalPath returns where the journal of target is, symbolic links not resolved.
+func JournalPath(target string) string { return filepath.Join(WorkDir(target), journalFile) }
 
 func workName(base string) string { return "." + base + ".update" }
 
@@ -166,7 +166,14 @@ func (s *Session) removeLeftovers() error {
 	var failed error
 	for _, name := range names {
 		kind := kindOf(name)
-		if kind == "" && !store.IsTemporary(name) {
+		switch {
+		case name == journalLock:
+			if held, err := store.Acquire(s.fsys, s.workPath(name)); err == nil {
+				failed = errors.Join(failed, s.fsys.Remove(s.workPath(name)), held.Release())
+			}
+			continue
+		case name == startsFile && !s.journal.onProbation():
+		case kind == "" && !store.IsTemporary(name), strings.HasPrefix(name, journalFile) && s.journalHeld():
 			continue
 		}
 		name = s.workPath(name)
@@ -189,6 +196,12 @@ func (s *Session) removeLeftovers() error {
 		failed = errors.Join(failed, err)
 	}
 	return failed
+}
+
+// journalHeld reports whether a process is changing the journal, whose temporary file is
+// in use then.
+func (s *Session) journalHeld() bool {
+	return errors.Is(store.Probe(s.fsys, s.workPath(journalLock)), store.ErrHeld)
 }
 
 // needsOlderBackup reports whether there is no backup, or only a link to the target.

@@ -103,7 +103,7 @@ func (d Dir) Update(ctx context.Context, change func() ([]File, error)) (err err
 		return err
 	}
 	defer dir.Close()
-	held, err := acquire(ctx, dir)
+	held, err := AcquireWhenFree(ctx, dir, dirLock)
 	if err != nil {
 		return err
 	}
@@ -200,21 +200,6 @@ func (d Dir) makeRoot() error {
 		return err
 	}
 	return nil
-}
-
-// acquire waits for the lock of a directory.
-func acquire(ctx context.Context, dir Root) (*Lock, error) {
-	for {
-		held, err := Acquire(dir, dirLock)
-		if err == nil || !errors.Is(err, ErrHeld) {
-			return held, err
-		}
-		select {
-		case <-time.After(lockPause):
-		case <-ctx.Done():
-			return nil, fmt.Errorf("waiting for %w: %w", ErrHeld, ctx.Err())
-		}
-	}
 }
 
 // removeTemporary removes what killed writers left of files that are written

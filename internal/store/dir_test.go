@@ -131,7 +131,7 @@ func TestReadReturnsOneByteMoreThanItsLimit(t *testing.T) {
 
 func TestMemoryOfAnotherTypeOrSizeIsDamaged(t *testing.T) {
 	d := In(t.TempDir(), "target")
-	m := Memory{Policy: "p", Version: "1.2.3", Seen: time.Unix(1, 0).UTC()}
+	m := Memories{{Policy: "p", Seen: time.Unix(1, 0).UTC()}}
 	spaces := func(size int) []byte {
 		raw := m.Format()
 		return append(raw, bytes.Repeat([]byte(" "), size-len(raw))...)
@@ -144,11 +144,11 @@ func TestMemoryOfAnotherTypeOrSizeIsDamaged(t *testing.T) {
 		"the longest":       {spaces(maxMemory), nil},
 		"too long":          {spaces(maxMemory + 1), ErrDamaged},
 		"another type": {
-			Format(Fields{"format": memoryFormat, "policy": "p", "version": "1.2.3", "released": 7, "seen": m.Seen}), ErrDamaged,
+			Format(Fields{"format": memoryFormat, "trust": []Fields{{"policy": 7}}}), ErrDamaged,
 		},
 	} {
-		require.NoError(t, d.Write(File{"trust.json", tc.raw}))
-		got, err := d.ReadMemory("trust.json")
+		require.NoError(t, d.Write(File{"memory.json", tc.raw}))
+		got, err := d.ReadMemories("memory.json")
 		require.ErrorIs(t, err, tc.want, name)
 		if tc.want == nil {
 			require.Equal(t, m, got, name)

@@ -5,6 +5,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ErrHeld means that another holder, in this process or another one, has the lock. Try
@@ -51,6 +53,31 @@ type Lock struct {
 // removed file open would then lock a file that no other process can open. So after
 // locking, Acquire checks that its file is still the one at name.
 func Acquire(dir LockDir, name string) (*Lock, error) {
+	return acquire(dir, name, tryLock)
+}
+
+// AcquireShared is Acquire for a lock that others may hold at the same time, with
+// AcquireShared too.
+func AcquireShared(dir LockDir, name string) (*Lock, error) {
+	return acquire(dir, name, tryLockShared)
+}
+
+// AcquireWhenFree is Acquire, but waits until ctx is done.
+func AcquireWhenFree(ctx context.Context, dir LockDir, name string) (*Lock, error) {
+	for {
+		held, err := Acquire(dir, name)
+		if err == nil || !errors.Is(err, ErrHeld) {
+			return held, err
+		}
+		select {
+		case <-time.After(lockPause):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("waiting: %w: %w", err, ctx.Err())
+		}
+	}
+}
+
+func acquire(dir LockDir, name string, tryLock func(*os.File) error) (*Lock, error) {
 	for range attempts {
 		file, err := open(dir, name)
 		if errors.Is(err, errRetry) {
@@ -105,6 +132,14 @@ func (l *Lock) Release() error {
 	file := l.file
 	l.file = nil
 	return errors.Join(unlock(file), file.Close())
+}
+
+// Detach keeps the lock until this process ends, whatever becomes of l.
+func (l *Lock) Detach() error {
+	if l.file == nil {
+		return nil
+	}
+	return errors.Join(keepOpen(l.file), l.file.Close())
 }
 
 // sign writes the process id of the holder to the lock file. Errors are ignored. A

@@ -16,6 +16,10 @@ import (
 // updates at once cannot be prevented.
 func tryLock(*os.File) error { return errors.ErrUnsupported }
 
+func tryLockShared(*os.File) error { return errors.ErrUnsupported }
+
+func keepOpen(*os.File) error { return errors.ErrUnsupported }
+
 func unlock(*os.File) error { return nil }
 
 func share(*os.File, fs.FileInfo) {}

@@ -15,9 +15,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func tryLock(f *os.File) error {
+func tryLock(f *os.File) error { return flock(f, unix.LOCK_EX) }
+
+func tryLockShared(f *os.File) error { return flock(f, unix.LOCK_SH) }
+
+func flock(f *os.File, how int) error {
 	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case errors.Is(err, unix.EWOULDBLOCK):
@@ -26,6 +30,13 @@ func tryLock(f *os.File) error {
 			return err
 		}
 	}
+}
+
+// keepOpen duplicates the descriptor, which nothing closes then: the lock belongs to the
+// open file description. It does not survive exec.
+func keepOpen(f *os.File) error {
+	_, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	return err
 }
 
 // unlock does nothing. Close unlocks: the open file description is not shared.

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unicode"
@@ -23,7 +24,7 @@ const sumName = "sum"
 var ErrDamaged = errors.New("file is damaged")
 
 // Fields is the content of a record. A value is a string, int, int64, bool, [time.Time],
-// Fields or []Fields. Zero values are omitted, and read as zero values.
+// [time.Duration] in whole milliseconds, Fields or []Fields. Zero values are omitted, and read as zero values.
 type Fields map[string]any
 
 // Format returns the record with the content f, which must not contain other types, nor
@@ -61,6 +62,8 @@ func plain(v any) any {
 		}, v)
 	case int:
 		return int64(v)
+	case time.Duration:
+		return v.Milliseconds()
 	case time.Time:
 		if v = v.UTC(); v.IsZero() || v.Year() < 0 || v.Year() > 9999 {
 			return ""
@@ -112,6 +115,16 @@ func (r Reader) Int(name string) int64 { return get[int64](r, name) }
 
 // Bool returns the boolean called name.
 func (r Reader) Bool(name string) bool { return get[bool](r, name) }
+
+// Duration returns the duration called name, which is not negative.
+func (r Reader) Duration(name string) time.Duration {
+	ms := r.Int(name)
+	if ms < 0 || ms > math.MaxInt64/int64(time.Millisecond) {
+		r.damaged(name)
+		return 0
+	}
+	return time.Duration(ms) * time.Millisecond
+}
 
 // Time returns the time called name, in UTC.
 func (r Reader) Time(name string) time.Time {

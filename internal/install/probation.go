@@ -1,0 +1,201 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/choria-io/go-updater/internal/store"
+)
+
+// startsFile is locked, shared, by each process that started on probation, until it ends:
+// so the next one sees whether it overlaps with another.
+const startsFile = "starts.lock"
+
+// Confirm ends the probation of target. It does nothing without a probation, or before
+// Recover has counted a start: then the caller is a process of the version before. It
+// waits for nothing but another change of the journal, and returns ErrJournal if that is
+// damaged.
+func Confirm(ctx context.Context, target string, o Options) (err error) {
+	s, err := newSession(target, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.look(); err != nil {
+		return err
+	}
+	if s.damaged != nil {
+		return s.damaged
+	}
+	if !confirmable(s.journal) {
+		return nil
+	}
+	return s.change(ctx, func(r record) (record, error) {
+		if !confirmable(r) {
+			return r, errNoChange
+		}
+		_ = s.fsys.Remove(s.workPath(startsFile)) // else the next update does it
+		return r.confirmed(), nil
+	})
+}
+
+func confirmable(r record) bool { return r.onProbation() && r.Probation.Starts > 0 }
+
+// countStart counts this start of the version on probation, and gives the version up if
+// it had too many, or took too long.
+func (s *Session) countStart(ctx context.Context, judge bool) error {
+	err := s.change(ctx, func(r record) (record, error) {
+		if s.damaged != nil || !r.onProbation() {
+			return r, errNoChange
+		}
+		if ours, err := s.isNew(r); err != nil || !ours {
+			return r.cleared(), err
+		}
+		overlap, err := s.overlaps(judge)
+		if err != nil {
+			return r, err
+		}
+		before := r.Probation
+		r.Probation = before.counted(start{judge, overlap, s.boot()})
+		s.recovered.Starts, s.recovered.Limit = r.Probation.Starts, r.Probation.Limit
+		if r.Probation == before {
+			return r, errNoChange
+		}
+		return r, nil
+	})
+	if err != nil {
+		return fmt.Errorf("counting this start on probation: %w", err)
+	}
+	if !s.journal.onProbation() || !s.journal.Probation.over() {
+		return nil
+	}
+	if s.lock == nil {
+		// Another process may give it up, confirm it, or update it meanwhile.
+		if err := s.lockAndRecover(ctx, false); err != nil {
+			return unlessLocked(err)
+		}
+		if !s.journal.onProbation() || !s.journal.Probation.over() {
+			return nil
+		}
+	}
+	return s.giveUp()
+}
+
+// isNew reports whether the target is still the file of the journal. One that another
+// program installed is not on probation. A different time does not prove that, as some
+// file systems change times. Nor does an equal time, as an archive may preserve times. So
+// before the version is given up its hash is compared.
+func (s *Session) isNew(r record) (bool, error) {
+	if err := s.statTarget(); err != nil {
+		return false, err
+	}
+	next := r.Probation.started(s.boot())
+	if r.New.matches(s.old) && !next.over() {
+		return true, nil
+	}
+	return s.has(s.base, r.New)
+}
+
+// overlaps reports whether a process that started before, on this probation, still runs.
+// Unless this one is a judge, which ends soon, it counts as running from now on.
+func (s *Session) overlaps(judge bool) (bool, error) {
+	name := s.workPath(startsFile)
+	alone, err := store.Acquire(s.fsys, name)
+	switch {
+	case errors.Is(err, store.ErrHeld):
+	case err != nil:
+		return false, err
+	default:
+		if err := alone.Release(); err != nil {
+			return false, err
+		}
+	}
+	if judge || s.hold == nil {
+		return alone == nil, nil
+	}
+	// Nobody else locks it now: that is done under the lock of the journal only.
+	shared, err := store.AcquireShared(s.fsys, name)
+	if err != nil {
+		return false, err
+	}
+	return alone == nil, s.hold(shared)
+}
+
+// giveUp restores the backup in place of the version on probation.
+func (s *Session) giveUp() error {
+	given := s.journal.New
+	s.recovered.Failed = given.Version
+	err := s.rollback(FailedProbation)
+	if errors.Is(err, ErrNoBackup) {
+		return errors.Join(fmt.Errorf("giving up version %q: %w", given.Version, err), s.change(context.Background(),
+			func(r record) (record, error) { return r.failed(given, FailedProbation, s.now()).confirmed(), nil }))
+	}
+	if err != nil {
+		return fmt.Errorf("giving up version %q: %w", given.Version, err)
+	}
+	s.recovered.Restored = true
+	return nil
+}
+
+// unlessLocked returns nil for ErrLocked: an update is running, and does what is to be
+// done.
+func unlessLocked(err error) error {
+	if errors.Is(err, ErrLocked) {
+		return nil
+	}
+	return err
+}
+
+// Judge is Recover for a process that only looks after target, before the program itself
+// is started. It does not run the target, and counts a start for the program that is
+// started next, which may fail before it could do so itself.
+func Judge(ctx context.Context, target string, o Options) (Recovery, error) {
+	return recoverTarget(ctx, target, o, true)
+}
+
+// Look returns what the journal says of target. It changes nothing, and returns no error
+// if there is no target or no journal.
+func Look(target string, o Options) (Facts, error) {
+	s, err := newSession(target, o)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Facts{}, nil
+	}
+	if err != nil {
+		return Facts{}, err
+	}
+	defer s.Close()
+	if err := s.look(); err != nil {
+		return Facts{}, err
+	}
+	return s.Facts()
+}
+
+// look reads the journal without a lock: it is always replaced as a whole.
+func (s *Session) look() error {
+	err := s.checkWorkDir()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.readJournal()
+}
+
+// Facts returns what the journal says of the target, or ErrJournal if it is damaged.
+func (s *Session) Facts() (Facts, error) {
+	if s.damaged != nil {
+		return Facts{}, s.damaged
+	}
+	f := s.journal.facts()
+	if info, err := s.fsys.Lstat(s.base); err != nil || !s.journal.New.matches(info) {
+		f = s.journal.cleared().facts() // another program installed it
+	}
+	return f, nil
+}

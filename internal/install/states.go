@@ -1,0 +1,175 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package install
+
+import (
+	"slices"
+	"time"
+
+	"github.com/choria-io/go-updater/internal/store"
+)
+
+// This file has all transitions of the journal but the swap's own steps. They are pure:
+// the table in the package documentation has a row for each.
+
+// probation is what the version on probation may do and has done.
+type probation struct {
+	Limit   int           // starts without Confirm after which it is given up; 0 for no limit
+	Time    time.Duration // after its first start; 0 for no limit
+	Starts  int
+	Clock   time.Duration // of the last start: time since boot
+	Elapsed time.Duration // from the first start to the last, while the machine was up
+	Judged  bool          // a judge counted the start of a process that did not call Recover yet
+}
+
+func (p probation) active() bool { return p.Limit > 0 || p.Time > 0 }
+
+// over reports whether the version has to be given up.
+func (p probation) over() bool {
+	return p.Limit > 0 && p.Starts > p.Limit || p.Time > 0 && p.Elapsed > p.Time
+}
+
+// started returns the probation after one more start, at the time boot since the machine
+// was booted. A clock below the last one means that it was booted since.
+func (p probation) started(boot time.Duration) probation {
+	if p.Starts > 0 && boot > p.Clock {
+		p.Elapsed += boot - p.Clock
+	}
+	p.Starts, p.Clock = p.Starts+1, boot.Truncate(time.Millisecond)
+	return p
+}
+
+// start is who saw that a process starts.
+type start struct {
+	judge   bool // the judge, before the process does anything
+	overlap bool // a process that started before still runs
+	boot    time.Duration
+}
+
+// counted returns the probation after a start. A start counts once, by the first that
+// sees it, and starts that overlap are one.
+func (p probation) counted(by start) probation {
+	switch {
+	case by.judge && !by.overlap:
+		p = p.started(by.boot)
+		p.Judged = true
+	case by.judge:
+	case p.Judged:
+		p.Judged = false
+	case !by.overlap:
+		p = p.started(by.boot)
+	}
+	return p
+}
+
+// onProbation reports whether there is a version on probation.
+func (r record) onProbation() bool { return r.State == installed && r.Probation.active() }
+
+// atRest reports whether no update or rollback has to be finished or undone.
+func (r record) atRest() bool { return r.State != swapping && r.State != restoring }
+
+// confirmed returns the journal after its probation.
+func (r record) confirmed() record {
+	r.Probation = probation{}
+	return r
+}
+
+// cleared returns the journal without an installed version: what is remembered is kept.
+func (r record) cleared() record { return record{Failed: r.Failed, Memory: r.Memory} }
+
+// undone returns the journal from before r.
+func (r record) undone() record {
+	if r.Before == nil {
+		return r.cleared()
+	}
+	before := *r.Before
+	before.Failed, before.Memory = r.Failed, r.Memory
+	return before
+}
+
+// next returns a journal in state to, which is undone to r.
+func (r record) next(to state) record {
+	next := record{State: to, Failed: r.Failed, Memory: r.Memory}
+	if r.State == installed {
+		before := r
+		before.Before, before.Failed, before.Memory = nil, nil, nil
+		next.Before = &before
+	}
+	return next
+}
+
+// finished returns the journal after New was installed.
+func (r record) finished() record {
+	done := record{
+		State: installed, New: r.New, Backup: r.Backup, Probation: r.Probation, Judge: r.Judge,
+		Failed: r.forgiven(r.New.Hash).Failed, Memory: r.Memory,
+	}
+	if r.Accept != nil {
+		// What became of the version before is judged by the journal before.
+		done.Memory = r.Memory.With(r.undone().facts().Review(r.Memory.For(r.Accept.Policy)).After(*r.Accept))
+	}
+	return done
+}
+
+// restored returns the journal after New, the backup, was put back. There is no backup
+// any more.
+func (r record) restored() record {
+	return record{State: installed, New: r.New, Failed: r.Failed, Memory: r.Memory}
+}
+
+// Facts are what the journal says of a target.
+type Facts struct {
+	Version  string // that the target is, "" if that is not known
+	Hash     string // its SHA-256, hex
+	Previous string // that the backup is, "" if there is none, or its version is not known
+	Judge    bool   // the backup can act as a judge
+
+	Probation bool
+	Starts    int
+	Limit     int           // starts, 0 for no limit
+	Time      time.Duration // limit, 0 for none
+
+	Failed []Failure
+	Memory store.Memories
+}
+
+// facts returns what r says, without looking at the target.
+func (r record) facts() Facts {
+	f := Facts{Failed: r.Failed, Memory: r.Memory}
+	if r.State == installed {
+		f.Version, f.Hash, f.Previous, f.Judge = r.New.Version, r.New.Hash, r.Backup.Version, r.Judge
+		f.Probation, f.Starts, f.Limit, f.Time = r.onProbation(), r.Probation.Starts, r.Probation.Limit, r.Probation.Time
+	}
+	return f
+}
+
+// Review returns the memory with what became of its versions here: what runs and is not
+// on probation is good, and what failed or was rolled back was left.
+func (f Facts) Review(m store.Memory) store.Memory {
+	running := f.Version
+	if f.Probation {
+		running = ""
+	}
+	return m.Reviewed(running, f.left)
+}
+
+// left reports whether a version was installed here and is not any more.
+func (f Facts) left(version string) bool {
+	return slices.ContainsFunc(f.Failed, func(v Failure) bool { return v.Left && store.SameVersion(v.Version, version) })
+}
+
+func (p probation) fields() store.Fields {
+	return store.Fields{
+		"limit": p.Limit, "time": p.Time, "starts": p.Starts, "clock": p.Clock, "elapsed": p.Elapsed, "judged": p.Judged,
+	}
+}
+
+func readProbation(m store.Reader) probation {
+	m, _ = m.Part("probation")
+	return probation{
+		Limit: int(m.Int("limit")), Time: m.Duration("time"), Starts: int(m.Int("starts")),
+		Clock: m.Duration("clock"), Elapsed: m.Duration("elapsed"), Judged: m.Bool("judged"),
+	}
+}
