@@ -41,6 +41,9 @@ func Confirm(ctx context.Context, target string, o Options) (err error) {
 			return r, errNoChange
 		}
 		_ = s.fsys.Remove(s.workPath(startsFile)) // else the next update does it
+		if ours, err := s.isNew(r); err != nil || !ours {
+			return r.cleared(), err
+		}
 		return r.confirmed(), nil
 	})
 }
@@ -95,8 +98,7 @@ func (s *Session) isNew(r record) (bool, error) {
 	if err := s.statTarget(); err != nil {
 		return false, err
 	}
-	next := r.Probation.started(s.boot())
-	if r.New.matches(s.old) && !next.over() {
+	if next := r.Probation.started(s.boot()); r.New.matches(s.old) && !next.over() {
 		return true, nil
 	}
 	return s.has(s.base, r.New)
@@ -195,7 +197,10 @@ func (s *Session) Facts() (Facts, error) {
 	}
 	f := s.journal.facts()
 	if info, err := s.fsys.Lstat(s.base); err != nil || !s.journal.New.matches(info) {
-		f = s.journal.cleared().facts() // another program installed it
+		// Another program installed it.
+		worked := f.Worked
+		f = s.journal.cleared().facts()
+		f.Worked = worked
 	}
 	return f, nil
 }

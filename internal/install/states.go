@@ -125,6 +125,7 @@ type Facts struct {
 	Hash     string // its SHA-256, hex
 	Previous string // that the backup is, "" if there is none, or its version is not known
 	Judge    bool   // the backup can act as a judge
+	Worked   string // the version installed last, if it is not on probation, whatever the target is now
 
 	Probation bool
 	Starts    int
@@ -141,19 +142,16 @@ func (r record) facts() Facts {
 	if r.State == installed {
 		f.Version, f.Hash, f.Previous, f.Judge = r.New.Version, r.New.Hash, r.Backup.Version, r.Judge
 		f.Probation, f.Starts, f.Limit, f.Time = r.onProbation(), r.Probation.Starts, r.Probation.Limit, r.Probation.Time
+		if !f.Probation {
+			f.Worked = f.Version
+		}
 	}
 	return f
 }
 
-// Review returns the memory with what became of its versions here: what runs and is not
-// on probation is good, and what failed or was rolled back was left.
-func (f Facts) Review(m store.Memory) store.Memory {
-	running := f.Version
-	if f.Probation {
-		running = ""
-	}
-	return m.Reviewed(running, f.left)
-}
+// Review returns the memory with what became of its versions here: what worked is good,
+// and what failed its probation or was rolled back was left.
+func (f Facts) Review(m store.Memory) store.Memory { return m.Reviewed(f.Worked, f.left) }
 
 // left reports whether a version was installed here and is not any more.
 func (f Facts) left(version string) bool {

@@ -1,0 +1,376 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package install
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/store"
+)
+
+// model is a naive second implementation of the state machine of the package
+// documentation: what a person would expect of a target after each event.
+type model struct {
+	target, backup string // what the files hold, "" for no file
+	known          string // the backup according to the record; "?" if any is accepted
+	journal        bool   // there is a record of the target
+	damaged        bool   // the record cannot be read
+	probation      bool
+	starts         int
+	left           []string // versions that were installed and given up
+	good           []string // versions that worked
+}
+
+const probationLimit = 2
+
+type event struct {
+	name string
+	// do returns the error that is expected.
+	do func(t *testing.T, w *machine) (want, got error)
+}
+
+// machine is a real target, and the model of it.
+type machine struct {
+	model
+	path string
+	next int // version
+}
+
+func newMachine(t *testing.T) *machine {
+	t.Helper()
+	w := &machine{path: newTarget(t), model: model{target: string(oldBytes), known: "?"}}
+	return w
+}
+
+func binary(version int) string { return fmt.Sprintf("binary of version 1.%d.0", version) }
+
+func versionOf(content string) string {
+	v, _ := strings.CutPrefix(content, "binary of version ")
+	return v
+}
+
+var errSick = errors.New("it does not answer")
+
+// update installs the next version.
+func (w *machine) update(t *testing.T, p Plan, try func(*Session, *Staged) error) error {
+	t.Helper()
+	w.next++
+	content := binary(w.next)
+	s, err := Begin(t.Context(), w.path, Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { require.NoError(t, s.Close()) }()
+	p.Version = versionOf(content)
+	p.Accept = &store.Installed{Policy: "p", Version: p.Version, Released: when, Seen: when}
+	st := stage(t, s, []byte(content))
+	if try != nil {
+		if err := try(s, st); err != nil {
+			return errors.Join(err, s.Fail(p.Version, st.hash, FailedSmokeTest))
+		}
+	}
+	_, err = s.Commit(st, p)
+	return err
+}
+
+// installed is what the model expects of a successful update.
+func (w *machine) installed(probation bool) {
+	if !w.probation || w.replaced() || w.backup != w.known {
+		w.backup, w.known = w.target, w.target
+	}
+	w.target, w.journal, w.damaged, w.probation, w.starts = binary(w.next), true, false, probation, 0
+	if !probation {
+		w.good = append(w.good, versionOf(w.target))
+	}
+}
+
+// replaced reports whether another program installed the target.
+func (w *machine) replaced() bool { return !strings.HasPrefix(w.target, "binary") }
+
+func (w *machine) forget() {
+	w.journal, w.probation, w.starts, w.known = false, false, 0, "?"
+}
+
+// giveUp is what the model expects of a version that leaves.
+func (w *machine) restore() error {
+	if w.backup == "" || w.known != "?" && w.known != w.backup {
+		return ErrNoBackup
+	}
+	w.left = append(w.left, versionOf(w.target))
+	w.target, w.backup, w.known, w.journal, w.probation, w.starts = w.backup, "", "", true, false, 0
+	return nil
+}
+
+var events = []event{
+	{"update", func(t *testing.T, w *machine) (want, got error) {
+		got = w.update(t, Plan{}, nil)
+		w.installed(false)
+		return nil, got
+	}},
+	{"update on probation", func(t *testing.T, w *machine) (want, got error) {
+		got = w.update(t, Plan{Probation: probationLimit}, nil)
+		w.installed(true)
+		return nil, got
+	}},
+	{"update that fails its smoke test", func(t *testing.T, w *machine) (want, got error) {
+		w.damaged = false // Fail writes a new record
+		if !w.journal {
+			w.known = "?"
+		}
+		return errSick, w.update(t, Plan{}, func(*Session, *Staged) error { return errSick })
+	}},
+	{"update that fails its health check", func(t *testing.T, w *machine) (want, got error) {
+		w.damaged = false
+		return ErrHealth, w.update(t, Plan{Check: func() error { return errSick }}, nil)
+	}},
+	{"start", func(t *testing.T, w *machine) (want, got error) {
+		_, got = Recover(t.Context(), w.path, Options{})
+		switch {
+		case w.damaged:
+			return ErrJournal, got
+		case !w.probation:
+			return nil, got
+		case w.replaced():
+			w.forget()
+			return nil, got
+		}
+		if w.starts++; w.starts <= probationLimit {
+			return nil, got
+		}
+		version := versionOf(w.target)
+		if want = w.restore(); want != nil {
+			w.left = append(w.left, version)
+			w.probation, w.starts = false, 0
+		}
+		return want, got
+	}},
+	{"confirm", func(t *testing.T, w *machine) (want, got error) {
+		got = Confirm(t.Context(), w.path, Options{})
+		if w.damaged {
+			return ErrJournal, got
+		}
+		if w.probation && w.starts > 0 {
+			w.probation, w.starts = false, 0
+			if w.replaced() {
+				w.forget()
+			} else {
+				w.good = append(w.good, versionOf(w.target))
+			}
+		}
+		return nil, got
+	}},
+	{"rollback", func(t *testing.T, w *machine) (want, got error) {
+		got = Rollback(t.Context(), w.path)
+		want = w.restore()
+		if want == nil {
+			w.damaged = false
+		}
+		return want, got
+	}},
+	{"another program installs", func(t *testing.T, w *machine) (want, got error) {
+		w.target = "from a package"
+		return nil, errors.Join(os.Remove(w.path), os.WriteFile(w.path, []byte(w.target), 0o755))
+	}},
+	{"the backup is lost", func(t *testing.T, w *machine) (want, got error) {
+		w.backup = ""
+		return nil, os.RemoveAll(w.path + ".backup")
+	}},
+	{"the record is damaged", func(t *testing.T, w *machine) (want, got error) {
+		if _, err := os.Stat(JournalPath(w.path)); err != nil {
+			return nil, nil
+		}
+		w.forget()
+		w.damaged, w.left, w.good = true, nil, nil
+		return nil, os.WriteFile(JournalPath(w.path), []byte("{}"), 0o600)
+	}},
+}
+
+// play plays the events, and compares files and record with the model after each.
+func (w *machine) play(t *testing.T, sequence []event) {
+	t.Helper()
+	var played []string
+	for _, e := range sequence {
+		played = append(played, e.name)
+		what := strings.Join(played, ", ")
+		want, got := e.do(t, w)
+		require.ErrorIs(t, got, want, what)
+		if want == nil {
+			require.NoError(t, got, what)
+		}
+		require.NoError(t, RollbackFailureIn(got), what)
+		w.compare(t, what)
+	}
+	// Whatever happened: a higher, good release is installed without a person.
+	require.NoError(t, w.update(t, Plan{}, nil), played)
+	w.installed(false)
+	w.compare(t, fmt.Sprint(played, " and a good update"))
+}
+
+// RollbackFailureIn returns the RollbackFailure in err, or nil.
+func RollbackFailureIn(err error) error {
+	if f, ok := errors.AsType[*RollbackFailure](err); ok {
+		return f
+	}
+	return nil
+}
+
+func (w *machine) compare(t *testing.T, what string) {
+	t.Helper()
+	requireFile(t, w.path, []byte(w.target))
+	if w.backup == "" {
+		require.NoFileExists(t, w.path+".backup", what)
+	} else {
+		requireFile(t, w.path+".backup", []byte(w.backup))
+	}
+	f, err := Look(w.path, Options{})
+	if w.damaged {
+		require.ErrorIs(t, err, ErrJournal, what)
+		return
+	}
+	require.NoError(t, err, what)
+	if !w.replaced() {
+		require.Equal(t, w.probation, f.Probation, what)
+		require.Equal(t, w.starts, f.Starts, what)
+	}
+	for _, v := range f.Failed {
+		if v.Version == "" {
+			require.Equal(t, RolledBack, v.Reason, "the record did not say what it was")
+			continue
+		}
+		require.Equal(t, slices.Contains(w.left, v.Version), v.Left, "%s: %+v", what, v)
+	}
+	floor := ""
+	for _, v := range w.good {
+		if !slices.Contains(w.left, v) {
+			floor = store.Higher(floor, v)
+		}
+	}
+	require.Equal(t, floor, f.Review(f.Memory.For("p")).Floor(), "floor: %s", what)
+}
+
+// Every sequence of three events, and some long ones.
+func TestEveryStateAndEvent(t *testing.T) {
+	for i, a := range events {
+		t.Run(a.name, func(t *testing.T) {
+			t.Parallel()
+			for _, b := range events {
+				for _, c := range events {
+					newMachine(t).play(t, []event{a, b, c})
+				}
+			}
+			r := rand.New(rand.NewPCG(1, uint64(i)))
+			for range 4 {
+				w := newMachine(t)
+				var long []event
+				for range 25 {
+					long = append(long, events[r.IntN(len(events))])
+				}
+				w.play(t, long)
+			}
+		})
+	}
+}
+
+// Waits between failing attempts, and the end of them.
+func TestD3_FailingReleaseIsTriedWithLongerWaits(t *testing.T) {
+	r, c, now := record{}, content{Version: "2.0.0", Hash: "h"}, when
+	var waits []time.Duration
+	for {
+		r = r.failed(c, FailedSmokeTest, now)
+		f := r.Failed[0]
+		require.Len(t, r.Failed, 1)
+		require.True(t, f.Blocks(now))
+		if f.GivenUp() {
+			break
+		}
+		waits = append(waits, f.Next.Sub(now))
+		require.True(t, f.Blocks(f.Next.Add(-time.Second)))
+		require.False(t, f.Blocks(f.Next))
+		now = f.Next
+	}
+	require.Equal(t, []time.Duration{1, 2, 4, 8, 16}, hours(waits))
+	require.Equal(t, 6, r.Failed[0].Count, "five within a day do not give it up")
+	require.True(t, r.Failed[0].Blocks(now.AddDate(10, 0, 0)))
+	require.False(t, r.Failed[0].Left)
+
+	// Neighbours: a clock that was wrong does not block for ever; slow attempts.
+	f := Failure{}.again(FailedHealthCheck, when.AddDate(50, 0, 0))
+	require.False(t, f.Blocks(when), "a wait longer than the longest is none")
+	f = Failure{}
+	for day := range 5 {
+		require.False(t, f.Count > 0 && f.GivenUp())
+		f = f.again(FailedHealthCheck, when.AddDate(0, 0, day))
+	}
+	require.True(t, f.GivenUp(), "five on more than two days")
+	f = Failure{}
+	for i := range 30 {
+		f = f.again(FailedSmokeTest, when.Add(time.Duration(i)*time.Minute))
+		require.False(t, f.GivenUp())
+		require.LessOrEqual(t, f.Next.Sub(f.Last), 24*time.Hour)
+	}
+}
+
+func hours(all []time.Duration) []time.Duration {
+	for i := range all {
+		all[i] /= time.Hour
+	}
+	return all
+}
+
+// A start counts once, by the first that sees it; starts that overlap are one.
+func TestStartsAreCountedOnce(t *testing.T) {
+	fresh, judged := probation{Limit: 3}, probation{Limit: 3, Starts: 1, Judged: true}
+	for name, tc := range map[string]struct {
+		before probation
+		by     start
+		starts int
+		judged bool
+	}{
+		"the program":                     {fresh, start{}, 1, false},
+		"the program, beside another":     {fresh, start{overlap: true}, 0, false},
+		"the judge":                       {fresh, start{judge: true}, 1, true},
+		"the judge, beside a program":     {fresh, start{judge: true, overlap: true}, 0, false},
+		"the program after the judge":     {judged, start{}, 1, false},
+		"another program after the judge": {judged, start{overlap: true}, 1, false},
+		"the judge after a crash":         {judged, start{judge: true}, 2, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			after := tc.before.counted(tc.by)
+			require.Equal(t, tc.starts, after.Starts)
+			require.Equal(t, tc.judged, after.Judged)
+		})
+	}
+}
+
+// Time on probation is that of the machine since the first start.
+func TestTimeOnProbation(t *testing.T) {
+	p := probation{Time: 10 * time.Minute}
+	for _, step := range []struct {
+		boot    time.Duration
+		elapsed time.Duration
+	}{
+		{50 * time.Minute, 0},
+		{54 * time.Minute, 4 * time.Minute},
+		{time.Minute, 4 * time.Minute}, // booted since
+		{7 * time.Minute, 10 * time.Minute},
+		{7*time.Minute + time.Millisecond, 10*time.Minute + time.Millisecond},
+	} {
+		require.False(t, p.over())
+		p = p.started(step.boot)
+		require.Equal(t, step.elapsed, p.Elapsed)
+	}
+	require.True(t, p.over())
+}
