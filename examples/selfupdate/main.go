@@ -94,6 +94,7 @@ func update(wanted string) error {
 		updater.TargetFile(os.Args[0]),
 		updater.SmokeTest(updater.Trial{Contains: "selfupdate " + wanted}),
 		updater.Probation(3),
+		updater.RetryFailed(wanted), // a person asks for it
 		updater.Progress(progress(os.Stderr, onTerminal(os.Stderr))),
 	)
 	if err != nil {

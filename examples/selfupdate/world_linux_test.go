@@ -291,7 +291,7 @@ func (w *world) requireNoLeftovers(t *testing.T, target, what string, allowedPat
 	}
 	for _, e := range entries {
 		if !slices.Contains(allowedPaths, filepath.Join(filepath.Dir(target), ".selfupdate.update", e.Name())) {
-			require.Contains(t, "journal.json trust.json", e.Name(), what)
+			require.Contains(t, "journal.json starts.lock", e.Name(), what)
 		}
 	}
 }

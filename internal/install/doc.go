@@ -18,9 +18,10 @@
 // Commit keeps the old file as <target>.backup, and Session.Rollback restores that.
 //
 // After an error and Close, the target, its mode and owner, an older backup and the
-// directory are what they were, with two exceptions: after a [RollbackFailure] the
-// target is not the old file any more, and after "undoing the backup", joined to the
-// cause, the next Begin or Recover has to finish what the disk did not permit.
+// directory are what they were, with three exceptions: after a [RollbackFailure] the
+// target is not the old file any more, after "undoing the backup", joined to the
+// cause, the next Begin or Recover has to finish what the disk did not permit, and a
+// version that failed its smoke test or health check is remembered.
 //
 // An interrupted download can be kept in the work directory, and continued by the
 // next session: see Partial. Nothing else of a failed update is kept.
@@ -34,8 +35,9 @@
 //
 // # States
 //
-// The journal is .<base>.update/journal.json, which is always replaced as a whole. At
-// rest it is absent or in state installed. The table has the steps of an update, what
+// The journal is .<base>.update/journal.json, which is always replaced as a whole. It is
+// all that is remembered of a target. At rest it is absent, without a state or in state
+// installed. The table has the steps of an update, what
 // is on disk after each, and what recovery does if the process or the machine stops
 // there. Begin recovers too, so an update needs no Recover before it. The tests stop at
 // every operation and check the result.
@@ -63,12 +65,48 @@
 //	2 journal                         restoring  new      old        undoes: journal as before
 //	3 link → target, synced           restoring  old      old        finishes: 4, 5
 //	4 .backup removed, synced         restoring  old      none       finishes: 5
-//	5 journal                         none, or the version that failed its probation
+//	5 journal                         installed  old      none       counts no start
 //
 // The journal has the hashes of both files, and recovery reads the target to see which
 // one it is. If it is neither, another program installed it, and only our backup is
 // undone. A damaged journal is reported, and replaced by the next update. Lost with it
-// are the probation, the hash of the backup, and the list of versions that failed.
+// are the probation, the hash of the backup, the versions that failed, and the floor.
+//
+// # What is remembered
+//
+// Each row is an event, and what becomes of the record. "left" and "good" are said of a
+// version; the floor, below which no update goes, is the highest good version.
+//
+//	event                             record
+//	installed without probation       good; no failure of this file any more
+//	installed on probation            neither; if the target was on probation, its backup stays
+//	start on probation                counted once, by the judge or Recover; the clock runs
+//	start that overlaps with another  not counted
+//	start of what another installed   not on probation any more; neither good nor left
+//	Confirm after a start             good
+//	Confirm before a start            nothing: the caller is the version before
+//	too many starts, or too late      backup restored; left, and given up
+//	the same without a backup         stays installed; left, and given up; no probation
+//	Rollback, or backup moved by hand backup restored; left, and given up
+//	smoke test or health check fails  tried again after 1, 2, 4 … 24 hours; given up after 5
+//	                                  failures on more than one day; neither good nor left
+//	health check was interrupted      the same
+//	confirmed, another file found     stays good: only what is above left it
+//	given up, and asked for           refused, unless the caller insists
+//
+// A failure belongs to a file, by its hash: another build of the version is another file.
+// 16 files are remembered, of releases the last 16 versions under each of 4 sets of keys.
+//
+// # Two locks
+//
+// "lock" excludes other updates, from Begin to Close: it may be held for a whole download.
+// "journal.lock" is held for one change of the journal, at most. A program that starts
+// reads the journal without a lock, and at rest nothing is locked or written. To count a
+// start, or to confirm, it takes the second one only. What changes the journal while an
+// update is running is seen by that update before it announces its swap.
+//
+// "starts.lock" is held, shared, by every process that started on probation. A start is
+// counted if nobody holds it.
 //
 // If the fsync after a rename fails, what a power cut would leave is unknown. This is a
 // failure: the old file is restored and the error returned. A file system that cannot

@@ -111,7 +111,7 @@ func TestDropPartials(t *testing.T) {
 				require.NoError(t, p.End(true))
 				require.NoError(t, s.Close())
 			}
-			others := []string{"partial-", "partial-" + someHash + "0", someHash, "trust.json"}
+			others := []string{"partial-", "partial-" + someHash + "0", someHash, "document"}
 			for _, name := range others {
 				require.NoError(t, os.WriteFile(filepath.Join(WorkDir(target), name), nil, 0o600))
 			}

@@ -42,7 +42,7 @@ func Confirm(ctx context.Context, target string, o Options) (err error) {
 		}
 		_ = s.fsys.Remove(s.workPath(startsFile)) // else the next update does it
 		if ours, err := s.isNew(r); err != nil || !ours {
-			return r.cleared(), err
+			return s.replaced(r), err
 		}
 		return r.confirmed(), nil
 	})
@@ -58,7 +58,7 @@ func (s *Session) countStart(ctx context.Context, judge bool) error {
 			return r, errNoChange
 		}
 		if ours, err := s.isNew(r); err != nil || !ours {
-			return r.cleared(), err
+			return s.replaced(r), err
 		}
 		overlap, err := s.overlaps(judge)
 		if err != nil {
@@ -102,6 +102,15 @@ func (s *Session) isNew(r record) (bool, error) {
 		return true, nil
 	}
 	return s.has(s.base, r.New)
+}
+
+// replaced returns the journal after another program, or a person, replaced the version on
+// probation.
+func (s *Session) replaced(r record) record {
+	if r.putBack(s.old) {
+		return r.leftByHand(s.now())
+	}
+	return r.cleared()
 }
 
 // overlaps reports whether a process that started before, on this probation, still runs.
@@ -195,11 +204,16 @@ func (s *Session) Facts() (Facts, error) {
 	if s.damaged != nil {
 		return Facts{}, s.damaged
 	}
-	f := s.journal.facts()
-	if info, err := s.fsys.Lstat(s.base); err != nil || !s.journal.New.matches(info) {
+	r := s.journal
+	info, err := s.fsys.Lstat(s.base)
+	if err == nil && r.putBack(info) {
+		r = r.leftByHand(s.now())
+	}
+	f := r.facts()
+	if err != nil || !r.New.matches(info) {
 		// Another program installed it.
 		worked := f.Worked
-		f = s.journal.cleared().facts()
+		f = r.cleared().facts()
 		f.Worked = worked
 	}
 	return f, nil

@@ -50,7 +50,7 @@ func recoverTarget(ctx context.Context, target string, o Options, judge bool) (r
 	if err != nil {
 		return r, err
 	}
-	if leftovers || !s.journal.atRest() {
+	if leftovers || !s.journal.atRest() || s.statTarget() == nil && s.journal.putBack(s.old) {
 		if err := s.lockAndRecover(ctx, false); err != nil {
 			if unlessLocked(err) != nil || !s.journal.atRest() {
 				return s.recovered, unlessLocked(err)

@@ -142,7 +142,26 @@ func (s *Session) lockAndRecover(ctx context.Context, wait bool) error {
 	if err := s.removeLeftovers(); err != nil {
 		return fmt.Errorf("removing leftovers of an earlier update: %w", err)
 	}
-	return s.statTarget()
+	if err := s.statTarget(); err != nil {
+		return err
+	}
+	return s.notePutBack(ctx)
+}
+
+// notePutBack writes down that a person put the backup back by hand.
+func (s *Session) notePutBack(ctx context.Context) error {
+	if !s.journal.putBack(s.old) {
+		return nil
+	}
+	if same, err := s.has(s.base, s.journal.Backup); err != nil || !same {
+		return err
+	}
+	return s.change(ctx, func(r record) (record, error) {
+		if !r.putBack(s.old) {
+			return r, errNoChange
+		}
+		return r.leftByHand(s.now()), nil
+	})
 }
 
 // checkParents checks all directories above the target. A user who can replace one of

@@ -5,6 +5,7 @@
 package install
 
 import (
+	"io/fs"
 	"slices"
 	"time"
 
@@ -117,6 +118,18 @@ func (r record) finished() record {
 // any more.
 func (r record) restored() record {
 	return record{State: installed, New: r.New, Failed: r.Failed, Memory: r.Memory}
+}
+
+// putBack reports whether the target is the backup by now, which a person moved there.
+func (r record) putBack(target fs.FileInfo) bool {
+	return r.State == installed && !r.New.matches(target) && r.Backup.matches(target)
+}
+
+// leftByHand returns the journal after a person put the backup back.
+func (r record) leftByHand(now time.Time) record {
+	next := r.failed(r.New, RolledBack, now)
+	next.New = r.Backup
+	return next.restored()
 }
 
 // Facts are what the journal says of a target.

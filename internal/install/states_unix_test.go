@@ -26,6 +26,7 @@ import (
 type model struct {
 	target, backup string // what the files hold, "" for no file
 	known          string // the backup according to the record; "?" if any is accepted
+	recorded       string // the target according to the record
 	journal        bool   // there is a record of the target
 	damaged        bool   // the record cannot be read
 	probation      bool
@@ -92,6 +93,7 @@ func (w *machine) installed(probation bool) {
 		w.backup, w.known = w.target, w.target
 	}
 	w.target, w.journal, w.damaged, w.probation, w.starts = binary(w.next), true, false, probation, 0
+	w.recorded = w.target
 	if !probation {
 		w.good = append(w.good, versionOf(w.target))
 	}
@@ -111,6 +113,7 @@ func (w *machine) restore() error {
 	}
 	w.left = append(w.left, versionOf(w.target))
 	w.target, w.backup, w.known, w.journal, w.probation, w.starts = w.backup, "", "", true, false, 0
+	w.recorded = w.target
 	return nil
 }
 
@@ -183,6 +186,25 @@ var events = []event{
 	{"another program installs", func(t *testing.T, w *machine) (want, got error) {
 		w.target = "from a package"
 		return nil, errors.Join(os.Remove(w.path), os.WriteFile(w.path, []byte(w.target), 0o755))
+	}},
+	{"a person moves the backup and starts it", func(t *testing.T, w *machine) (want, got error) {
+		if w.backup == "" {
+			return nil, nil
+		}
+		if w.probation && w.known != w.backup {
+			w.forget() // another file than the backup was there
+		}
+		if w.journal && w.known == w.backup {
+			w.left = append(w.left, versionOf(w.recorded))
+			w.recorded, w.known, w.probation, w.starts = w.backup, "", false, 0
+		}
+		w.target, w.backup = w.backup, ""
+		require.NoError(t, os.Rename(w.path+".backup", w.path))
+		_, got = Recover(t.Context(), w.path, Options{})
+		if w.damaged {
+			want = ErrJournal
+		}
+		return want, got
 	}},
 	{"the backup is lost", func(t *testing.T, w *machine) (want, got error) {
 		w.backup = ""
