@@ -100,7 +100,7 @@ func (d *demo) checkRefused(ctx context.Context, a attack) error {
 func (d *demo) apply(ctx context.Context) error {
 	u, err := updater.New(
 		updater.TargetFile(d.target), updater.SourceRepo(d.site.url), updater.Product(product),
-		updater.CurrentVersion(oldVersion), updater.Version(newVersion),
+		updater.CurrentVersion(oldVersion), updater.Version(newVersion), updater.RetryFailed(newVersion),
 		updater.PublicKey([]byte(d.key.String())), updater.Logger(log.New(&strings.Builder{}, "", 0)),
 	)
 	if err != nil {
