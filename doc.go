@@ -32,7 +32,8 @@
 //   - threshold: how many distinct keys must have signed.
 //   - authority: something that proves where a document comes from, other than the
 //     signatures in it. Example: TUF metadata (package trust/tuf).
-//   - floor: the version below which no update goes.
+//   - floor: the version below which no update goes: the highest that runs, or worked
+//     here and was not left since.
 //   - smoke test: a trial of the new binary before it is installed. Health check: a
 //     trial after. Probation: the number of starts that a new version may have before
 //     it must call Confirm.
@@ -63,7 +64,7 @@
 //
 // Set [CurrentVersion]. If it equals Version, Apply returns at once; and no lower
 // version is installed. Set [Product] unless the key signs one product only: without
-// it, a release of another product, signed by the same key, can be installed. Leave
+// it, the first release installed decides which product this is. Leave
 // [TargetFile] out to update the running program.
 //
 // A program that updates more than once, or needs the details, uses [New] and

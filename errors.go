@@ -21,7 +21,7 @@ var (
 	// ErrNoPublicKey is a configuration without any key to trust: use PublicKey.
 	ErrNoPublicKey = errors.New("no public key given (use PublicKey())")
 
-	// ErrState is remembered trust that is damaged or unsafe, while no
+	// ErrState is a record of earlier updates that is damaged or unsafe, while no
 	// CurrentVersion says below which version not to go. Give CurrentVersion, or
 	// remove the file that the error names.
 	ErrState = errors.New("remembered trust is damaged")
@@ -71,8 +71,10 @@ var (
 	// is back.
 	ErrHealth = install.ErrHealth
 
-	// ErrFailedBefore is a release whose binary failed its probation on this
-	// machine. Publish another one, or see RetryFailed.
+	// ErrFailedBefore is a release whose binary failed its probation on this machine,
+	// or was rolled back: publish another one, or see RetryFailed. So is one whose smoke
+	// test or health check failed: it is tried again after a wait, of an hour at first
+	// and a day at most, and given up after five failures on more than one day.
 	ErrFailedBefore = errors.New("this release failed here before")
 
 	// ErrDisabled is what Apply and Rollback return in a program that was built

@@ -165,8 +165,9 @@ func PublicKeys(threshold int, keys ...[]byte) Option {
 	}
 }
 
-// Product sets the product name that releases must carry. Unset, the name is
-// not checked: then use a key that signs one product only.
+// Product sets the product name that releases must carry. Unset, the name of the first
+// release installed under these keys is remembered, and another one is
+// trust.ErrMismatch from then on.
 func Product(name string) Option {
 	return func(c *Config) error {
 		c.set.product = name
@@ -239,8 +240,9 @@ func StateDir(dir string) Option {
 	}
 }
 
-// AllowDowngrade permits versions older than the one that runs or was installed
-// before. Set it only when a person asked for that very version.
+// AllowDowngrade permits versions below the floor, which is the highest version that
+// runs, or worked here and was not left since by [Updater.Rollback] or a failed
+// [Probation]. Set it only when a person asked for that very version.
 func AllowDowngrade() Option {
 	return func(c *Config) error {
 		c.set.allowDowngrade = true
@@ -327,8 +329,8 @@ func HealthCheck(t Trial) Option {
 
 // Probation grants a new version that many starts without [Updater.Confirm];
 // with the next one [Updater.Recover] puts the old version back. The program
-// has to call both. Choose more than a machine needs that is switched off and on
-// again at a bad time.
+// has to call both. Starts of processes that run at the same time count as one. Choose
+// more than a machine needs that is switched off and on again at a bad time.
 func Probation(starts int) Option {
 	return func(c *Config) error {
 		if starts < 1 {
@@ -352,8 +354,8 @@ func ProbationTime(limit time.Duration) Option {
 	}
 }
 
-// RetryFailed permits Version to be installed although it failed its probation
-// here: otherwise the very same binary is refused with [ErrFailedBefore].
+// RetryFailed permits Version to be installed although it failed here, or was rolled
+// back: otherwise the very same binary is refused with [ErrFailedBefore].
 func RetryFailed(version string) Option {
 	return func(c *Config) error {
 		c.set.retry = version

@@ -14,7 +14,8 @@ import (
 
 // Rollback puts the backup that the last Apply made back in place of the
 // target. It needs no network and asks no repository. [ErrNoBackup] means that
-// there is nothing to go back to. The backup is used up by it.
+// there is nothing to go back to. The backup is used up by it, and the version that is
+// left is not installed again without [RetryFailed].
 func (u *Updater) Rollback(ctx context.Context) error {
 	end, err := u.begin(ctx)
 	if err != nil {
@@ -65,12 +66,13 @@ type Recovery struct {
 // puts the backup back and reports that in Recovery.Restored. Then start the
 // program again, as after an update.
 //
+// If there is nothing to do it writes nothing and takes no lock; so it is while an
+// update is running, which does what is to be done.
+//
 // An error is to be logged and no reason not to start: the target is whole.
-// [ErrLocked] means that an update is running just now, [ErrNoBackup] that the
-// version on probation stays, because there is nothing to go back to,
-// [ErrJournal] that the record of the last update is damaged until the next one,
-// and fs.ErrPermission that the program was started by a user who may not update
-// it.
+// [ErrNoBackup] means that the version on probation stays, because there is nothing to
+// go back to, and [ErrJournal] that the record of the last update is damaged until the
+// next one. A start that cannot be counted, as on a read-only file system, is an error.
 func (u *Updater) Recover(ctx context.Context) (*Recovery, error) {
 	end, err := u.begin(ctx)
 	if err != nil {

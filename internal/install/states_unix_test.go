@@ -352,6 +352,18 @@ func hours(all []time.Duration) []time.Duration {
 	return all
 }
 
+// A version that was left stays so when the list of failures has no room for it.
+func TestFloorOutlivesTheListOfFailures(t *testing.T) {
+	r := record{Memory: store.Memories{{Policy: "p", Accepted: []store.Accepted{{Version: "1.0.0", Good: true}, {Version: "2.0.0", Good: true}}}}}
+	r = r.failed(content{Version: "2.0.0", Hash: "2"}, RolledBack, when)
+	for i := range maxFailed {
+		r = r.failed(content{Version: "3.0.0", Hash: fmt.Sprint("h", i)}, FailedSmokeTest, when)
+	}
+	require.Len(t, r.Failed, maxFailed)
+	f := r.facts()
+	require.Equal(t, "1.0.0", f.Review(f.Memory.For("p")).Floor())
+}
+
 // A start counts once, by the first that sees it; starts that overlap are one.
 func TestStartsAreCountedOnce(t *testing.T) {
 	fresh, judged := probation{Limit: 3}, probation{Limit: 3, Starts: 1, Judged: true}
