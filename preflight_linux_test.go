@@ -64,7 +64,7 @@ func TestLockIsReportedBeforeOtherProblems(t *testing.T) {
 	require.NoError(t, syscall.Mount(dir, dir, "", syscall.MS_BIND, ""))
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
 	require.NoError(t, syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_NOEXEC, ""))
-	held, err := install.Begin(t.Context(), w.target)
+	held, err := install.Begin(t.Context(), w.target, install.Options{})
 	require.NoError(t, err)
 	err = updater.Apply(w.options()...)
 	require.ErrorIs(t, err, updater.ErrLocked)

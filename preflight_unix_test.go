@@ -76,7 +76,7 @@ func TestPreflightReportsARunningUpdate(t *testing.T) {
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
 	u, err := updater.New(w.options()...)
 	require.NoError(t, err)
-	held, err := install.Begin(t.Context(), w.target)
+	held, err := install.Begin(t.Context(), w.target, install.Options{})
 	require.NoError(t, err)
 	_, err = u.Preflight(t.Context())
 	require.ErrorIs(t, err, updater.ErrLocked)

@@ -199,7 +199,7 @@ func TestPathsOfTrials(t *testing.T) {
 func TestWaitForLockWaits(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
-	held, err := install.Begin(t.Context(), w.target)
+	held, err := install.Begin(t.Context(), w.target, install.Options{})
 	require.NoError(t, err)
 	err = updater.Apply(w.options()...)
 	require.ErrorIs(t, err, updater.ErrLocked)

@@ -60,7 +60,7 @@ func TestModeIsKept(t *testing.T) {
 // Until Commit the staged file is not executable, whatever mode the caller gave it.
 func TestStagedFileIsNotExecutable(t *testing.T) {
 	target := newTarget(t)
-	s, err := Begin(context.Background(), target)
+	s, err := Begin(context.Background(), target, Options{})
 	require.NoError(t, err)
 	defer s.Close()
 	info, err := os.Lstat(s.WorkDir())
@@ -107,7 +107,7 @@ func TestPlantedAtBackup(t *testing.T) {
 			require.ErrorIs(t, Rollback(context.Background(), target), ErrNoBackup)
 			require.Equal(t, before, snapshot(t, dir))
 
-			s, err := Begin(context.Background(), target)
+			s, err := Begin(context.Background(), target, Options{})
 			require.NoError(t, err)
 			_, err = s.Commit(stage(t, s, newBytes), Plan{})
 			require.NoError(t, s.Close())
@@ -163,7 +163,7 @@ func TestPlantedAtWorkDir(t *testing.T) {
 			require.NoError(t, os.Mkdir(filepath.Join(filepath.Dir(target), "private"), 0o700))
 			require.NoError(t, plant(t, WorkDir(target)))
 			before := snapshot(t, filepath.Dir(target))
-			_, err := Begin(context.Background(), target)
+			_, err := Begin(context.Background(), target, Options{})
 			require.ErrorIs(t, err, ErrUnsafeDirectory)
 			require.ErrorContains(t, err, "remove it")
 			require.Equal(t, before, snapshot(t, filepath.Dir(target)))
@@ -181,7 +181,7 @@ func TestPlantedAtLock(t *testing.T) {
 			require.NoError(t, os.Mkdir(WorkDir(target), 0o700))
 			require.NoError(t, plant(t, filepath.Join(WorkDir(target), "lock"), newVictim(t)))
 			before := snapshot(t, filepath.Dir(target))
-			_, err := Begin(context.Background(), target)
+			_, err := Begin(context.Background(), target, Options{})
 			require.ErrorIs(t, err, ErrUnsafeDirectory)
 			require.Equal(t, before, snapshot(t, filepath.Dir(target)))
 		})
@@ -195,7 +195,7 @@ func TestPlantedAtStagePath(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			target, victim := newTarget(t), newVictim(t)
 			before := snapshot(t, filepath.Dir(target))
-			s, err := Begin(context.Background(), target)
+			s, err := Begin(context.Background(), target, Options{})
 			require.NoError(t, err)
 			path, err := s.StagePath()
 			require.NoError(t, err)
@@ -225,7 +225,7 @@ func TestPlantedAtStagePath(t *testing.T) {
 func TestSealSymlinkBeforeOpen(t *testing.T) {
 	target := newTarget(t)
 	f := &faulty{}
-	s, err := begin(context.Background(), target, false, f.open)
+	s, err := begin(context.Background(), target, Options{}, f.open)
 	require.NoError(t, err)
 	defer s.Close()
 	path, err := s.StagePath()
@@ -253,7 +253,7 @@ func TestUnsafeDirectory(t *testing.T) {
 			target := newTarget(t)
 			require.NoError(t, os.Chmod(filepath.Dir(target), mode))
 			before := snapshot(t, filepath.Dir(target))
-			s, err := Begin(context.Background(), target)
+			s, err := Begin(context.Background(), target, Options{})
 			require.ErrorIs(t, err, want)
 			if err == nil {
 				require.NoError(t, s.Close())
@@ -267,7 +267,7 @@ func TestUnsafeDirectory(t *testing.T) {
 func TestDirectoryReplacedDuringUpdate(t *testing.T) {
 	target := newTarget(t)
 	dir := filepath.Dir(target)
-	s, err := Begin(context.Background(), target)
+	s, err := Begin(context.Background(), target, Options{})
 	require.NoError(t, err)
 	st := stage(t, s, newBytes)
 	victims := t.TempDir()
@@ -285,7 +285,7 @@ func TestDirectoryReplacedDuringUpdate(t *testing.T) {
 func TestNameTooLong(t *testing.T) {
 	target := filepath.Join(t.TempDir(), strings.Repeat("x", 250))
 	require.NoError(t, os.WriteFile(target, oldBytes, 0o755))
-	_, err := Begin(context.Background(), target)
+	_, err := Begin(context.Background(), target, Options{})
 	require.ErrorIs(t, err, syscall.ENAMETOOLONG)
 	require.Len(t, names(t, filepath.Dir(target)), 1)
 }
@@ -301,7 +301,7 @@ func TestUnsafeDirectoryAbove(t *testing.T) {
 			target := filepath.Join(dir, "tool")
 			require.NoError(t, os.WriteFile(target, oldBytes, 0o755))
 			require.NoError(t, os.Chmod(open, mode))
-			s, err := Begin(context.Background(), target)
+			s, err := Begin(context.Background(), target, Options{})
 			require.ErrorIs(t, err, want)
 			if want == nil {
 				require.NoError(t, s.Close())

@@ -37,7 +37,7 @@ func TestAttributesAreKept(t *testing.T) {
 				require.Contains(t, run("getcap", path), "cap_net_bind_service=ep")
 				require.Contains(t, run("getfacl", "-cnp", path), "user:4242:r-x")
 			}
-			s, err := Begin(t.Context(), target)
+			s, err := Begin(t.Context(), target, Options{})
 			require.NoError(t, err)
 			st := stage(t, s, newBytes)
 			require.Empty(t, run("getcap", filepath.Join(s.dir, st.name)))

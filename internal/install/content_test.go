@@ -38,7 +38,7 @@ func TestHolds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			target := newTarget(t)
 			update(t, target, newBytes) // so that the journal has its hash
-			s, err := Begin(t.Context(), target)
+			s, err := Begin(t.Context(), target, Options{})
 			require.NoError(t, err)
 			if tc.damage != nil {
 				tc.damage(t, target)
@@ -54,7 +54,7 @@ func TestHolds(t *testing.T) {
 func TestOldReadsReplacedTarget(t *testing.T) {
 	target := newTarget(t)
 	update(t, target, newBytes)
-	s, err := Begin(t.Context(), target)
+	s, err := Begin(t.Context(), target, Options{})
 	require.NoError(t, err)
 	for _, content := range [][]byte{newBytes, []byte("from a package"), oldBytes} {
 		require.NoError(t, os.Remove(target))

@@ -52,7 +52,7 @@ func fill(t *testing.T, target string) {
 
 func TestFullDiskWhenStaging(t *testing.T) {
 	target, before := tmpfs(t, "size=128k")
-	s, err := Begin(context.Background(), target)
+	s, err := Begin(context.Background(), target, Options{})
 	require.NoError(t, err)
 	path, err := s.StagePath()
 	require.NoError(t, err)
@@ -77,7 +77,7 @@ func TestFullDiskWhenBackingUp(t *testing.T) {
 	target, _ := tmpfs(t, "size=1m")
 	second := filepath.Join(filepath.Dir(target), "second")
 	require.NoError(t, os.Link(target, second))
-	s, err := Begin(context.Background(), target)
+	s, err := Begin(context.Background(), target, Options{})
 	require.NoError(t, err)
 	st := stage(t, s, newBytes)
 	fill(t, target)
@@ -90,7 +90,7 @@ func TestFullDiskWhenBackingUp(t *testing.T) {
 
 	require.NoError(t, os.Remove(second))
 	require.NoError(t, os.Remove(filepath.Join(filepath.Dir(target), "filler")))
-	s, err = Begin(context.Background(), target)
+	s, err = Begin(context.Background(), target, Options{})
 	require.NoError(t, err)
 	st = stage(t, s, newBytes)
 	fill(t, target)
@@ -106,7 +106,7 @@ func TestNoInodes(t *testing.T) {
 	for data, want := range map[string]error{"nr_inodes=2": syscall.ENOSPC, "nr_inodes=3": syscall.ENOSPC, "nr_inodes=5": nil} {
 		t.Run(data, func(t *testing.T) {
 			target, before := tmpfs(t, data)
-			s, err := Begin(context.Background(), target)
+			s, err := Begin(context.Background(), target, Options{})
 			require.ErrorIs(t, err, want)
 			if err == nil {
 				require.NoError(t, s.Close())
@@ -120,7 +120,7 @@ func TestReadOnlyMount(t *testing.T) {
 	target, before := tmpfs(t, "size=1m")
 	dir := filepath.Dir(target)
 	require.NoError(t, unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
-	_, err := Begin(context.Background(), target)
+	_, err := Begin(context.Background(), target, Options{})
 	require.ErrorIs(t, err, syscall.EROFS)
 	require.Equal(t, before, snapshot(t, dir))
 }
@@ -175,7 +175,7 @@ func TestImmutable(t *testing.T) {
 				// next update, and the error says so.
 				require.ErrorContains(t, err, "undoing the backup")
 				requireFile(t, target+".backup", oldBytes)
-				s, err := Begin(context.Background(), target)
+				s, err := Begin(context.Background(), target, Options{})
 				require.NoError(t, err)
 				require.NoError(t, s.Close())
 			}

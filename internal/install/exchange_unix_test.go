@@ -122,7 +122,7 @@ func TestStagedFileReplacedBeforeCommit(t *testing.T) {
 				renamed = renamed || op == "rename" && name == "tool"
 				return nil
 			}}
-			s, err := begin(context.Background(), target, false, f.open)
+			s, err := begin(context.Background(), target, Options{}, f.open)
 			require.NoError(t, err)
 			st := stage(t, s, newBytes)
 			path := stagedFile(t, target)
@@ -142,7 +142,7 @@ func TestStagedFileReplacedBeforeCommit(t *testing.T) {
 func TestStagedFileReplacedWhileItIsTried(t *testing.T) {
 	for name, exchanged := range map[string]bool{"not replaced": false, "replaced": true} {
 		t.Run(name, func(t *testing.T) {
-			s, err := Begin(t.Context(), newTarget(t))
+			s, err := Begin(t.Context(), newTarget(t), Options{})
 			require.NoError(t, err)
 			s.renameAside = true
 			failure := errors.New("it does not start")
@@ -174,7 +174,7 @@ func TestTargetReplacedDuringUpdate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			target := newTarget(t)
 			f := &faulty{}
-			s, err := begin(context.Background(), target, false, f.open)
+			s, err := begin(context.Background(), target, Options{}, f.open)
 			require.NoError(t, err)
 			st := stage(t, s, newBytes)
 			if !late {
@@ -244,7 +244,7 @@ func TestBackupIsOfTargetThatBeginFound(t *testing.T) {
 		target := filepath.Join(dir, "app")
 		require.NoError(t, os.WriteFile(target, []byte("current"), 0o755))
 		replaced := &replacedForOneCall{dir: dir, at: at}
-		s, err := begin(context.Background(), target, false, func(d string) (_ fsys, err error) {
+		s, err := begin(context.Background(), target, Options{}, func(d string) (_ fsys, err error) {
 			replaced.fsys, err = openRoot(d)
 			return replaced, err
 		})

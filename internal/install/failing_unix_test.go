@@ -142,7 +142,7 @@ func checkAfterFault(t *testing.T, target string, before map[string]entry, err e
 		return // only here there may be no target
 	}
 	// The next session removes what the fault left.
-	s, beginErr := Begin(context.Background(), target)
+	s, beginErr := Begin(context.Background(), target, Options{})
 	require.NoError(t, beginErr, what)
 	require.NoError(t, s.Close(), what)
 	require.NotContains(t, names(t, dir), filepath.Base(WorkDir(target)), what)

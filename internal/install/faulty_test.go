@@ -98,7 +98,7 @@ func (f *faulty) open(dir string) (fsys, error) {
 
 // run makes a whole update, as a caller of this package does.
 func (f *faulty) run(target string, aside bool) (err error) {
-	s, err := begin(context.Background(), target, false, f.open)
+	s, err := begin(context.Background(), target, Options{}, f.open)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ const (
 // updaters, or as a program that runs until the end of its input.
 func TestMain(m *testing.M) {
 	if target := os.Getenv(holdEnv); target != "" {
-		if _, err := Begin(context.Background(), target); err != nil {
+		if _, err := Begin(context.Background(), target, Options{}); err != nil {
 			fmt.Println(err)
 			os.Exit(1)
 		}
@@ -87,7 +87,7 @@ func stage(t *testing.T, s *Session, content []byte) *Staged {
 
 func update(t *testing.T, target string, content []byte) (backup string) {
 	t.Helper()
-	s, err := Begin(context.Background(), target)
+	s, err := Begin(context.Background(), target, Options{})
 	require.NoError(t, err)
 	backup, err = s.Commit(stage(t, s, content), Plan{})
 	require.NoError(t, err)
@@ -98,7 +98,7 @@ func update(t *testing.T, target string, content []byte) (backup string) {
 func Rollback(ctx context.Context, target string) error { return rollback(ctx, target, openRoot) }
 
 func rollback(ctx context.Context, target string, open func(dir string) (fsys, error)) error {
-	s, err := begin(ctx, target, false, open)
+	s, err := begin(ctx, target, Options{}, open)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func TestCommitAndRollback(t *testing.T) {
 
 func TestWorkDirKeepsTrust(t *testing.T) {
 	target := newTarget(t)
-	s, err := Begin(context.Background(), target)
+	s, err := Begin(context.Background(), target, Options{})
 	require.NoError(t, err)
 	require.Equal(t, WorkDir(s.Target()), s.WorkDir())
 	trust := filepath.Join(s.WorkDir(), TrustFile)
@@ -183,7 +183,7 @@ func TestWorkDirKeepsTrust(t *testing.T) {
 }
 
 func TestClosedSessionRefuses(t *testing.T) {
-	s, err := Begin(context.Background(), newTarget(t))
+	s, err := Begin(context.Background(), newTarget(t), Options{})
 	require.NoError(t, err)
 	st := stage(t, s, newBytes)
 	require.NoError(t, s.Close())
@@ -197,7 +197,7 @@ func TestClosedSessionRefuses(t *testing.T) {
 }
 
 func TestCommitOnce(t *testing.T) {
-	s, err := Begin(context.Background(), newTarget(t))
+	s, err := Begin(context.Background(), newTarget(t), Options{})
 	require.NoError(t, err)
 	defer s.Close()
 	st := stage(t, s, newBytes)
@@ -229,7 +229,7 @@ func TestSeal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := newTarget(t)
-			s, err := Begin(context.Background(), target)
+			s, err := Begin(context.Background(), target, Options{})
 			require.NoError(t, err)
 			path, err := s.StagePath()
 			require.NoError(t, err)
@@ -245,7 +245,7 @@ func TestSeal(t *testing.T) {
 
 func TestSealRefusesOtherPaths(t *testing.T) {
 	target := newTarget(t)
-	s, err := Begin(context.Background(), target)
+	s, err := Begin(context.Background(), target, Options{})
 	require.NoError(t, err)
 	defer s.Close()
 	good, err := s.StagePath()
@@ -270,19 +270,19 @@ func TestSealRefusesOtherPaths(t *testing.T) {
 
 func TestBeginRefusesTarget(t *testing.T) {
 	dir := t.TempDir()
-	_, err := Begin(context.Background(), filepath.Join(dir, "absent"))
+	_, err := Begin(context.Background(), filepath.Join(dir, "absent"), Options{})
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755))
-	_, err = Begin(context.Background(), filepath.Join(dir, "sub"))
+	_, err = Begin(context.Background(), filepath.Join(dir, "sub"), Options{})
 	require.ErrorIs(t, err, store.ErrNotRegular)
 	require.Equal(t, []string{"sub"}, names(t, dir))
 }
 
 func TestLocked(t *testing.T) {
 	target := newTarget(t)
-	s, err := Begin(context.Background(), target)
+	s, err := Begin(context.Background(), target, Options{})
 	require.NoError(t, err)
-	_, err = Begin(context.Background(), target)
+	_, err = Begin(context.Background(), target, Options{})
 	require.ErrorIs(t, err, ErrLocked)
 	require.ErrorIs(t, Rollback(context.Background(), target), ErrLocked)
 
@@ -305,14 +305,14 @@ func TestLockOfKilledUpdateIsFree(t *testing.T) {
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, "held\n", line)
-	_, err = Begin(context.Background(), target)
+	_, err = Begin(context.Background(), target, Options{})
 	require.ErrorIs(t, err, ErrLocked)
 
 	require.NoError(t, cmd.Process.Kill())
 	cmd.Wait()
 	require.DirExists(t, WorkDir(target))
 	require.Eventually(t, func() bool {
-		s, err := Begin(context.Background(), target)
+		s, err := Begin(context.Background(), target, Options{})
 		return err == nil && s.Close() == nil
 	}, 5*time.Second, 10*time.Millisecond)
 	require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))

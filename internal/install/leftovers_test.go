@@ -31,7 +31,7 @@ func TestLeftoversAreRemoved(t *testing.T) {
 	directory := store.RandomName("stage")
 	require.NoError(t, os.Mkdir(filepath.Join(work, directory), 0o700))
 
-	s, err := Begin(context.Background(), target)
+	s, err := Begin(context.Background(), target, Options{})
 	require.NoError(t, err)
 	require.ElementsMatch(t, append(kept, directory, "lock"), names(t, work))
 	require.NoError(t, s.Close())
@@ -39,7 +39,7 @@ func TestLeftoversAreRemoved(t *testing.T) {
 
 	require.NoError(t, os.Remove(filepath.Join(work, directory)))
 	require.NoError(t, os.WriteFile(filepath.Join(work, "document."+store.RandomName("write")), nil, 0o600))
-	_, err = Recover(context.Background(), target)
+	_, err = Recover(context.Background(), target, Options{})
 	require.NoError(t, err)
 	require.ElementsMatch(t, kept, names(t, work))
 }
@@ -64,7 +64,7 @@ func TestLeftoverBackupIsRestored(t *testing.T) {
 			require.NoError(t, os.Mkdir(WorkDir(target), 0o700))
 			require.NoError(t, os.WriteFile(filepath.Join(WorkDir(target), store.RandomName("previous")), older, 0o755))
 			tc.prepare(t, target)
-			s, err := Begin(context.Background(), target)
+			s, err := Begin(context.Background(), target, Options{})
 			require.NoError(t, err)
 			require.NoError(t, s.Close())
 			requireFile(t, target+".backup", tc.want)

@@ -53,7 +53,7 @@ func tryUpdate(target string, content []byte) (err error) {
 	if startsLike(target, content) {
 		return nil
 	}
-	s, err := Begin(context.Background(), target)
+	s, err := Begin(context.Background(), target, Options{})
 	if err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func TestManyUpdatesAtOnce(t *testing.T) {
 			updaters[i] = startUpdater(t, target)
 		}
 		stop()
-		_, err := Recover(t.Context(), target)
+		_, err := Recover(t.Context(), target, Options{})
 		require.NoError(t, err)
 		requireFile(t, target, after)
 		requireFile(t, target+".backup", before)

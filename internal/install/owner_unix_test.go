@@ -148,7 +148,7 @@ func TestOwnerThatCannotBeKept(t *testing.T) {
 	if parent {
 		return
 	}
-	s, err := Begin(context.Background(), filepath.Join(dir, "tool"))
+	s, err := Begin(context.Background(), filepath.Join(dir, "tool"), Options{})
 	require.NoError(t, err)
 	_, err = s.Commit(stage(t, s, newBytes), Plan{})
 	require.ErrorIs(t, err, ErrOwner)
@@ -163,7 +163,7 @@ func TestReadOnlyDirectory(t *testing.T) {
 	if parent {
 		return
 	}
-	_, err := Begin(context.Background(), filepath.Join(dir, "tool"))
+	_, err := Begin(context.Background(), filepath.Join(dir, "tool"), Options{})
 	require.ErrorIs(t, err, fs.ErrPermission)
 }
 
@@ -177,7 +177,7 @@ func TestWorkDirOfAnotherUser(t *testing.T) {
 	if parent {
 		return
 	}
-	_, err := Begin(context.Background(), filepath.Join(dir, "tool"))
+	_, err := Begin(context.Background(), filepath.Join(dir, "tool"), Options{})
 	require.ErrorIs(t, err, ErrUnsafeDirectory)
 	require.ErrorContains(t, err, "belongs to user 0")
 }
@@ -195,7 +195,7 @@ func TestBackupOfAnotherUser(t *testing.T) {
 	}
 	target := filepath.Join(dir, "tool")
 	require.ErrorIs(t, Rollback(context.Background(), target), ErrOwner)
-	s, err := Begin(context.Background(), target)
+	s, err := Begin(context.Background(), target, Options{})
 	require.NoError(t, err)
 	_, err = s.Commit(stage(t, s, newBytes), Plan{})
 	require.ErrorIs(t, err, fs.ErrPermission)
@@ -209,7 +209,7 @@ func TestWorkDirOfAnotherUserAsRoot(t *testing.T) {
 	require.NoError(t, os.Mkdir(WorkDir(target), 0o700))
 	require.NoError(t, os.Chown(WorkDir(target), 1234, 1234))
 	before := snapshot(t, filepath.Dir(target))
-	_, err := Begin(context.Background(), target)
+	_, err := Begin(context.Background(), target, Options{})
 	require.ErrorIs(t, err, ErrUnsafeDirectory)
 	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
 }

@@ -27,7 +27,7 @@ var (
 
 func openPartial(t *testing.T, target, hash string) (*Session, *Partial) {
 	t.Helper()
-	s, err := Begin(context.Background(), target)
+	s, err := Begin(context.Background(), target, Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { s.Close() })
 	p, err := s.Partial(hash)
@@ -87,7 +87,7 @@ func TestPartialIsNotALeftover(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, p.End(true))
 	require.NoError(t, s.Close())
-	_, err = Recover(context.Background(), target)
+	_, err = Recover(context.Background(), target, Options{})
 	require.NoError(t, err)
 	s, p = openPartial(t, target, someHash)
 	require.Equal(t, large, rest(t, p))
@@ -115,7 +115,7 @@ func TestDropPartials(t *testing.T) {
 			for _, name := range others {
 				require.NoError(t, os.WriteFile(filepath.Join(WorkDir(target), name), nil, 0o600))
 			}
-			s, err := Begin(context.Background(), target)
+			s, err := Begin(context.Background(), target, Options{})
 			require.NoError(t, err)
 			require.NoError(t, s.DropPartials(tc.but...))
 			require.NoError(t, s.Close())
@@ -161,7 +161,7 @@ func TestPlantedAtPartial(t *testing.T) {
 
 func TestPartialRefusesBadHash(t *testing.T) {
 	target := newTarget(t)
-	s, err := Begin(context.Background(), target)
+	s, err := Begin(context.Background(), target, Options{})
 	require.NoError(t, err)
 	for _, hash := range []string{"", "../" + someHash[3:], someHash[1:], someHash + "0", strings.Repeat("z", 64)} {
 		_, err = s.Partial(hash)
@@ -184,7 +184,7 @@ func TestPartialIsRemovedByClose(t *testing.T) {
 		}
 		return nil
 	}}
-	s, err := begin(context.Background(), target, false, f.open)
+	s, err := begin(context.Background(), target, Options{}, f.open)
 	require.NoError(t, err)
 	p, err := s.Partial(someHash)
 	require.NoError(t, err)
@@ -215,7 +215,7 @@ func TestPartialFails(t *testing.T) {
 				}
 				return nil
 			}}
-			s, err := begin(context.Background(), target, false, f.open)
+			s, err := begin(context.Background(), target, Options{}, f.open)
 			require.NoError(t, err)
 			if op == "remove" {
 				require.NoError(t, os.WriteFile(filepath.Join(s.WorkDir(), partialPrefix+otherHash), large, 0o600))

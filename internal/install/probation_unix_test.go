@@ -20,27 +20,27 @@ import (
 
 func TestRecoverCountsStarts(t *testing.T) {
 	target := newTarget(t)
-	s, err := Begin(t.Context(), target)
+	s, err := Begin(t.Context(), target, Options{})
 	require.NoError(t, err)
 	_, err = s.Commit(stage(t, s, newBytes), Plan{Version: "2.0.0", Previous: "1.0.0", Probation: 2})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 	for start := 1; start <= 2; start++ {
-		r, err := Recover(t.Context(), target)
+		r, err := Recover(t.Context(), target, Options{})
 		require.NoError(t, err)
 		require.Equal(t, Recovery{Starts: start, Limit: 2}, r)
 		requireFile(t, target, newBytes)
 	}
-	r, err := Recover(t.Context(), target)
+	r, err := Recover(t.Context(), target, Options{})
 	require.NoError(t, err)
 	require.Equal(t, Recovery{Restored: true, Failed: "2.0.0", Starts: 3, Limit: 2}, r)
 	requireFile(t, target, oldBytes)
 	require.NoFileExists(t, target+".backup")
 
-	r, err = Recover(t.Context(), target)
+	r, err = Recover(t.Context(), target, Options{})
 	require.NoError(t, err)
 	require.Zero(t, r)
-	s, err = Begin(t.Context(), target)
+	s, err = Begin(t.Context(), target, Options{})
 	require.NoError(t, err)
 	defer s.Close()
 	failed, ok := s.Failed(sum(newBytes))
@@ -65,28 +65,28 @@ func TestFailedRollbackKeepsJournal(t *testing.T) {
 		return nil
 	}}
 	require.ErrorIs(t, rollback(t.Context(), target, f.open), errFault)
-	r, err := Recover(t.Context(), target)
+	r, err := Recover(t.Context(), target, Options{})
 	require.NoError(t, err)
 	require.Equal(t, Recovery{Starts: 1, Limit: 3}, r)
 }
 
 func TestConfirmEndsProbation(t *testing.T) {
 	target := newTarget(t)
-	require.NoError(t, Confirm(t.Context(), target), "without an update it does nothing")
+	require.NoError(t, Confirm(t.Context(), target, Options{}), "without an update it does nothing")
 	require.NoDirExists(t, WorkDir(target))
-	s, err := Begin(t.Context(), target)
+	s, err := Begin(t.Context(), target, Options{})
 	require.NoError(t, err)
 	_, err = s.Commit(stage(t, s, newBytes), Plan{Probation: 1})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
-	require.NoError(t, Confirm(t.Context(), target), "before the first start it does nothing")
-	r, err := Recover(t.Context(), target)
+	require.NoError(t, Confirm(t.Context(), target, Options{}), "before the first start it does nothing")
+	r, err := Recover(t.Context(), target, Options{})
 	require.NoError(t, err)
 	require.Equal(t, Recovery{Starts: 1, Limit: 1}, r)
-	require.NoError(t, Confirm(t.Context(), target))
-	require.NoError(t, Confirm(t.Context(), target), "a second Confirm does nothing")
+	require.NoError(t, Confirm(t.Context(), target, Options{}))
+	require.NoError(t, Confirm(t.Context(), target, Options{}), "a second Confirm does nothing")
 	for range 3 {
-		r, err := Recover(t.Context(), target)
+		r, err := Recover(t.Context(), target, Options{})
 		require.NoError(t, err)
 		require.Zero(t, r)
 	}
@@ -102,7 +102,7 @@ func TestProbationEndsIfFileIsReplaced(t *testing.T) {
 	require.NoError(t, os.Remove(target))
 	require.NoError(t, os.WriteFile(target, []byte("from a package"), 0o755))
 	for range 5 {
-		_, err := Recover(t.Context(), target)
+		_, err := Recover(t.Context(), target, Options{})
 		require.NoError(t, err)
 	}
 	requireFile(t, target, []byte("from a package"))
@@ -120,7 +120,7 @@ func TestReplacedFileOfSameTimeIsNotGivenUp(t *testing.T) {
 	require.NoError(t, os.WriteFile(target, other, 0o755))
 	require.NoError(t, os.Chtimes(target, time.Time{}, info.ModTime()))
 	for range 5 {
-		r, err := Recover(t.Context(), target)
+		r, err := Recover(t.Context(), target, Options{})
 		require.NoError(t, err)
 		require.False(t, r.Restored)
 	}
@@ -169,7 +169,7 @@ func TestLastJournalFails(t *testing.T) {
 				}
 				return nil
 			}}
-			s, err := begin(t.Context(), target, false, f.open)
+			s, err := begin(t.Context(), target, Options{}, f.open)
 			require.NoError(t, err)
 			plan, want := Plan{}, newBytes
 			if checked {
@@ -179,7 +179,7 @@ func TestLastJournalFails(t *testing.T) {
 			require.Equal(t, checked, err != nil)
 			require.NoError(t, s.Close())
 			requireFile(t, target, want)
-			_, err = Recover(t.Context(), target)
+			_, err = Recover(t.Context(), target, Options{})
 			require.NoError(t, err)
 			requireFile(t, target, want)
 		})
@@ -199,16 +199,16 @@ func TestProbationWithoutBackup(t *testing.T) {
 			target := newTarget(t)
 			onProbation(t, target)
 			for range 3 {
-				_, err := Recover(t.Context(), target)
+				_, err := Recover(t.Context(), target, Options{})
 				require.NoError(t, err)
 			}
 			require.NoError(t, damage(target+".backup"))
-			r, err := Recover(t.Context(), target)
+			r, err := Recover(t.Context(), target, Options{})
 			require.ErrorIs(t, err, ErrNoBackup)
 			require.Equal(t, "1", r.Failed)
 			require.False(t, r.Restored)
 			requireFile(t, target, oldBytes)
-			r, err = Recover(t.Context(), target)
+			r, err = Recover(t.Context(), target, Options{})
 			require.NoError(t, err)
 			require.Zero(t, r)
 			require.ErrorIs(t, Rollback(t.Context(), target), ErrNoBackup)
@@ -222,7 +222,7 @@ func TestFailedHealthCheckRestoresOldFile(t *testing.T) {
 			target := newTarget(t)
 			withBackup(t, target)
 			before := snapshot(t, filepath.Dir(target))
-			s, err := Begin(t.Context(), target)
+			s, err := Begin(t.Context(), target, Options{})
 			require.NoError(t, err)
 			s.renameAside = aside
 			failure := errors.New("it does not answer")
@@ -242,7 +242,7 @@ func TestFailedHealthCheckRestoresOldFile(t *testing.T) {
 // is returned once, and the next update works.
 func TestInterruptedCheckAndDamagedBackup(t *testing.T) {
 	target := newTarget(t)
-	s, err := Begin(t.Context(), target)
+	s, err := Begin(t.Context(), target, Options{})
 	require.NoError(t, err)
 	stop := errors.New("stop")
 	require.PanicsWithError(t, "stop", func() {
@@ -250,10 +250,10 @@ func TestInterruptedCheckAndDamagedBackup(t *testing.T) {
 	})
 	require.NoError(t, s.lock.Release())
 	require.NoError(t, os.WriteFile(target+".backup", []byte("something else"), 0o755))
-	_, err = Recover(t.Context(), target)
+	_, err = Recover(t.Context(), target, Options{})
 	require.ErrorIs(t, err, ErrNoBackup)
 	requireFile(t, target, newBytes)
-	_, err = Recover(t.Context(), target)
+	_, err = Recover(t.Context(), target, Options{})
 	require.NoError(t, err)
 	update(t, target, goodBytes)
 }

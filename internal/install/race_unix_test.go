@@ -62,7 +62,7 @@ func TestWorkDirLockedByAnotherUpdate(t *testing.T) {
 	var other *Session
 	f := &faulty{after: once("mkdir", func() {
 		var err error
-		other, err = Begin(context.Background(), target)
+		other, err = Begin(context.Background(), target, Options{})
 		require.NoError(t, err)
 	})}
 	require.ErrorIs(t, f.run(target, false), ErrLocked)
@@ -195,7 +195,7 @@ func TestRollbackFailureKeepsOldFileAtItsName(t *testing.T) {
 	target := newTarget(t)
 	onProbation(t, target)
 	f := &faulty{}
-	s, err := begin(t.Context(), target, false, f.open)
+	s, err := begin(t.Context(), target, Options{}, f.open)
 	require.NoError(t, err)
 	_, err = s.Commit(stage(t, s, newBytes), Plan{Check: func() error {
 		f.before = func(op, _ string) error {
@@ -221,7 +221,7 @@ func TestRollbackFailureKeepsOldFileAtItsName(t *testing.T) {
 	requireFile(t, kept, oldBytes)
 
 	f.before = nil
-	r, err := Recover(t.Context(), target)
+	r, err := Recover(t.Context(), target, Options{})
 	require.NoError(t, err)
 	require.True(t, r.Restored)
 	requireFile(t, target, oldBytes)

@@ -32,12 +32,15 @@ type Recovery struct {
 //
 // If a version is to be given up but its backup is missing or was changed, the version
 // stays and its probation ends. The error is ErrNoBackup, once.
-func Recover(ctx context.Context, target string) (Recovery, error) {
-	return recoverTarget(ctx, target, openRoot, time.Now)
+func Recover(ctx context.Context, target string, opts Options) (Recovery, error) {
+	return recoverTarget(ctx, target, opts, openRoot, time.Now)
 }
 
-func recoverTarget(ctx context.Context, target string, open func(string) (fsys, error), now func() time.Time) (r Recovery, err error) {
-	s, err := newSession(target, open)
+func recoverTarget(ctx context.Context, target string, opts Options, open func(string) (fsys, error), now func() time.Time) (r Recovery, err error) {
+	if store.Outsider(target) {
+		return r, nil
+	}
+	s, err := newSession(target, opts, open)
 	if err != nil {
 		return r, err
 	}
@@ -57,6 +60,12 @@ func recoverTarget(ctx context.Context, target string, open func(string) (fsys, 
 
 // hasWork reports whether the work directory has files of an update.
 func (s *Session) hasWork() (bool, error) {
+	if err := s.statTarget(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	if found, err := s.findWorkDir(); !found || err != nil {
+		return false, err
+	}
 	names, err := s.fsys.Names(s.work)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -80,10 +89,15 @@ func (s *Session) hasWork() (bool, error) {
 // Recover has counted a start: then the caller is a process of the version before. It
 // returns ErrLocked while an update is running, and ErrJournal if the journal is
 // damaged.
-func Confirm(ctx context.Context, target string) error { return confirm(ctx, target, openRoot) }
+func Confirm(ctx context.Context, target string, opts Options) error {
+	return confirm(ctx, target, opts, openRoot)
+}
 
-func confirm(ctx context.Context, target string, open func(string) (fsys, error)) (err error) {
-	s, err := newSession(target, open)
+func confirm(ctx context.Context, target string, opts Options, open func(string) (fsys, error)) (err error) {
+	if store.Outsider(target) || store.Elevated() {
+		return nil
+	}
+	s, err := newSession(target, opts, open)
 	if err != nil {
 		return err
 	}
@@ -108,7 +122,7 @@ func confirm(ctx context.Context, target string, open func(string) (fsys, error)
 // countStart counts a start of the version on probation, or gives it up.
 func (s *Session) countStart(now time.Time) error {
 	j := s.journal
-	if j.State != installed || j.Probation == 0 {
+	if j.State != installed || j.Probation == 0 || store.Elevated() {
 		return nil
 	}
 	if !j.New.matches(s.old) || j.Starts >= j.Probation {

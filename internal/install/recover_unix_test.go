@@ -44,7 +44,7 @@ func withBackup(t *testing.T, target string) {
 
 func onProbation(t *testing.T, target string) {
 	require.NoError(t, os.WriteFile(target, goodBytes, 0o755))
-	s, err := Begin(t.Context(), target)
+	s, err := Begin(t.Context(), target, Options{})
 	require.NoError(t, err)
 	_, err = s.Commit(stage(t, s, oldBytes), Plan{Version: "1", Probation: 3})
 	require.NoError(t, err)
@@ -83,7 +83,7 @@ func (w interrupted) run(t *testing.T, target string, stop int) (stopped bool, e
 		}
 		return nil
 	}}
-	s, err := begin(t.Context(), target, false, f.open)
+	s, err := begin(t.Context(), target, Options{}, f.open)
 	if err != nil {
 		return stopped, err
 	}
@@ -240,7 +240,7 @@ func TestRecoverySyncsBeforeJournal(t *testing.T) {
 				}
 				return nil
 			}}
-			_, err := recoverTarget(t.Context(), target, log.open, time.Now)
+			_, err := recoverTarget(t.Context(), target, Options{}, log.open, time.Now)
 			require.NoError(t, err)
 			require.Equal(t, tc.want, order[:len(tc.want)])
 		})
@@ -263,12 +263,12 @@ func TestDamagedJournal(t *testing.T) {
 			raw, err := os.ReadFile(path)
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(path, damage(raw), 0o600))
-			_, err = Recover(t.Context(), target)
+			_, err = Recover(t.Context(), target, Options{})
 			require.ErrorIs(t, err, ErrJournal)
-			require.ErrorIs(t, Confirm(t.Context(), target), ErrJournal)
+			require.ErrorIs(t, Confirm(t.Context(), target, Options{}), ErrJournal)
 			requireFile(t, target, oldBytes)
 			update(t, target, newBytes)
-			_, err = Recover(t.Context(), target)
+			_, err = Recover(t.Context(), target, Options{})
 			require.NoError(t, err)
 			requireFile(t, target+".backup", oldBytes)
 		})
@@ -277,14 +277,14 @@ func TestDamagedJournal(t *testing.T) {
 
 func TestRecoverWritesNothingIfNothingIsToDo(t *testing.T) {
 	target := newTarget(t)
-	_, err := Recover(t.Context(), target)
+	_, err := Recover(t.Context(), target, Options{})
 	require.NoError(t, err)
 	require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))
 	update(t, target, newBytes)
 	path := filepath.Join(WorkDir(target), journalFile)
 	before, err := os.Stat(path)
 	require.NoError(t, err)
-	_, err = Recover(t.Context(), target)
+	_, err = Recover(t.Context(), target, Options{})
 	require.NoError(t, err)
 	after, err := os.Stat(path)
 	require.NoError(t, err)
@@ -293,9 +293,9 @@ func TestRecoverWritesNothingIfNothingIsToDo(t *testing.T) {
 
 func TestLockedErrorHasHolder(t *testing.T) {
 	target := newTarget(t)
-	s, err := Begin(t.Context(), target)
+	s, err := Begin(t.Context(), target, Options{})
 	require.NoError(t, err)
-	_, err = Begin(t.Context(), target)
+	_, err = Begin(t.Context(), target, Options{})
 	require.ErrorIs(t, err, ErrLocked)
 	var locked *LockedError
 	require.ErrorAs(t, err, &locked)
@@ -303,7 +303,7 @@ func TestLockedErrorHasHolder(t *testing.T) {
 
 	got := make(chan error)
 	go func() {
-		second, err := BeginWhenFree(t.Context(), target)
+		second, err := Begin(t.Context(), target, Options{Wait: true})
 		if err == nil {
 			err = second.Close()
 		}
@@ -317,7 +317,7 @@ func TestLockedErrorHasHolder(t *testing.T) {
 func TestRecoverRemovesEmptyWorkDirectory(t *testing.T) {
 	target := newTarget(t)
 	require.NoError(t, os.Mkdir(WorkDir(target), 0o700))
-	_, err := Recover(t.Context(), target)
+	_, err := Recover(t.Context(), target, Options{})
 	require.NoError(t, err)
 	require.NoDirExists(t, WorkDir(target))
 	requireFile(t, target, oldBytes)
@@ -331,7 +331,7 @@ func TestJournalIsBounded(t *testing.T) {
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(path, append(raw, bytes.Repeat([]byte{' '}, maxJournal)...), 0o600))
-	_, err = Recover(t.Context(), target)
+	_, err = Recover(t.Context(), target, Options{})
 	require.ErrorIs(t, err, ErrJournal)
 	require.ErrorContains(t, err, "larger than")
 }
@@ -350,6 +350,6 @@ func TestLeftoverThatDisappears(t *testing.T) {
 			}
 			return nil
 		}}
-		require.NoError(t, confirm(t.Context(), target, f.open), at)
+		require.NoError(t, confirm(t.Context(), target, Options{}, f.open), at)
 	}
 }

@@ -82,7 +82,7 @@ func TestRunningProgramIsReplacedAndRestored(t *testing.T) {
 	stopNext()
 	stopOld()
 
-	_, err := Recover(t.Context(), target)
+	_, err := Recover(t.Context(), target, Options{})
 	require.NoError(t, err)
 	require.Empty(t, asides(t, target), "Recover removes them")
 	require.Equal(t, []string{"tool.exe"}, names(t, filepath.Dir(target)))
@@ -118,7 +118,7 @@ func TestInterruptEveryOperationWhileRunning(t *testing.T) {
 				require.NoError(t, os.WriteFile(target, old, 0o755))
 				stop := start(t, target)
 				stopped, reported := interruptUpdate(t, target, next, checked, n)
-				_, err := Recover(t.Context(), target)
+				_, err := Recover(t.Context(), target, Options{})
 				require.NoError(t, err, n)
 
 				got, err := os.ReadFile(target)
@@ -131,7 +131,7 @@ func TestInterruptEveryOperationWhileRunning(t *testing.T) {
 				}
 				start(t, target)() // it runs
 				stop()
-				_, err = Recover(t.Context(), target)
+				_, err = Recover(t.Context(), target, Options{})
 				require.NoError(t, err, n)
 				for _, name := range names(t, filepath.Dir(target)) {
 					require.Contains(t, []string{"tool.exe", "tool.exe.backup"}, name, n)
@@ -158,7 +158,7 @@ func interruptUpdate(t *testing.T, target string, next []byte, checked bool, sto
 		}
 		return nil
 	}}
-	s, err := begin(t.Context(), target, false, f.open)
+	s, err := begin(t.Context(), target, Options{}, f.open)
 	if err != nil {
 		return stopped, err
 	}
@@ -190,7 +190,7 @@ func TestSharingViolation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := newTarget(t)
-			s, err := Begin(t.Context(), target)
+			s, err := Begin(t.Context(), target, Options{})
 			require.NoError(t, err)
 			st := stage(t, s, newBytes)
 			released := make(chan struct{})
@@ -230,7 +230,7 @@ func hold(t *testing.T, path string) (release func()) {
 // A file with a second name could be changed after it was verified.
 func TestStagedFileWithTwoNames(t *testing.T) {
 	target := newTarget(t)
-	s, err := Begin(t.Context(), target)
+	s, err := Begin(t.Context(), target, Options{})
 	require.NoError(t, err)
 	path, err := s.StagePath()
 	require.NoError(t, err)

@@ -24,6 +24,8 @@ type Session struct {
 	work        string
 	old         fs.FileInfo // the target when the lock was taken
 	lock        *store.Lock
+	access      store.Access
+	shared      bool // see Options
 	staged      []*Staged
 	renameAside bool // renamesAside, but for tests
 	closed      bool
@@ -38,37 +40,40 @@ type Session struct {
 	notRemoved []string // downloads that Close tries to remove again
 }
 
+// Options are how a target is updated. The zero value is the strict one.
+type Options struct {
+	// Wait until no other update of the target is running, or the context is done.
+	Wait bool
+	// Shared accepts directories that every user may write to: each of them can
+	// replace the target, and what is remembered of it.
+	Shared bool
+}
+
 // Begin prepares the update of target. It takes the lock, and finishes or undoes an
 // interrupted update or rollback. It returns ErrLocked if another update is running.
 // The caller must close the session.
-func Begin(ctx context.Context, target string) (*Session, error) {
-	return begin(ctx, target, false, openRoot)
+func Begin(ctx context.Context, target string, opts Options) (*Session, error) {
+	return begin(ctx, target, opts, openRoot)
 }
 
-// BeginWhenFree is Begin, but waits until no other update of target is running, or ctx
-// is done.
-func BeginWhenFree(ctx context.Context, target string) (*Session, error) {
-	return begin(ctx, target, true, openRoot)
-}
-
-func begin(ctx context.Context, target string, wait bool, open func(dir string) (fsys, error)) (*Session, error) {
-	s, err := newSession(target, open)
+func begin(ctx context.Context, target string, opts Options, open func(dir string) (fsys, error)) (*Session, error) {
+	s, err := newSession(target, opts, open)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.lockAndRecover(ctx, wait); err != nil {
+	if err := s.lockAndRecover(ctx, opts.Wait); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
 // newSession opens the directory that contains target, after symlinks are resolved.
-func newSession(target string, open func(dir string) (fsys, error)) (*Session, error) {
+func newSession(target string, opts Options, open func(dir string) (fsys, error)) (*Session, error) {
 	path, err := resolve(target)
 	if err != nil {
 		return nil, fmt.Errorf("finding target: %w", err)
 	}
-	s := &Session{dir: filepath.Dir(path), base: filepath.Base(path), renameAside: renamesAside}
+	s := &Session{dir: filepath.Dir(path), base: filepath.Base(path), shared: opts.Shared, renameAside: renamesAside}
 	s.work = workName(s.base)
 	if s.fsys, err = open(s.dir); err != nil {
 		return nil, fmt.Errorf("opening directory of target: %w", err)
@@ -102,7 +107,7 @@ func (s *Session) lockAndRecover(ctx context.Context, wait bool) error {
 	if err := s.statTarget(); err != nil && !(s.renameAside && errors.Is(err, fs.ErrNotExist)) {
 		return err
 	}
-	if err := s.checkParents(); err != nil {
+	if err := errors.Join(s.checkRunner(), s.checkParents()); err != nil {
 		return err
 	}
 	if err := s.lockWorkDir(ctx, wait); err != nil {
@@ -127,7 +132,7 @@ func (s *Session) checkParents() error {
 	if err != nil {
 		return fmt.Errorf("checking directory of target: %w", err)
 	}
-	if err := checkParent(s.dir, parent); err != nil {
+	if err := s.checkParent(s.dir, parent); err != nil {
 		return err
 	}
 	for dir := filepath.Dir(s.dir); ; dir = filepath.Dir(dir) {
@@ -135,7 +140,7 @@ func (s *Session) checkParents() error {
 		if err != nil {
 			return fmt.Errorf("checking directory of target: %w", err)
 		}
-		if err := checkParent(dir, info); err != nil {
+		if err := s.checkParent(dir, info); err != nil {
 			return err
 		}
 		if dir == filepath.Dir(dir) {
@@ -151,8 +156,13 @@ func (s *Session) statTarget() (err error) {
 	if !s.old.Mode().IsRegular() {
 		return fmt.Errorf("target %q: %w", s.Target(), store.ErrNotRegular)
 	}
+	s.access = store.AccessTo(s.old, s.shared)
+	s.fsys.CreateFor(s.access.Owner)
 	return nil
 }
+
+// Owner returns the user id of the owner of the target, 0 on Windows.
+func (s *Session) Owner() int { return s.access.Owner.UID }
 
 // workPath returns the path of a file in the work directory.
 func (s *Session) workPath(name string) string { return filepath.Join(s.work, name) }

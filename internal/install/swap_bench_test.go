@@ -51,7 +51,7 @@ func benchmarkUpdate(b *testing.B, size, names int) {
 			parts[name] += now.Sub(last)
 			last = now
 		}
-		s, err := Begin(context.Background(), target)
+		s, err := Begin(context.Background(), target, Options{})
 		require.NoError(b, err)
 		path, err := s.StagePath()
 		require.NoError(b, err)

@@ -143,7 +143,7 @@ func TestDirectorySync(t *testing.T) {
 				requireFile(t, target, newBytes)
 			} else {
 				requireFile(t, target, oldBytes)
-				s, err := Begin(t.Context(), target)
+				s, err := Begin(t.Context(), target, Options{})
 				require.NoError(t, err)
 				require.NoError(t, s.Close())
 				require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))
@@ -224,7 +224,7 @@ func TestOrderOfSyncsAfterFailedCheck(t *testing.T) {
 	target := newTarget(t)
 	var order []string
 	f := recording(target, &order)
-	s, err := begin(t.Context(), target, false, f.open)
+	s, err := begin(t.Context(), target, Options{}, f.open)
 	require.NoError(t, err)
 	_, err = s.Commit(stage(t, s, newBytes), Plan{Check: func() error { order = nil; return errFault }})
 	require.ErrorIs(t, err, ErrHealth)
@@ -250,7 +250,7 @@ func TestBackupIsALink(t *testing.T) {
 				}
 				return nil
 			}}
-			s, err := begin(context.Background(), target, false, f.open)
+			s, err := begin(context.Background(), target, Options{}, f.open)
 			require.NoError(t, err)
 			_, err = s.Commit(stage(t, s, newBytes), Plan{})
 			require.NoError(t, err)

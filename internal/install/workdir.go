@@ -113,7 +113,7 @@ func (s *Session) tryLockWorkDir() error {
 		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("creating work directory: %w", err)
 		}
-		if err = s.checkWorkDir(); err == nil {
+		if err = s.access.Settle(s.fsys, s.work, s.WorkDir()); err == nil {
 			s.lock, err = store.Acquire(s.fsys, s.workPath(lockFile))
 		}
 		if err == nil {
@@ -137,12 +137,43 @@ func (s *Session) tryLockWorkDir() error {
 	return &LockedError{Target: s.Target()}
 }
 
-func (s *Session) checkWorkDir() error {
-	info, err := s.fsys.Lstat(s.work)
-	if err != nil {
-		return err
+// checkRunner returns an error if the runner is neither root nor the owner of the target.
+func (s *Session) checkRunner() error {
+	if !s.access.Outsider() {
+		return nil
 	}
-	return checkPrivate(s.WorkDir(), info)
+	return fmt.Errorf("%w: %q belongs to user %d, this is user %d (update as that user, or as root): %w",
+		ErrOwner, s.Target(), s.access.Owner.UID, s.access.Runner, fs.ErrPermission)
+}
+
+// checkParent refuses a directory in which every user may replace files of others.
+func (s *Session) checkParent(path string, info fs.FileInfo) error {
+	if s.shared || !store.OpenToAll(info) {
+		return nil
+	}
+	return fmt.Errorf("%w: every user may replace files in %q (chmod o-w, install the program elsewhere, or accept that with InsecureSharedDirectory())",
+		ErrUnsafeDirectory, path)
+}
+
+// findWorkDir reports whether there is a work directory that Begin would use. Another
+// user's has nothing for us to recover.
+func (s *Session) findWorkDir() (bool, error) {
+	found, err := s.fsys.Lstat(s.work)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return false, err
+	}
+	above, err := s.fsys.Lstat(".")
+	if err != nil {
+		return false, err
+	}
+	verdict, err := s.access.Judge(s.WorkDir(), found, above)
+	if verdict == store.Narrow {
+		_ = s.fsys.Narrow(s.work, found) // it may be unreadable; see Settle
+	}
+	return verdict == store.Use || verdict == store.Narrow, err
 }
 
 // kindOf returns the kind of one of our random names, and "" for any other name. Files

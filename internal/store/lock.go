@@ -65,7 +65,7 @@ func Acquire(dir LockDir, name string) (*Lock, error) {
 			return nil, fmt.Errorf("locking %q: %w", name, err)
 		}
 		if isAt(dir, name, file) {
-			sign(file)
+			sign(dir, name, file)
 			return &Lock{file: file}, nil
 		}
 		_ = file.Close()
@@ -108,10 +108,14 @@ func (l *Lock) Release() error {
 }
 
 // sign writes the process id of the holder to the lock file. Errors are ignored. A
-// file with other content is not written to: it may be a hard link to another file.
-func sign(file *os.File) {
+// file that has another name, other content, or another owner than the one that root
+// creates locks for, is not written to: it was planted, or moved there.
+func sign(dir LockDir, name string, file *os.File) {
 	info, err := file.Stat()
-	if err != nil || info.Size() > 0 && signedBy(file) == 0 {
+	if err != nil || links(info) != 1 || info.Size() > 0 && signedBy(file) == 0 {
+		return
+	}
+	if in, err := dir.Lstat(filepath.Dir(name)); err != nil || privileged() && !sameOwner(info, in) {
 		return
 	}
 	line := strconv.Itoa(os.Getpid()) + "\n"
