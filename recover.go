@@ -68,9 +68,10 @@ type Recovery struct {
 // An error is to be logged and no reason not to start: the target is whole.
 // [ErrLocked] means that an update is running just now, [ErrNoBackup] that the
 // version on probation stays, because there is nothing to go back to,
-// [ErrJournal] that the record of the last update is damaged until the next one,
-// and fs.ErrPermission that the program was started by a user who may not update
-// it.
+// and [ErrJournal] that the record of the last update is damaged until the next one.
+// For a user who is neither root nor the owner of the target there is nothing to
+// recover, and no error. A start of a program that has more rights than the user who
+// started it (setuid, setgid, file capabilities) is not counted.
 func (u *Updater) Recover(ctx context.Context) (*Recovery, error) {
 	end, err := u.begin(ctx)
 	if err != nil {
@@ -95,7 +96,7 @@ func (s *settings) recover(ctx context.Context) (*Recovery, error) {
 	if install.Disabled {
 		return &Recovery{}, nil
 	}
-	r, err := install.Recover(ctx, s.target)
+	r, err := install.Recover(ctx, s.target, s.installOptions(false))
 	s.logRecovery(ctx, r)
 	found := Recovery(r)
 	if err != nil {
@@ -146,7 +147,7 @@ func (s *settings) confirm(ctx context.Context) error {
 	if install.Disabled {
 		return nil
 	}
-	if err := install.Confirm(ctx, s.target); err != nil {
+	if err := install.Confirm(ctx, s.target, s.installOptions(false)); err != nil {
 		return fmt.Errorf("confirming %s: %w", s.target, public(err))
 	}
 	return nil

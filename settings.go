@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/choria-io/go-updater/internal/fetch"
+	"github.com/choria-io/go-updater/internal/install"
 	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/internal/release"
 	"github.com/choria-io/go-updater/internal/store"
@@ -122,6 +123,10 @@ func (s *settings) newSource() (*release.Source, error) {
 		}
 	}
 	return source, nil
+}
+
+func (s *settings) installOptions(wait bool) install.Options {
+	return install.Options{Wait: wait, Shared: s.set.shared}
 }
 
 func (s *settings) maxSize() int64 {

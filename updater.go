@@ -152,7 +152,7 @@ func (w *walk) install(ctx context.Context, session *install.Session) (backup st
 		return "", fmt.Errorf("checking the downloaded binary: %w", err)
 	}
 	if test := w.set.smokeTest; test != nil {
-		err := session.Try(staged, func(path string) error { return test.run(ctx, path) })
+		err := session.Try(staged, func(path string) error { return test.run(ctx, path, session.Owner()) })
 		if err != nil {
 			return "", fmt.Errorf("%w: %w", ErrSmokeTest, err)
 		}
@@ -162,7 +162,7 @@ func (w *walk) install(ctx context.Context, session *install.Session) (backup st
 	}
 	plan := install.Plan{Version: w.version, Previous: w.current, Probation: w.set.probation}
 	if check := w.set.healthCheck; check != nil {
-		plan.Check = func() error { return check.run(ctx, session.Target()) }
+		plan.Check = func() error { return check.run(ctx, session.Target(), session.Owner()) }
 	}
 	if backup, err = session.Commit(staged, plan); err != nil {
 		return "", fmt.Errorf("replacing %s: %w", session.Target(), public(err))
@@ -205,10 +205,10 @@ func (w *walk) dropPartials(ctx context.Context, session *install.Session, of []
 
 // session locks the target, and ends what was interrupted there.
 func (s *settings) session(ctx context.Context) (*install.Session, error) {
-	session, err := install.Begin(ctx, s.target)
+	session, err := install.Begin(ctx, s.target, s.installOptions(false))
 	if s.set.wait && errors.Is(err, ErrLocked) {
 		s.log.Info(ctx, "waiting for the other update to end", "error", err)
-		session, err = install.BeginWhenFree(ctx, s.target)
+		session, err = install.Begin(ctx, s.target, s.installOptions(true))
 	}
 	if err != nil {
 		return nil, public(err)
@@ -354,9 +354,9 @@ func (s *settings) place() (store.Dir, error) {
 		return store.Dir{}, fmt.Errorf("finding target: %w", err)
 	}
 	if s.set.stateDir == "" {
-		return store.Beside(install.WorkDir(target), target), nil
+		return store.Beside(install.WorkDir(target), target).Shared(s.set.shared), nil
 	}
-	return store.In(s.set.stateDir, target), nil
+	return store.In(s.set.stateDir, target).Shared(s.set.shared), nil
 }
 
 func (w *walk) memoryPath() string { return filepath.Join(w.dir.Path(), install.TrustFile) }
@@ -375,6 +375,9 @@ func (w *walk) recall(ctx context.Context) (err error) {
 	w.memory, err = w.dir.ReadMemory(install.TrustFile)
 	switch {
 	case err == nil, errors.Is(err, fs.ErrNotExist):
+		return nil
+	case errors.Is(err, store.ErrForeign):
+		w.log.Info(ctx, "what is remembered belongs to another user", "file", w.memoryPath(), "error", err)
 		return nil
 	case errors.Is(err, store.ErrUnsafeDirectory):
 		return fmt.Errorf("%w: %w", ErrState, err)

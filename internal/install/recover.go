@@ -60,10 +60,7 @@ func recoverTarget(ctx context.Context, target string, opts Options, open func(s
 
 // hasWork reports whether the work directory has files of an update.
 func (s *Session) hasWork() (bool, error) {
-	if err := s.statTarget(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, err
-	}
-	if found, err := s.findWorkDir(); !found || err != nil {
+	if found, err := s.openWorkDir(); !found || err != nil {
 		return false, err
 	}
 	names, err := s.fsys.Names(s.work)
@@ -237,9 +234,10 @@ func (s *Session) restoreOld(j record) error {
 		return err
 	}
 	if s.renameAside {
-		current = namedFile{s.workPath(store.RandomName("aside")), s.old}
+		current = namedFile{name: s.workPath(store.RandomName("aside")), info: s.old, hash: current.hash}
 	}
-	return s.swap(stage.name, stage.info, current)
+	stage.hash = j.Old.Hash
+	return s.swap(stage, current)
 }
 
 // undoSwap removes our backup. removeLeftovers then restores the older one.

@@ -59,22 +59,23 @@ func hasOneName(path string) bool {
 	return err == nil && n == 1
 }
 
-// Busy returns a *LockedError if an update of target is running. It changes nothing.
-func Busy(target string) error {
-	path, err := resolve(target)
+// Busy returns a *LockedError if an update of target is running, and an
+// ErrUnsafeDirectory if Begin would refuse the work directory. It changes nothing.
+func Busy(target string, opts Options) error {
+	s, err := newSession(target, opts, openRoot)
 	if err != nil {
 		return err
 	}
-	root, err := os.OpenRoot(WorkDir(path))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	defer s.fsys.Close()
+	if err := s.statTarget(); err != nil {
 		return err
 	}
-	defer root.Close()
-	if err = store.Probe(root, lockFile); errors.Is(err, store.ErrHeld) {
-		return lockedError(path, err)
+	verdict, _, err := s.findWorkDir()
+	if verdict != store.Use && verdict != store.Narrow {
+		return err
+	}
+	if err := store.Probe(s.fsys, s.workPath(lockFile)); errors.Is(err, store.ErrHeld) {
+		return lockedError(s.Target(), err)
 	}
 	return nil
 }
@@ -155,23 +156,33 @@ func (s *Session) checkParent(path string, info fs.FileInfo) error {
 		ErrUnsafeDirectory, path)
 }
 
-// findWorkDir reports whether there is a work directory that Begin would use. Another
-// user's has nothing for us to recover.
-func (s *Session) findWorkDir() (bool, error) {
+// findWorkDir returns the work directory and what Begin would do with it. None is like
+// that of another user: it has nothing for us.
+func (s *Session) findWorkDir() (store.Verdict, fs.FileInfo, error) {
 	found, err := s.fsys.Lstat(s.work)
+	if errors.Is(err, fs.ErrNotExist) {
+		return store.Replace, nil, nil
+	}
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
-		return false, err
+		return store.Refuse, nil, err
 	}
 	above, err := s.fsys.Lstat(".")
 	if err != nil {
-		return false, err
+		return store.Refuse, nil, err
 	}
 	verdict, err := s.access.Judge(s.WorkDir(), found, above)
+	return verdict, found, err
+}
+
+// openWorkDir reports whether there is a work directory in which there may be something
+// to recover.
+func (s *Session) openWorkDir() (bool, error) {
+	if err := s.statTarget(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	verdict, found, err := s.findWorkDir()
 	if verdict == store.Narrow {
-		_ = s.fsys.Narrow(s.work, found) // it may be unreadable; see Settle
+		_ = s.fsys.Narrow(s.work, found) // it may be unreadable; see store.Settle
 	}
 	return verdict == store.Use || verdict == store.Narrow, err
 }

@@ -22,6 +22,8 @@
 //	unsafe directory     yes          yes              yes         -
 //	foreign owner,
 //	sticky directory     yes          2                2           -
+//	not readable         yes          1                1           -
+//	file capabilities    yes          -                -           -
 //	read-only, no space  yes          yes              -           yes
 //	no inodes            yes          yes              -           -
 //	noexec               yes          yes              -           -
@@ -64,6 +66,8 @@ type Question struct {
 	// Execute means that the new file will be run before it is installed. A target
 	// with an execute bit implies it.
 	Execute bool
+	// Shared accepts directories that every user may write to.
+	Shared bool
 }
 
 // Report is what Check found.

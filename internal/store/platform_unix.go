@@ -87,12 +87,16 @@ func (r Root) Mkdir(name string, perm fs.FileMode) error {
 	return r.give(f, perm)
 }
 
-// Narrow sets the mode of the directory that was found at name to 0700.
+// Narrow sets the mode of what was found at name to 0700, or 0600 if it is no directory.
 func (r Root) Narrow(name string, found fs.FileInfo) error {
-	if !privileged() {
-		return r.Chmod(name, 0o700) // it is ours, and may be unreadable
+	mode := fs.FileMode(0o600)
+	if found.IsDir() {
+		mode = 0o700
 	}
-	f, err := r.Root.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|openFlags, 0)
+	if !privileged() {
+		return r.Chmod(name, mode) // it is ours, and may be unreadable
+	}
+	f, err := r.Root.OpenFile(name, os.O_RDONLY|openFlags, 0)
 	if err != nil {
 		return err
 	}
@@ -100,7 +104,7 @@ func (r Root) Narrow(name string, found fs.FileInfo) error {
 	if info, err := f.Stat(); err != nil || !os.SameFile(info, found) {
 		return errors.Join(fmt.Errorf("%w: %q was exchanged", ErrUnsafeDirectory, f.Name()), err)
 	}
-	return f.Chmod(0o700)
+	return f.Chmod(mode)
 }
 
 // links returns how many names a file has.
