@@ -27,12 +27,13 @@ import (
 )
 
 const (
-	holdEnv = "INSTALL_TEST_HOLD"
-	runEnv  = "INSTALL_TEST_RUN"
+	holdEnv  = "INSTALL_TEST_HOLD"
+	runEnv   = "INSTALL_TEST_RUN"
+	startEnv = "INSTALL_TEST_START"
 )
 
 // TestMain runs the test binary as another updater that is killed, as one of many
-// updaters, or as a program that runs until the end of its input.
+// updaters, as a program that starts, or as one that runs until the end of its input.
 func TestMain(m *testing.M) {
 	if target := os.Getenv(holdEnv); target != "" {
 		if _, err := Begin(context.Background(), target, Options{}); err != nil {
@@ -44,6 +45,14 @@ func TestMain(m *testing.M) {
 	}
 	if target := os.Getenv(manyEnv); target != "" {
 		oneOfMany(target, os.Stdin)
+		os.Exit(0)
+	}
+	if target := os.Getenv(startEnv); target != "" {
+		r, err := Recover(context.Background(), target, Options{})
+		fmt.Println(r, err)
+		if err != nil {
+			os.Exit(1)
+		}
 		os.Exit(0)
 	}
 	if os.Getenv(runEnv) != "" {

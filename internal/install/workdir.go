@@ -115,7 +115,7 @@ func (s *Session) tryLockWorkDir() error {
 			return fmt.Errorf("creating work directory: %w", err)
 		}
 		if err = s.access.Settle(s.fsys, s.work, s.WorkDir()); err == nil {
-			s.lock, err = store.Acquire(s.fsys, s.workPath(lockFile))
+			s.lock, err = store.AcquirePrivate(s.fsys, s.workPath(lockFile))
 		}
 		if err == nil {
 			return nil

@@ -248,7 +248,7 @@ func sameDir(path string, dir Root, found fs.FileInfo, err error) (Root, error) 
 // acquire waits for the lock of a directory.
 func acquire(ctx context.Context, dir Root) (*Lock, error) {
 	for {
-		held, err := Acquire(dir, dirLock)
+		held, err := AcquirePrivate(dir, dirLock)
 		if err == nil || !errors.Is(err, ErrHeld) {
 			return held, err
 		}

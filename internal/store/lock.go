@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ErrHeld means that another holder, in this process or another one, has the lock. Try
@@ -71,6 +72,28 @@ func Acquire(dir LockDir, name string) (*Lock, error) {
 		_ = file.Close()
 	}
 	return nil, fmt.Errorf("locking %q: %w", name, ErrHeld)
+}
+
+// abandonedAfter is how old a lock file of root's in another user's directory is, if
+// root was stopped before it gave the file to that user.
+const abandonedAfter = 2 * time.Second
+
+// AcquirePrivate is Acquire in a private directory: every lock in it belongs to the
+// owner of the directory, and one that does not was left behind.
+func AcquirePrivate(dir FS, name string) (*Lock, error) {
+	lock, err := Acquire(dir, name)
+	if !errors.Is(err, fs.ErrPermission) {
+		return lock, err
+	}
+	info, statErr := dir.Lstat(name)
+	in, inErr := dir.Lstat(filepath.Dir(name))
+	if statErr != nil || inErr != nil || sameOwner(info, in) || time.Since(info.ModTime()).Abs() < abandonedAfter {
+		return nil, err
+	}
+	if removeErr := dir.Remove(name); removeErr != nil {
+		return nil, errors.Join(err, removeErr)
+	}
+	return Acquire(dir, name)
 }
 
 // Probe returns ErrHeld if the file called name is locked. It does not create the
