@@ -33,7 +33,8 @@
 //	package manager      yes          yes              yes         by path
 //
 // 1: not for setuid programs, as access(2) checks the rights of the real user. 2: only
-// user 0 counts as privileged; on Linux capabilities count.
+// user 0 counts as privileged; on Linux capabilities count. Root and the owner of the
+// target may update it, another user with capabilities may not.
 //
 // # Package managers
 //

@@ -33,7 +33,7 @@ func runAs(attr *os.ProcAttr, owner int) error {
 	if os.Geteuid() != 0 || owner == 0 {
 		return nil
 	}
-	u, err := lookUp(owner)
+	u, err := lookUp(passwdFile, groupFile, owner)
 	if err != nil {
 		return fmt.Errorf("looking up user %d: %w", owner, err)
 	}
@@ -58,10 +58,10 @@ type user struct {
 
 // lookUp returns a user who is in no group but nogroup if it does not find them. The
 // group of the program would not do: it may be one that its owner is not in.
-func lookUp(uid int) (user, error) {
+func lookUp(passwd, group string, uid int) (user, error) {
 	u := user{name: strconv.Itoa(uid), home: "/", gid: nogroup}
 	found := false
-	err := entries(passwdFile, 6, func(field []string) {
+	err := entries(passwd, 6, func(field []string) {
 		if id, err := strconv.ParseUint(field[2], 10, 32); !found && err == nil && id == uint64(uid) {
 			if gid, err := strconv.ParseUint(field[3], 10, 32); err == nil {
 				u.name, u.home, u.gid, found = field[0], field[5], uint32(gid), true
@@ -71,7 +71,7 @@ func lookUp(uid int) (user, error) {
 	if err != nil || !found {
 		return u, err
 	}
-	err = entries(groupFile, 4, func(field []string) {
+	err = entries(group, 4, func(field []string) {
 		gid, err := strconv.ParseUint(field[2], 10, 32)
 		if err == nil && slices.Contains(strings.Split(field[3], ","), u.name) {
 			u.groups = append(u.groups, uint32(gid))
