@@ -39,14 +39,14 @@ func TestB3_LargeFileOn32Bit(t *testing.T) {
 	require.Contains(t, string(out), "--- PASS: "+t.Name())
 }
 
-const large = 2<<30 + 10
+const above2GiB = 2<<30 + 10
 
 // hashOfZeros is faster here than in a 32-bit program.
 func hashOfZeros(t *testing.T) string {
 	f, err := os.Create(filepath.Join(t.TempDir(), "zeros"))
 	require.NoError(t, err)
 	defer f.Close()
-	require.NoError(t, f.Truncate(large))
+	require.NoError(t, f.Truncate(above2GiB))
 	hash, err := hashOf(f)
 	require.NoError(t, err)
 	return hash
@@ -57,7 +57,7 @@ func installLarge(t *testing.T, hash string) {
 	target := newTarget(t)
 	s, err := Begin(t.Context(), target, Options{})
 	require.NoError(t, err)
-	p, err := s.Partial(sum(newBytes)) // the download is as large
+	p, err := s.Partial(sum(newBytes)) // the download is as above2GiB
 	require.NoError(t, err)
 	_, err = p.Seek(2<<30, io.SeekStart)
 	require.NoError(t, err)
@@ -72,8 +72,8 @@ func installLarge(t *testing.T, hash string) {
 	require.NoError(t, err)
 	f, err := os.Create(path)
 	require.NoError(t, err)
-	require.NoError(t, errors.Join(f.Truncate(large), f.Close()))
-	st, err := s.Seal(path, hash, large)
+	require.NoError(t, errors.Join(f.Truncate(above2GiB), f.Close()))
+	st, err := s.Seal(path, hash, above2GiB)
 	require.NoError(t, err)
 	_, err = s.Commit(st, Plan{})
 	require.NoError(t, err)
