@@ -27,9 +27,10 @@ import (
 )
 
 const (
-	holdEnv  = "INSTALL_TEST_HOLD"
-	runEnv   = "INSTALL_TEST_RUN"
-	startEnv = "INSTALL_TEST_START"
+	holdEnv    = "INSTALL_TEST_HOLD"
+	runEnv     = "INSTALL_TEST_RUN"
+	startEnv   = "INSTALL_TEST_START"
+	confirmEnv = "INSTALL_TEST_CONFIRM"
 )
 
 // TestMain runs the test binary as another updater that is killed, as one of many
@@ -49,6 +50,9 @@ func TestMain(m *testing.M) {
 	}
 	if target := os.Getenv(startEnv); target != "" {
 		r, err := Recover(context.Background(), target, Options{})
+		if os.Getenv(confirmEnv) != "" {
+			err = errors.Join(err, Confirm(context.Background(), target, Options{}))
+		}
 		fmt.Println(r, err)
 		if err != nil {
 			os.Exit(1)

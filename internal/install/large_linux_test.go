@@ -57,7 +57,7 @@ func installLarge(t *testing.T, hash string) {
 	target := newTarget(t)
 	s, err := Begin(t.Context(), target, Options{})
 	require.NoError(t, err)
-	p, err := s.Partial(sum(newBytes)) // the download is as above2GiB
+	p, err := s.Partial(sum(newBytes)) // the download is as large
 	require.NoError(t, err)
 	_, err = p.Seek(2<<30, io.SeekStart)
 	require.NoError(t, err)

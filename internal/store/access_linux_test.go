@@ -8,7 +8,9 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -282,4 +284,103 @@ func nonHeld(err error) error {
 		return nil
 	}
 	return errors.Join(errors.New("it is not held"), err)
+}
+
+// Opening a fifo does not wait for a writer.
+func TestA12_FifoDoesNotBlock(t *testing.T) {
+	dir, err := OpenRoot(t.TempDir())
+	require.NoError(t, err)
+	defer dir.Close()
+	require.NoError(t, unix.Mkfifo(filepath.Join(dir.Name(), "fifo"), 0o600))
+	done := make(chan error, 1)
+	go func() {
+		f, err := dir.OpenFile("fifo", os.O_RDONLY, 0)
+		if err == nil {
+			err = f.Close()
+		}
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		require.NoError(t, err)
+	case <-time.After(5 * time.Second):
+		require.Fail(t, "it waits")
+	}
+}
+
+// Root sets the mode of the directory that it has looked at, and of no other.
+func TestA4_ExchangedDirectoryIsNotNarrowed(t *testing.T) {
+	dir, _ := newPlace(t, alice)
+	for _, name := range []string{"ours", "other"} {
+		require.NoError(t, os.Mkdir(filepath.Join(dir, name), 0o755))
+	}
+	above, err := OpenRoot(dir)
+	require.NoError(t, err)
+	defer above.Close()
+	found, err := above.Lstat("ours")
+	require.NoError(t, err)
+	require.ErrorIs(t, above.Narrow("other", found), ErrUnsafeDirectory)
+	info, err := above.Lstat("other")
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o755), info.Mode().Perm())
+	require.NoError(t, above.Narrow("ours", found))
+	info, err = above.Lstat("ours")
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o700), info.Mode().Perm())
+}
+
+// A directory that was exchanged for one of root's, which has something in it, is not
+// given away.
+func TestA11_ExchangedDirectoryIsNotGivenAway(t *testing.T) {
+	dir, _ := newPlace(t, alice)
+	above, err := OpenRoot(dir)
+	require.NoError(t, err)
+	defer above.Close()
+	above.CreateFor(User{alice, alice})
+	for name, prepare := range map[string]func(path string) error{
+		"in use":         func(path string) error { return os.WriteFile(filepath.Join(path, "file"), nil, 0o600) },
+		"another user's": func(path string) error { return os.Chown(path, bob, bob) },
+	} {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.Mkdir(path, 0o750))
+		require.NoError(t, prepare(path))
+		before, err := os.Lstat(path)
+		require.NoError(t, err)
+		require.ErrorIs(t, above.giveDir(name, 0o700), ErrUnsafeDirectory, name)
+		after, err := os.Lstat(path)
+		require.NoError(t, err)
+		require.Equal(t, before.Sys().(*syscall.Stat_t).Ctim, after.Sys().(*syscall.Stat_t).Ctim, name)
+	}
+}
+
+const namespaceEnv = "STORE_TEST_NAMESPACE"
+
+// In the user namespace of a container the directories above belong to an id that is not
+// mapped there.
+func TestA10_UserNamespace(t *testing.T) {
+	if dir := os.Getenv(namespaceEnv); dir != "" {
+		info, err := os.Stat("/")
+		require.NoError(t, err)
+		uid, _ := Owner(info)
+		require.NotZero(t, uid)
+		require.NoError(t, In(filepath.Join(dir, "state"), "target").Write(File{"name", nil}))
+		return
+	}
+	dir, _ := newPlace(t, bob)
+	self, err := os.ReadFile("/proc/self/exe")
+	require.NoError(t, err)
+	program := filepath.Join(dir, "store.test")
+	require.NoError(t, os.WriteFile(program, self, 0o755))
+	cmd := exec.CommandContext(t.Context(), program, "-test.run", "^"+t.Name()+"$", "-test.v")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), namespaceEnv+"="+dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  unix.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: bob, Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: bob, Size: 1}},
+		Credential:  &syscall.Credential{NoSetGroups: true},
+	}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), "--- PASS: "+t.Name())
 }

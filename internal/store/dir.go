@@ -2,15 +2,6 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package store keeps small files between updates: private to the user who
-// updates, replaced whole, and safe against a crash. It has the lock that excludes
-// two updates, and the format with a checksum in which facts are written down.
-//
-//   - [Acquire] locks a file; the lock ends with the process that holds it.
-//   - [Write] and [Read] are for one file in an open directory.
-//   - [Format] and [Parse] write and read [Fields] with a checksum.
-//   - [Dir] is the directory of one target. It is checked at each use: another
-//     user must not be able to write to it.
 package store
 
 import (

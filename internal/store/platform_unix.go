@@ -65,6 +65,11 @@ func (r Root) Mkdir(name string, perm fs.FileMode) error {
 		}
 		return err
 	}
+	return r.giveDir(name, perm)
+}
+
+// giveDir is give for a directory that root has just made.
+func (r Root) giveDir(name string, perm fs.FileMode) error {
 	f, err := r.Root.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|openFlags, 0)
 	if err != nil {
 		return err
