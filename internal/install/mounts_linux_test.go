@@ -212,14 +212,45 @@ func TestB2_ProbationIsKnownByContent(t *testing.T) {
 	requireFile(t, target+".backup", oldBytes)
 }
 
-func TestReadOnlyBindMount(t *testing.T) {
+// A directory is mounted read-only after an update, as ProtectSystem=strict does. A start
+// is an error only if there is something to do.
+func TestA6_ReadOnlyMount(t *testing.T) {
 	needRoot(t)
-	target := newTarget(t)
-	update(t, target, newBytes)
-	dir := filepath.Dir(target)
-	mount(t, dir, dir, "", unix.MS_BIND, "")
-	require.NoError(t, unix.Mount("", dir, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
-	_, err := Begin(t.Context(), target, Options{})
-	require.ErrorIs(t, err, syscall.EROFS)
-	requireFile(t, target, newBytes)
+	for name, tc := range map[string]struct {
+		prepare func(t *testing.T, target string)
+		want    error
+	}{
+		"finished": {func(*testing.T, string) {}, nil},
+		"leftovers": {func(t *testing.T, target string) {
+			for _, name := range []string{lockFile, "stage-ABCDEFGHIJKLMNOPQRSTUVWXYZ"} {
+				require.NoError(t, os.WriteFile(filepath.Join(WorkDir(target), name), nil, 0o600))
+			}
+		}, nil},
+		"too open": {func(t *testing.T, target string) { require.NoError(t, os.Chmod(WorkDir(target), 0o755)) }, nil},
+		"empty": {func(t *testing.T, target string) {
+			require.NoError(t, os.Remove(filepath.Join(WorkDir(target), journalFile)))
+		}, nil},
+		"none":                {func(t *testing.T, target string) { require.NoError(t, os.RemoveAll(WorkDir(target))) }, nil},
+		"probation":           {func(t *testing.T, target string) { require.NoError(t, updateAs(t, root, target, []byte("third"))) }, syscall.EROFS},
+		"a foreign directory": {func(t *testing.T, target string) { require.NoError(t, os.Chown(WorkDir(target), bob, bob)) }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := newTarget(t)
+			update(t, target, newBytes)
+			tc.prepare(t, target)
+			dir := filepath.Dir(target)
+			before := snapshot(t, dir)
+			mount(t, dir, dir, "", unix.MS_BIND, "")
+			require.NoError(t, unix.Mount("", dir, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+			_, err := Recover(t.Context(), target, Options{})
+			require.ErrorIs(t, err, tc.want)
+			if tc.want == nil {
+				require.NoError(t, err)
+			}
+			require.ErrorIs(t, Confirm(t.Context(), target, Options{}), tc.want)
+			_, err = Begin(t.Context(), target, Options{})
+			require.ErrorIs(t, err, syscall.EROFS)
+			require.Equal(t, before, snapshot(t, dir))
+		})
+	}
 }

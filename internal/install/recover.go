@@ -48,7 +48,7 @@ func recoverTarget(ctx context.Context, target string, opts Options, open func(s
 		return r, errors.Join(err, s.Close())
 	}
 	if err := s.lockAndRecover(ctx, false); err != nil {
-		return s.recovered, errors.Join(err, s.Close())
+		return s.recovered, errors.Join(s.unlessReadOnly(err), s.Close())
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if s.damaged != nil {
@@ -102,7 +102,7 @@ func confirm(ctx context.Context, target string, opts Options, open func(string)
 		return errors.Join(err, s.Close())
 	}
 	if err := s.lockAndRecover(ctx, false); err != nil {
-		return errors.Join(err, s.Close())
+		return errors.Join(s.unlessReadOnly(err), s.Close())
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	switch {

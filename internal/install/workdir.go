@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/choria-io/go-updater/internal/store"
@@ -185,6 +186,18 @@ func (s *Session) openWorkDir() (bool, error) {
 		_ = s.fsys.Narrow(s.work, found) // it may be unreadable; see store.Settle
 	}
 	return verdict == store.Use || verdict == store.Narrow, err
+}
+
+// unlessReadOnly returns nil instead of err if the directory is mounted read-only and
+// there is nothing to recover, count or confirm. What an update left there does no harm.
+func (s *Session) unlessReadOnly(err error) error {
+	if !errors.Is(err, syscall.EROFS) || s.readJournal() != nil || s.damaged != nil {
+		return err
+	}
+	if j := s.journal; j.State == idle || j.State == installed && j.Probation == 0 {
+		return nil
+	}
+	return err
 }
 
 // kindOf returns the kind of one of our random names, and "" for any other name. Files

@@ -106,6 +106,21 @@ func TestA2A3_RootAndOwnerShareADirectory(t *testing.T) {
 	}
 }
 
+// A7: StateDir and directories above it are made.
+func TestA7_StateDirIsMadeWhateverTheUmask(t *testing.T) {
+	dir, target := newPlace(t, alice)
+	d := In(filepath.Join(dir, "a", "b", "state"), target).Sub("sub")
+	var err error
+	as(t, alice, func() {
+		was := unix.Umask(0o777)
+		defer unix.Umask(was)
+		err = d.Write(File{"name", []byte("new")})
+	})
+	require.NoError(t, err)
+	requireOwner(t, filepath.Join(dir, "a"), alice)
+	requireHolds(t, d, "name", "new")
+}
+
 // A1: for a user who may not update nothing is remembered, and nothing is damaged.
 func TestA1_KeptByAnotherUser(t *testing.T) {
 	for _, owner := range []int{root, alice} {

@@ -60,7 +60,8 @@ const (
 	Replace                // it is moved aside, and a new one is made
 )
 
-// Judge returns what to do with the directory found at path, in the directory above.
+// Judge returns what a runner who is no Outsider does with the directory found at path,
+// in the directory above.
 // Another user must not be able to write to it, nor have been: then what is in it may
 // be theirs. A group that may write to the directory above can replace the target, and
 // is trusted.
@@ -71,8 +72,6 @@ func (a Access) Judge(path string, found, above fs.FileInfo) (Verdict, error) {
 		return Refuse, fmt.Errorf("%w: %q is not a directory (remove it)", ErrUnsafeDirectory, path)
 	case a.Runner < 0:
 		return Use, nil
-	case a.Outsider():
-		return Refuse, fmt.Errorf("%w: %q (update as user %d or as root)", ErrForeign, path, a.Owner.UID)
 	case uid != a.Owner.UID:
 		return Replace, nil
 	case othersMayWrite(found, writers(above)) && !a.Shared:
