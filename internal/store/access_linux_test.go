@@ -6,10 +6,12 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -119,6 +121,37 @@ func TestA7_StateDirIsMadeWhateverTheUmask(t *testing.T) {
 	require.NoError(t, err)
 	requireOwner(t, filepath.Join(dir, "a"), alice)
 	requireHolds(t, d, "name", "new")
+}
+
+// Processes of root and of the owner make the directory at once, while it is removed.
+func TestA2A3_DirectoryIsMadeByManyAtOnce(t *testing.T) {
+	for _, owner := range []int{root, alice} {
+		dir, target := newPlace(t, owner)
+		work := filepath.Join(dir, "work")
+		var wg sync.WaitGroup
+		failures := make(chan error, 200)
+		for i := range 8 {
+			wg.Go(func() {
+				for range 25 {
+					uid := owner * (i % 2) // root, or the owner
+					d, err := Beside(work, target).Sub("sub"), error(nil)
+					as(t, uid, func() { err = d.Write(File{fmt.Sprint("name", i), []byte("new")}) })
+					failures <- err
+					_ = os.Remove(filepath.Join(work, "sub", fmt.Sprint("name", i)))
+					_ = os.Remove(filepath.Join(work, "sub"))
+					_ = os.Remove(work)
+				}
+			})
+		}
+		wg.Wait()
+		close(failures)
+		for err := range failures {
+			require.False(t, errors.Is(err, ErrUnsafeDirectory) || errors.Is(err, fs.ErrPermission), "%v", err)
+		}
+		aside, err := filepath.Glob(work + ".aside-*")
+		require.NoError(t, err)
+		require.Empty(t, aside)
+	}
 }
 
 // A1: for a user who may not update nothing is remembered, and nothing is damaged.

@@ -53,22 +53,25 @@ func (r Root) give(f *os.File, perm fs.FileMode) error {
 	return f.Chmod(perm)
 }
 
-// Mkdir makes a directory as os.Root does, with the mode perm, whatever the umask.
+// Mkdir makes a directory as os.Root does, whose mode no umask narrows.
 func (r Root) Mkdir(name string, perm fs.FileMode) error {
 	if err := r.Root.Mkdir(name, perm); err != nil {
 		return err
 	}
-	if !privileged() {
-		info, err := r.Lstat(name)
-		if err == nil && info.Mode().Perm()&perm != perm {
-			err = r.Chmod(name, perm)
-		}
-		return err
+	if privileged() && r.owner.UID != 0 {
+		return r.giveDir(name, perm)
 	}
-	return r.giveDir(name, perm)
+	made, err := r.Lstat(name)
+	if err == nil && made.Mode().Perm()&perm != perm {
+		err = r.Narrow(name, made)
+	}
+	return err
 }
 
-// giveDir is give for a directory that root has just made.
+// giveDir is give for a directory that root has just made. The owner of the directory
+// above can exchange it, for an empty one of root's at best: that could be replaced by one
+// of their own all the same. One that is the owner's already was made by another process
+// of root's.
 func (r Root) giveDir(name string, perm fs.FileMode) error {
 	f, err := r.Root.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|openFlags, 0)
 	if err != nil {
@@ -79,14 +82,15 @@ func (r Root) giveDir(name string, perm fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	// The owner of the directory above can exchange it, for an empty one at best: that
-	// could be replaced by one of their own all the same.
 	uid, _ := Owner(info)
+	if uid == r.owner.UID {
+		return r.give(f, perm)
+	}
 	_, err = f.Readdirnames(1)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	if err == nil || uid != 0 && uid != r.owner.UID {
+	if err == nil || uid != 0 {
 		return fmt.Errorf("%w: %q was exchanged while it was made", ErrUnsafeDirectory, f.Name())
 	}
 	return r.give(f, perm)
