@@ -56,6 +56,19 @@ func TestA11_DirectoryOfAnotherUser(t *testing.T) {
 	}
 }
 
+// An empty one is removed: it is what root leaves if it is stopped before it gives the
+// directory to the owner.
+func TestA11_EmptyDirectoryOfAnotherUser(t *testing.T) {
+	for _, runner := range []int{root, alice} {
+		target := newPlace(t, alice)
+		require.NoError(t, os.Mkdir(WorkDir(target), 0o700))
+		require.NoError(t, updateAs(t, runner, target, newBytes))
+		aside, err := filepath.Glob(WorkDir(target) + ".aside-*")
+		require.NoError(t, err)
+		require.Empty(t, aside)
+	}
+}
+
 // In a sticky directory only root can move it away.
 func TestA11_StickyDirectory(t *testing.T) {
 	target := newPlace(t, alice)
