@@ -111,7 +111,14 @@ func (u *Updater) Preflight(ctx context.Context) (*PreflightReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	if held, ok := errors.AsType[*LockedError](public(install.Busy(w.target))); ok {
+	busy := install.Busy(w.target, w.installing())
+	if errors.Is(busy, ErrUnsafeDirectory) {
+		report.Problems = append(report.Problems, &PreflightError{
+			Reason: string(preflight.ReasonUnsafeDirectory), Path: install.WorkDir(report.Target), Err: busy,
+			Advice: "let nobody but its owner write to it",
+		})
+	}
+	if held, ok := errors.AsType[*LockedError](public(busy)); ok {
 		report.Problems = append(report.Problems, &PreflightError{
 			Reason: "another update is running", Path: held.Target, Detail: "process " + strconv.Itoa(held.PID), Err: held,
 			Advice: "wait for it to end",
@@ -150,7 +157,7 @@ func (w *walk) question() preflight.Question {
 }
 
 func (s *settings) question() preflight.Question {
-	return preflight.Question{Target: s.target, Beside: install.Beside(s.target), Execute: s.set.smokeTest != nil}
+	return preflight.Question{Target: s.target, Beside: install.Beside(s.target), Execute: s.set.smokeTest != nil, Shared: s.set.shared}
 }
 
 // explain adds to an error why an update could not begin: what a preflight finds comes

@@ -286,7 +286,8 @@ func Clock(now func() time.Time) Option {
 
 // Trial is how a binary shows that it works: it is run with Args, has to end
 // without an error within Timeout, and to print Contains. Or Func is called with
-// its path instead. What the binary has started is killed when it ends.
+// its path instead. What the binary has started is killed when it ends. If root updates
+// the program of another user, it runs as that user; Func is called as root even then.
 type Trial struct {
 	Args     []string
 	Timeout  time.Duration // 0 means 30 seconds
@@ -297,9 +298,9 @@ type Trial struct {
 	Func func(ctx context.Context, path string) error
 }
 
-func (t Trial) run(ctx context.Context, path string) error {
+func (t Trial) run(ctx context.Context, path string, owner int) error {
 	inner := trial.Trial(t)
-	return inner.Run(ctx, path)
+	return inner.Run(ctx, path, owner)
 }
 
 func (t Trial) validate() error {
@@ -382,6 +383,16 @@ func RefuseManaged() Option {
 	}
 }
 
+// InsecureSharedDirectory accepts a target in a directory that every user may write to,
+// as on a file system without owners and modes (FAT, a volume mounted with 0777). Each
+// user there can replace the program, and what is remembered of it.
+func InsecureSharedDirectory() Option {
+	return func(c *Config) error {
+		c.set.shared = true
+		return nil
+	}
+}
+
 // choices are what options set, besides the fields of [Config].
 type choices struct {
 	mirrors        []string
@@ -408,6 +419,7 @@ type choices struct {
 	retry          string                  // a failed version that may be installed again
 	wait           bool                    // for the lock
 	refuseManaged  bool
+	shared         bool                                       // directories that every user may write to are accepted
 	idle           time.Duration                              // of internal/fetch, zero for its default
 	pause          func(context.Context, time.Duration) error // the same
 }

@@ -73,6 +73,9 @@ type Recovery struct {
 // [ErrNoBackup] means that the version on probation stays, because there is nothing to
 // go back to, and [ErrJournal] that the record of the last update is damaged until the
 // next one. A start that cannot be counted, as on a read-only file system, is an error.
+// For a user who is neither root nor the owner of the target there is nothing to
+// recover, and no error. A start of a program that has more rights than the user who
+// started it (setuid, setgid, file capabilities) is not counted.
 func (u *Updater) Recover(ctx context.Context) (*Recovery, error) {
 	end, err := u.begin(ctx)
 	if err != nil {

@@ -152,7 +152,7 @@ func (w *walk) install(ctx context.Context, session *install.Session) (backup st
 		return "", fmt.Errorf("checking the downloaded binary: %w", err)
 	}
 	if test := w.set.smokeTest; test != nil {
-		err := session.Try(staged, func(path string) error { return test.run(ctx, path) })
+		err := session.Try(staged, func(path string) error { return test.run(ctx, path, session.Owner()) })
 		if err != nil {
 			if ctx.Err() == nil {
 				err = errors.Join(err, session.Fail(w.version, w.verified.Release.Hash, install.FailedSmokeTest))
@@ -170,7 +170,7 @@ func (w *walk) install(ctx context.Context, session *install.Session) (backup st
 		plan.Accept = w.installed()
 	}
 	if check := w.set.healthCheck; check != nil {
-		plan.Check = func() error { return check.run(ctx, session.Target()) }
+		plan.Check = func() error { return check.run(ctx, session.Target(), session.Owner()) }
 	}
 	if backup, err = session.Commit(staged, plan); err != nil {
 		return "", fmt.Errorf("replacing %s: %w", session.Target(), public(err))
@@ -368,9 +368,9 @@ func (s *settings) place() (store.Dir, error) {
 		return store.Dir{}, fmt.Errorf("finding target: %w", err)
 	}
 	if s.set.stateDir == "" {
-		return store.Beside(install.WorkDir(target), target), nil
+		return store.Beside(install.WorkDir(target), target).Shared(s.set.shared), nil
 	}
-	return store.In(s.set.stateDir, target), nil
+	return store.In(s.set.stateDir, target).Shared(s.set.shared), nil
 }
 
 // memoryFile is the name, in [StateDir], of what is remembered of releases. Without
@@ -410,8 +410,8 @@ func (w *walk) recall(ctx context.Context, session *install.Session) (err error)
 	switch {
 	case err == nil, errors.Is(err, fs.ErrNotExist):
 		return nil
-	case session == nil && errors.Is(err, fs.ErrPermission):
-		w.log.Info(ctx, "what is remembered of earlier updates can be read by its owner only", "file", w.memoryPath())
+	case errors.Is(err, store.ErrForeign):
+		w.log.Info(ctx, "what is remembered belongs to another user", "file", w.memoryPath(), "error", err)
 		return nil
 	case errors.Is(err, store.ErrUnsafeDirectory):
 		return fmt.Errorf("%w: %w", ErrState, err)
@@ -465,7 +465,7 @@ func (w *walk) remember(session *install.Session, updated bool) error {
 
 // installing returns the settings of package install.
 func (s *settings) installing() install.Options {
-	return install.Options{Now: s.now, Boot: s.set.boot, Hold: s.set.hold}
+	return install.Options{Shared: s.set.shared, Now: s.now, Boot: s.set.boot, Hold: s.set.hold}
 }
 
 // failedBefore is the error for a release that is not tried now.

@@ -8,6 +8,7 @@ package install
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -154,8 +155,8 @@ func TestPlantedAtWorkDir(t *testing.T) {
 		"dangling symlink":   func(_ *testing.T, p string) error { return os.Symlink("absent", p) },
 		"symlink out":        func(t *testing.T, p string) error { return os.Symlink(t.TempDir(), p) },
 		"symlink in":         func(_ *testing.T, p string) error { return os.Symlink("private", p) },
-		"group can enter":    func(_ *testing.T, p string) error { return os.Mkdir(p, 0o710) },
-		"everyone can enter": func(_ *testing.T, p string) error { return os.Mkdir(p, 0o701) },
+		"group can write":    func(_ *testing.T, p string) error { return errors.Join(os.Mkdir(p, 0o700), os.Chmod(p, 0o720)) },
+		"everyone can write": func(_ *testing.T, p string) error { return errors.Join(os.Mkdir(p, 0o700), os.Chmod(p, 0o702)) },
 	}
 	for name, plant := range cases {
 		t.Run(name, func(t *testing.T) {

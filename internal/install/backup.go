@@ -44,10 +44,12 @@ func (s *Session) nameForOlderBackup() (string, error) {
 	return store.RandomName("previous"), nil
 }
 
-// namedFile is a file and the name that leads to it.
+// namedFile is a file, the name that leads to it, and its SHA-256 in hex.
 type namedFile struct {
 	name string
 	info fs.FileInfo
+	hash string
+	file *os.File // of the staged file, while it is open: it has one name
 }
 
 // linkOrCopyTarget links or copies the target to a new name in the work directory. It
@@ -68,6 +70,7 @@ func (s *Session) linkOrCopyTarget(kind string) (namedFile, content, error) {
 		return namedFile{}, content{}, err
 	}
 	saved, err := s.linkOrCopy(f, s.base, kind)
+	saved.hash = c.Hash
 	return saved, c, err
 }
 
@@ -85,11 +88,18 @@ func (s *Session) linkOrCopy(f *os.File, name, kind string) (namedFile, error) {
 		return namedFile{}, err
 	}
 	if !s.renameAside && n == 1 {
-		// After an error it is copied: not every file system has links, and not every
-		// kernel permits a link to another user's file.
+		// After an error it is copied: not every file system has links, or gives them
+		// the number of the file, and not every kernel permits a link to another
+		// user's file.
 		to := s.workPath(store.RandomName(kind))
-		if err := s.fsys.Link(name, to); err == nil {
-			return s.syncLink(f, info, to)
+		if s.fsys.Link(name, to) == nil {
+			linked, err := s.syncLink(f, info, to)
+			if !errors.Is(err, ErrChanged) {
+				return linked, err
+			}
+			if err := s.fsys.Remove(to); err != nil {
+				return namedFile{}, err
+			}
 		}
 	}
 	to := s.workPath(store.RandomName(kind))
@@ -108,7 +118,7 @@ func (s *Session) linkOrCopy(f *os.File, name, kind string) (namedFile, error) {
 	if info, err = s.copyMetadata(dst); err != nil {
 		return namedFile{}, err
 	}
-	return namedFile{to, info}, dst.Close()
+	return namedFile{name: to, info: info}, dst.Close()
 }
 
 // syncLink checks that the link leads to the open file f, and syncs f, which may never
@@ -124,5 +134,5 @@ func (s *Session) syncLink(f *os.File, info fs.FileInfo, to string) (namedFile, 
 	if err := s.fsys.Sync(f); err != nil {
 		return namedFile{}, fmt.Errorf("syncing: %w", err)
 	}
-	return namedFile{to, at}, nil
+	return namedFile{name: to, info: at}, nil
 }

@@ -49,8 +49,8 @@ func (s *Session) Commit(st *Staged, p Plan) (backup string, err error) {
 	if st.info, err = s.copyMetadata(st.file); err != nil {
 		return "", fmt.Errorf("copying owner and mode to the new file: %w", err)
 	}
-	if !store.SameContent(st.info, sealed) {
-		return "", fmt.Errorf("staged file: %w", ErrChanged)
+	if err := s.checkSealed(st, sealed); err != nil {
+		return "", err
 	}
 	if s.renameAside {
 		// Windows: a file that is open for writing can be neither run nor renamed.
@@ -124,7 +124,7 @@ func (s *Session) prepare(st *Staged, p Plan) (next record, saved namedFile, err
 
 // onProbation reports whether the target is a version on probation.
 func (s *Session) onProbation() bool {
-	return s.journal.onProbation() && s.journal.New.matches(s.old)
+	return s.journal.onProbation() && s.targetHolds(s.journal.New)
 }
 
 // replace installs the backup, then the staged file, and runs check.
@@ -135,7 +135,7 @@ func (s *Session) replace(st *Staged, next record, saved namedFile, check func()
 		}
 	}
 	oldFile := s.oldFile(next, saved)
-	if err := s.swap(st.name, st.info, oldFile); err != nil {
+	if err := s.swap(namedFile{st.name, st.info, st.hash, st.file}, oldFile); err != nil {
 		return err
 	}
 	if check == nil {
@@ -151,9 +151,9 @@ func (s *Session) replace(st *Staged, next record, saved namedFile, check func()
 func (s *Session) oldFile(next record, saved namedFile) namedFile {
 	switch {
 	case s.renameAside:
-		return namedFile{s.workPath(next.Aside), s.old}
+		return namedFile{name: s.workPath(next.Aside), info: s.old, hash: next.Old.Hash}
 	case next.Keep == "" && next.State == swapping:
-		return namedFile{s.backup(), saved.info}
+		return namedFile{name: s.backup(), info: saved.info, hash: next.Old.Hash}
 	}
 	return saved
 }

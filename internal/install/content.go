@@ -57,6 +57,16 @@ func (s *Session) hashTarget(f *os.File, info fs.FileInfo) (content, error) {
 	return s.hashed.content, nil
 }
 
+// targetHolds reports whether the target has the content c. It reads it only if it looks
+// different, as a file system may round times.
+func (s *Session) targetHolds(c content) bool {
+	if c.matches(s.old) || c.Size != s.old.Size() {
+		return c.matches(s.old)
+	}
+	same, err := s.has(s.base, c)
+	return same && err == nil
+}
+
 // hashOf returns the SHA-256 of f in hex. It reads f from the start, and seeks back to
 // it.
 func hashOf(f *os.File) (string, error) {

@@ -7,7 +7,7 @@
 //
 // # Use
 //
-//	s, err := install.Begin(ctx, target)
+//	s, err := install.Begin(ctx, target, install.Options{})
 //	defer s.Close()
 //	path, err := s.StagePath()               // download to path
 //	staged, err := s.Seal(path, hash, size)  // verify the download
@@ -128,9 +128,24 @@
 // after opening. Only files in our work directory with our names are ever removed. The
 // file at a name is compared with the one that was hashed before and after the rename.
 //
-// A directory that every user may write to is refused, unless it is sticky. Its owner
-// and a group that may write to it are trusted, because they can replace the program
-// anyway. So are other processes of the same user.
+// A directory that every user may write to is refused, unless it is sticky or
+// Options.Shared is set. Its owner and a group that may write to it are trusted, because
+// they can replace the program anyway. So are other processes of the same user. The table
+// in package store says who may use the work directory, and what is done with one that is
+// found.
+//
+// Root that updates the program of another user does not trust that user: files in the
+// work directory are opened without following links or waiting for a fifo, the staged file
+// stays root's until Commit, so that its owner can run it and not change it, and Commit
+// reads it again.
+//
+// # File systems that move
+//
+// A file is known by its number, size, time and mode. Where these differ, content, owner,
+// mode and the names of the open file decide whether it was exchanged: some FUSE file
+// systems renumber files or round their times, at a link or a rename. A link that does not
+// look like its file is replaced by a copy. File systems with fixed modes (FAT, NTFS) are
+// accepted if nobody else can write to them.
 //
 // # Limitations
 //

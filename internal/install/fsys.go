@@ -23,6 +23,8 @@ type fsys interface {
 	Link(oldname, newname string) error
 	Rename(oldname, newname string) error
 	Remove(name string) error
+	Narrow(name string, found fs.FileInfo) error
+	CreateFor(owner store.User)
 	Close() error
 
 	Chown(f *os.File, uid, gid int) error
@@ -34,14 +36,14 @@ type fsys interface {
 }
 
 // rootFS is the real file system.
-type rootFS struct{ store.Root }
+type rootFS struct{ *store.Root }
 
 func openRoot(dir string) (fsys, error) {
 	root, err := store.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	return rootFS{root}, nil
+	return rootFS{&root}, nil
 }
 
 func (rootFS) Chown(f *os.File, uid, gid int) error               { return f.Chown(uid, gid) }

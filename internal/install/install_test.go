@@ -28,12 +28,14 @@ import (
 )
 
 const (
-	holdEnv = "INSTALL_TEST_HOLD"
-	runEnv  = "INSTALL_TEST_RUN"
+	holdEnv    = "INSTALL_TEST_HOLD"
+	runEnv     = "INSTALL_TEST_RUN"
+	startEnv   = "INSTALL_TEST_START"
+	confirmEnv = "INSTALL_TEST_CONFIRM"
 )
 
 // TestMain runs the test binary as another updater that is killed, as one of many
-// updaters, or as a program that runs until the end of its input.
+// updaters, as a program that starts, or as one that runs until the end of its input.
 func TestMain(m *testing.M) {
 	if target := os.Getenv(holdEnv); target != "" {
 		if _, err := Begin(context.Background(), target, Options{}); err != nil {
@@ -45,6 +47,17 @@ func TestMain(m *testing.M) {
 	}
 	if target := os.Getenv(manyEnv); target != "" {
 		oneOfMany(target, os.Stdin)
+		os.Exit(0)
+	}
+	if target := os.Getenv(startEnv); target != "" {
+		r, err := Recover(context.Background(), target, Options{})
+		if os.Getenv(confirmEnv) != "" {
+			err = errors.Join(err, Confirm(context.Background(), target, Options{}))
+		}
+		fmt.Println(r, err)
+		if err != nil {
+			os.Exit(1)
+		}
 		os.Exit(0)
 	}
 	if os.Getenv(runEnv) != "" {

@@ -143,7 +143,7 @@ func TestModeThatWasNotSet(t *testing.T) {
 func TestOwnerThatCannotBeKept(t *testing.T) {
 	dir, parent := asNobody(t, func(dir string) {
 		require.NoError(t, os.Chown(dir, nobody, nobody))
-		program(t, filepath.Join(dir, "tool"), 0, 0, 0o755)
+		program(t, filepath.Join(dir, "tool"), nobody, 0, 0o755)
 	})
 	if parent {
 		return
@@ -154,6 +154,22 @@ func TestOwnerThatCannotBeKept(t *testing.T) {
 	require.ErrorIs(t, err, ErrOwner)
 	require.ErrorIs(t, err, fs.ErrPermission)
 	require.NoError(t, s.Close())
+}
+
+// A user who is neither root nor the owner is refused before anything is made.
+func TestTargetOfAnotherUser(t *testing.T) {
+	dir, parent := asNobody(t, func(dir string) {
+		require.NoError(t, os.Chown(dir, nobody, nobody))
+		program(t, filepath.Join(dir, "tool"), 0, 0, 0o755)
+	})
+	if parent {
+		return
+	}
+	before := snapshot(t, dir)
+	_, err := Begin(context.Background(), filepath.Join(dir, "tool"), Options{})
+	require.ErrorIs(t, err, ErrOwner)
+	require.ErrorIs(t, err, fs.ErrPermission)
+	require.Equal(t, before, snapshot(t, dir))
 }
 
 func TestReadOnlyDirectory(t *testing.T) {
@@ -202,14 +218,26 @@ func TestBackupOfAnotherUser(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// Root could use it, and does not.
+// Root could use it, and does not: what is in it stays as it is, under another name.
 func TestWorkDirOfAnotherUserAsRoot(t *testing.T) {
 	needRoot(t)
 	target := newTarget(t)
 	require.NoError(t, os.Mkdir(WorkDir(target), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(WorkDir(target), journalFile), []byte("theirs"), 0o600))
 	require.NoError(t, os.Chown(WorkDir(target), 1234, 1234))
-	before := snapshot(t, filepath.Dir(target))
-	_, err := Begin(context.Background(), target, Options{})
-	require.ErrorIs(t, err, ErrUnsafeDirectory)
-	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
+	before := snapshot(t, WorkDir(target))
+	update(t, target, newBytes)
+	requireFile(t, target, newBytes)
+	requireAside(t, target, before)
+}
+
+// requireAside asserts that the work directory that was there was moved aside as it is.
+func requireAside(t *testing.T, target string, before map[string]entry) {
+	t.Helper()
+	aside, err := filepath.Glob(WorkDir(target) + ".aside-*")
+	require.NoError(t, err)
+	require.Len(t, aside, 1)
+	require.NoError(t, os.RemoveAll(WorkDir(target)))
+	require.NoError(t, os.Rename(aside[0], WorkDir(target)))
+	require.Equal(t, before, snapshot(t, WorkDir(target)))
 }

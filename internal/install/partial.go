@@ -49,13 +49,14 @@ func (s *Session) Partial(sha256hex string) (*Partial, error) {
 	return p, nil
 }
 
-// open opens an existing file only if it is a regular file with one name. Otherwise it
-// replaces it.
+// open opens an existing file only if it is a regular file of the target's owner with
+// one name. Otherwise it replaces it.
 func (p *Partial) open() error {
-	f, _, err := store.OpenRegular(p.s.fsys, p.name, os.O_RDWR)
+	f, info, err := store.OpenRegular(p.s.fsys, p.name, os.O_RDWR)
 	if err == nil {
 		n, err := links(f)
-		if err == nil && n == 1 {
+		uid, _ := store.Owner(info)
+		if err == nil && n == 1 && uid == p.s.Owner() {
 			p.File = f
 			return nil
 		}

@@ -6,7 +6,6 @@ package install
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 
 	"golang.org/x/sys/windows"
@@ -33,14 +32,4 @@ func removeAtBoot(path string) {
 	if name, err := windows.UTF16PtrFromString(path); err == nil {
 		_ = windows.MoveFileEx(name, nil, windows.MOVEFILE_DELAY_UNTIL_REBOOT)
 	}
-}
-
-// checkParent accepts everything: access rights are inherited ACLs on Windows.
-func checkParent(string, fs.FileInfo) error { return nil }
-
-func checkPrivate(path string, info fs.FileInfo) error {
-	if !info.IsDir() {
-		return fmt.Errorf("%w: %q is not a directory (remove it)", ErrUnsafeDirectory, path)
-	}
-	return nil
 }

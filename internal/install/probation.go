@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 
 	"github.com/choria-io/go-updater/internal/store"
 )
@@ -22,6 +23,9 @@ const startsFile = "starts.lock"
 // waits for nothing but another change of the journal, and returns ErrJournal if that is
 // damaged.
 func Confirm(ctx context.Context, target string, o Options) (err error) {
+	if store.Outsider(target) || store.Elevated() {
+		return nil
+	}
 	s, err := newSession(target, o)
 	if err != nil {
 		return err
@@ -53,6 +57,9 @@ func confirmable(r record) bool { return r.onProbation() && r.Probation.Starts >
 // countStart counts this start of the version on probation, and gives the version up if
 // it had too many, or took too long.
 func (s *Session) countStart(ctx context.Context, judge bool) error {
+	if store.Elevated() {
+		return nil
+	}
 	err := s.change(ctx, func(r record) (record, error) {
 		if s.damaged != nil || !r.onProbation() {
 			return r, errNoChange
@@ -117,7 +124,7 @@ func (s *Session) replaced(r record) record {
 // Unless this one is a judge, which ends soon, it counts as running from now on.
 func (s *Session) overlaps(judge bool) (bool, error) {
 	name := s.workPath(startsFile)
-	alone, err := store.Acquire(s.fsys, name)
+	alone, err := store.AcquirePrivate(s.fsys, name)
 	switch {
 	case errors.Is(err, store.ErrHeld):
 	case err != nil:
@@ -163,6 +170,14 @@ func unlessLocked(err error) error {
 	return err
 }
 
+// unlessReadOnly returns nil if the file system is mounted read-only.
+func unlessReadOnly(err error) error {
+	if errors.Is(err, syscall.EROFS) {
+		return nil
+	}
+	return err
+}
+
 // Judge is Recover for a process that only looks after target, before the program itself
 // is started. It does not run the target, and counts a start for the program that is
 // started next, which may fail before it could do so itself.
@@ -181,6 +196,9 @@ func Look(target string, o Options) (Facts, error) {
 		return Facts{}, err
 	}
 	defer s.Close()
+	if store.Outsider(target) {
+		return Facts{}, fmt.Errorf("%w: %q is for the owner of the target and root", store.ErrForeign, s.WorkDir())
+	}
 	if err := s.look(); err != nil {
 		return Facts{}, err
 	}
@@ -189,11 +207,7 @@ func Look(target string, o Options) (Facts, error) {
 
 // look reads the journal without a lock: it is always replaced as a whole.
 func (s *Session) look() error {
-	err := s.checkWorkDir()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	if found, err := s.openWorkDir(); !found || err != nil {
 		return err
 	}
 	return s.readJournal()

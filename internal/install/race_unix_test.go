@@ -51,7 +51,7 @@ func TestWorkDirRemovedBeforeLock(t *testing.T) {
 // A work directory that we created and cannot use is removed.
 func TestUnusableWorkDirIsRemoved(t *testing.T) {
 	target := newTarget(t)
-	f := &faulty{after: once("mkdir", func() { require.NoError(t, os.Chmod(WorkDir(target), 0o755)) })}
+	f := &faulty{after: once("mkdir", func() { require.NoError(t, os.Chmod(WorkDir(target), 0o777)) })}
 	require.ErrorIs(t, f.run(target, false), ErrUnsafeDirectory)
 	require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))
 }
@@ -77,14 +77,15 @@ func TestBackupReplacedDuringRollback(t *testing.T) {
 		op  string
 		do  func(t *testing.T, backup string)
 		err error // of the link
+		is  error // of the rollback
 	}{
 		"replaced": {"link", func(t *testing.T, backup string) {
 			require.NoError(t, os.Remove(backup))
 			require.NoError(t, os.WriteFile(backup, []byte("evil"), 0o755))
-		}, nil},
+		}, nil, nil}, // a copy of the one that was verified is put back
 		"truncated": {"copy", func(t *testing.T, backup string) {
 			require.NoError(t, os.Truncate(backup, 10))
-		}, syscall.EPERM},
+		}, syscall.EPERM, ErrChanged},
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := newTarget(t)
@@ -96,8 +97,12 @@ func TestBackupReplacedDuringRollback(t *testing.T) {
 				}
 				return tc.err
 			}}
-			require.ErrorIs(t, rollback(context.Background(), target, f.open), ErrChanged)
-			requireFile(t, target, newBytes)
+			require.ErrorIs(t, rollback(context.Background(), target, f.open), tc.is)
+			want := newBytes
+			if tc.is == nil {
+				want = oldBytes
+			}
+			requireFile(t, target, want)
 		})
 	}
 }

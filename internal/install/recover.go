@@ -38,6 +38,9 @@ func Recover(ctx context.Context, target string, o Options) (Recovery, error) {
 }
 
 func recoverTarget(ctx context.Context, target string, o Options, judge bool) (r Recovery, err error) {
+	if store.Outsider(target) {
+		return r, nil
+	}
 	s, err := newSession(target, o)
 	if err != nil {
 		return r, err
@@ -52,8 +55,9 @@ func recoverTarget(ctx context.Context, target string, o Options, judge bool) (r
 	}
 	if leftovers || !s.journal.atRest() || s.statTarget() == nil && s.journal.putBack(s.old) {
 		if err := s.lockAndRecover(ctx, false); err != nil {
-			if unlessLocked(err) != nil || !s.journal.atRest() {
-				return s.recovered, unlessLocked(err)
+			// What is left over does no harm.
+			if err = unlessLocked(unlessReadOnly(err)); err != nil || !s.journal.atRest() {
+				return s.recovered, err
 			}
 		}
 	}
@@ -165,9 +169,10 @@ func (s *Session) restoreOld(j record) error {
 		return err
 	}
 	if s.renameAside {
-		current = namedFile{s.workPath(store.RandomName("aside")), s.old}
+		current = namedFile{name: s.workPath(store.RandomName("aside")), info: s.old, hash: current.hash}
 	}
-	return s.swap(stage.name, stage.info, current)
+	stage.hash = j.Old.Hash
+	return s.swap(stage, current)
 }
 
 // undoSwap removes our backup. removeLeftovers then restores the older one.

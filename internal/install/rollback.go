@@ -62,7 +62,8 @@ func (s *Session) rollback(why Reason) error {
 		return next, nil
 	})
 	if err == nil {
-		err = s.swap(stage.name, stage.info, s.oldFile(next, current))
+		stage.hash = hash
+		err = s.swap(stage, s.oldFile(next, current))
 	}
 	if err == nil {
 		// An error is ignored: the target is restored, and Recover does the rest.

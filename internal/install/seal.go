@@ -41,7 +41,12 @@ func (s *Session) Try(st *Staged, run func(path string) error) error {
 	if s.closed || st == nil || st.file == nil {
 		return errClosed
 	}
-	if err := s.fsys.Chmod(st.file, 0o700); err != nil {
+	mode := fs.FileMode(0o700)
+	if s.foreign() {
+		// It stays root's, so that the owner of the target can start it and not change it.
+		mode = 0o755
+	}
+	if err := s.fsys.Chmod(st.file, mode); err != nil {
 		return fmt.Errorf("making the staged file executable: %w", err)
 	}
 	if s.renameAside {
@@ -53,6 +58,27 @@ func (s *Session) Try(st *Staged, run func(path string) error) error {
 		err = errors.Join(err, s.reopen(st))
 	}
 	return err
+}
+
+// foreign reports whether root updates the program of another user, who can exchange
+// files in the work directory.
+func (s *Session) foreign() bool { return s.access.Runner == 0 && s.access.Owner.UID != 0 }
+
+// checkSealed returns ErrChanged if the file was changed since it was sealed. Its owner
+// can set its time, so a file of another user's is read again.
+func (s *Session) checkSealed(st *Staged, sealed fs.FileInfo) error {
+	same := store.SameContent(st.info, sealed)
+	if same && s.foreign() {
+		hash, err := hashOf(st.file)
+		if err != nil {
+			return fmt.Errorf("reading the staged file: %w", err)
+		}
+		same = hash == st.hash
+	}
+	if !same {
+		return fmt.Errorf("staged file: %w", ErrChanged)
+	}
+	return nil
 }
 
 func (s *Session) reopen(st *Staged) error {
@@ -87,8 +113,21 @@ func (s *Session) Seal(path, sha256hex string, size int64) (*Staged, error) {
 	return st, nil
 }
 
+// openStaged opens what the caller created. Its umask may have made it unreadable.
+func (s *Session) openStaged(name string) (*os.File, fs.FileInfo, error) {
+	f, info, err := store.OpenRegular(s.fsys, name, sealFlag)
+	if !errors.Is(err, fs.ErrPermission) {
+		return f, info, err
+	}
+	found, statErr := s.fsys.Lstat(name)
+	if err := errors.Join(statErr, s.fsys.Narrow(name, found)); err != nil {
+		return nil, nil, err
+	}
+	return store.OpenRegular(s.fsys, name, sealFlag)
+}
+
 func (s *Session) seal(st *Staged, sha256hex string, size int64) (err error) {
-	if st.file, st.info, err = store.OpenRegular(s.fsys, st.name, sealFlag); err != nil {
+	if st.file, st.info, err = s.openStaged(st.name); err != nil {
 		return err
 	}
 	if n, err := links(st.file); err != nil || n != 1 {

@@ -25,6 +25,8 @@ type Session struct {
 	work        string
 	old         fs.FileInfo // the target when the lock was taken
 	lock        *store.Lock
+	access      store.Access
+	shared      bool // see Options
 	staged      []*Staged
 	renameAside bool // renamesAside, but for tests
 	closed      bool
@@ -44,11 +46,15 @@ type Session struct {
 	notRemoved []string // downloads that Close tries to remove again
 }
 
-// Options are the settings of a call. The zero value is right for a process that ends
-// soon.
+// Options are how a target is updated. The zero value is the strict one, and right for a
+// process that ends soon.
 type Options struct {
 	// Wait makes Begin wait for another update of the target, until its context is done.
 	Wait bool
+
+	// Shared accepts directories that every user may write to: each of them can
+	// replace the target, and what is remembered of it.
+	Shared bool
 
 	Now  func() time.Time     // nil: time.Now
 	Boot func() time.Duration // time since the machine was booted; nil: the system's
@@ -81,7 +87,7 @@ func newSession(target string, o Options) (*Session, error) {
 		return nil, fmt.Errorf("finding target: %w", err)
 	}
 	s := &Session{
-		dir: filepath.Dir(path), base: filepath.Base(path), renameAside: renamesAside,
+		dir: filepath.Dir(path), base: filepath.Base(path), shared: o.Shared, renameAside: renamesAside,
 		now: o.Now, boot: o.Boot, hold: o.Hold,
 	}
 	s.work = workName(s.base)
@@ -127,7 +133,7 @@ func (s *Session) lockAndRecover(ctx context.Context, wait bool) error {
 	if err := s.statTarget(); err != nil && !(s.renameAside && errors.Is(err, fs.ErrNotExist)) {
 		return err
 	}
-	if err := s.checkParents(); err != nil {
+	if err := errors.Join(s.checkRunner(), s.checkParents()); err != nil {
 		return err
 	}
 	if err := s.lockWorkDir(ctx, wait); err != nil {
@@ -171,7 +177,7 @@ func (s *Session) checkParents() error {
 	if err != nil {
 		return fmt.Errorf("checking directory of target: %w", err)
 	}
-	if err := checkParent(s.dir, parent); err != nil {
+	if err := s.checkParent(s.dir, parent); err != nil {
 		return err
 	}
 	for dir := filepath.Dir(s.dir); ; dir = filepath.Dir(dir) {
@@ -179,7 +185,7 @@ func (s *Session) checkParents() error {
 		if err != nil {
 			return fmt.Errorf("checking directory of target: %w", err)
 		}
-		if err := checkParent(dir, info); err != nil {
+		if err := s.checkParent(dir, info); err != nil {
 			return err
 		}
 		if dir == filepath.Dir(dir) {
@@ -195,8 +201,13 @@ func (s *Session) statTarget() (err error) {
 	if !s.old.Mode().IsRegular() {
 		return fmt.Errorf("target %q: %w", s.Target(), store.ErrNotRegular)
 	}
+	s.access = store.AccessTo(s.old, s.shared)
+	s.fsys.CreateFor(s.access.Owner)
 	return nil
 }
+
+// Owner returns the user id of the owner of the target, 0 on Windows.
+func (s *Session) Owner() int { return s.access.Owner.UID }
 
 // workPath returns the path of a file in the work directory.
 func (s *Session) workPath(name string) string { return filepath.Join(s.work, name) }

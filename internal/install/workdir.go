@@ -59,22 +59,23 @@ func hasOneName(path string) bool {
 	return err == nil && n == 1
 }
 
-// Busy returns a *LockedError if an update of target is running. It changes nothing.
-func Busy(target string) error {
-	path, err := resolve(target)
+// Busy returns a *LockedError if an update of target is running, and an
+// ErrUnsafeDirectory if Begin would refuse the work directory. It changes nothing.
+func Busy(target string, o Options) error {
+	s, err := newSession(target, o)
 	if err != nil {
 		return err
 	}
-	root, err := os.OpenRoot(WorkDir(path))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	defer s.fsys.Close()
+	if err := s.statTarget(); err != nil {
 		return err
 	}
-	defer root.Close()
-	if err = store.Probe(root, lockFile); errors.Is(err, store.ErrHeld) {
-		return lockedError(path, err)
+	verdict, _, err := s.findWorkDir()
+	if verdict != store.Use && verdict != store.Narrow {
+		return err
+	}
+	if err := store.Probe(s.fsys, s.workPath(lockFile)); errors.Is(err, store.ErrHeld) {
+		return lockedError(s.Target(), err)
 	}
 	return nil
 }
@@ -113,8 +114,8 @@ func (s *Session) tryLockWorkDir() error {
 		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("creating work directory: %w", err)
 		}
-		if err = s.checkWorkDir(); err == nil {
-			s.lock, err = store.Acquire(s.fsys, s.workPath(lockFile))
+		if err = s.access.Settle(s.fsys, s.work, s.WorkDir()); err == nil {
+			s.lock, err = store.AcquirePrivate(s.fsys, s.workPath(lockFile))
 		}
 		if err == nil {
 			return nil
@@ -137,12 +138,53 @@ func (s *Session) tryLockWorkDir() error {
 	return &LockedError{Target: s.Target()}
 }
 
-func (s *Session) checkWorkDir() error {
-	info, err := s.fsys.Lstat(s.work)
-	if err != nil {
-		return err
+// checkRunner returns an error if the runner is neither root nor the owner of the target.
+func (s *Session) checkRunner() error {
+	if !s.access.Outsider() {
+		return nil
 	}
-	return checkPrivate(s.WorkDir(), info)
+	return fmt.Errorf("%w: %q belongs to user %d, this is user %d (update as that user, or as root): %w",
+		ErrOwner, s.Target(), s.access.Owner.UID, s.access.Runner, fs.ErrPermission)
+}
+
+// checkParent refuses a directory in which every user may replace files of others.
+func (s *Session) checkParent(path string, info fs.FileInfo) error {
+	if s.shared || !store.OpenToAll(info) {
+		return nil
+	}
+	return fmt.Errorf("%w: every user may replace files in %q (chmod o-w, install the program elsewhere, or accept that with InsecureSharedDirectory())",
+		ErrUnsafeDirectory, path)
+}
+
+// findWorkDir returns the work directory and what Begin would do with it. None is like
+// that of another user: it has nothing for us.
+func (s *Session) findWorkDir() (store.Verdict, fs.FileInfo, error) {
+	found, err := s.fsys.Lstat(s.work)
+	if errors.Is(err, fs.ErrNotExist) {
+		return store.Replace, nil, nil
+	}
+	if err != nil {
+		return store.Refuse, nil, err
+	}
+	above, err := s.fsys.Lstat(".")
+	if err != nil {
+		return store.Refuse, nil, err
+	}
+	verdict, err := s.access.Judge(s.WorkDir(), found, above)
+	return verdict, found, err
+}
+
+// openWorkDir reports whether there is a work directory in which there may be something
+// to recover.
+func (s *Session) openWorkDir() (bool, error) {
+	if err := s.statTarget(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	verdict, found, err := s.findWorkDir()
+	if verdict == store.Narrow {
+		_ = s.fsys.Narrow(s.work, found) // it may be unreadable; see store.Settle
+	}
+	return verdict == store.Use || verdict == store.Narrow, err
 }
 
 // kindOf returns the kind of one of our random names, and "" for any other name. Files
@@ -168,7 +210,7 @@ func (s *Session) removeLeftovers() error {
 		kind := kindOf(name)
 		switch {
 		case name == journalLock:
-			if held, err := store.Acquire(s.fsys, s.workPath(name)); err == nil {
+			if held, err := store.AcquirePrivate(s.fsys, s.workPath(name)); err == nil {
 				failed = errors.Join(failed, s.fsys.Remove(s.workPath(name)), held.Release())
 			}
 			continue

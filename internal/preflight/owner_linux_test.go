@@ -170,8 +170,84 @@ func TestForeignOwnerPrivileged(t *testing.T) {
 		give(t, program(t, dir, "tool"), 1234, 1234)
 	}, unix.CAP_CHOWN, unix.CAP_FOWNER)
 	if child {
-		require.Empty(t, look(t, quiet(t), Question{Target: filepath.Join(dir, "tool")}).Problems)
+		path := filepath.Join(dir, "tool")
+		requireOne(t, look(t, quiet(t), Question{Target: path}), ReasonForeignOwner, path, fs.ErrPermission)
 	}
+}
+
+func TestA9_AdviceFits(t *testing.T) {
+	dir, child := asNobody(t, func(dir string) {
+		give(t, dir, nobody, nobody)
+		give(t, program(t, dir, "user"), 1234, nobody)
+		give(t, program(t, dir, "group"), nobody, 1234)
+		sticky := filepath.Join(dir, "sticky")
+		require.NoError(t, os.Mkdir(sticky, 0o755))
+		require.NoError(t, os.Chmod(sticky, 0o777|fs.ModeSticky))
+		give(t, program(t, sticky, "ours"), nobody, nobody)
+		give(t, program(t, sticky, "theirs"), 1234, nobody)
+	})
+	if !child {
+		return
+	}
+	advice := func(q Question) (all []string) {
+		for _, problem := range look(t, quiet(t), q).Problems {
+			all = append(all, problem.Advice)
+		}
+		return all
+	}
+	const asOwner = "update as its owner, or as root"
+	group := advice(Question{Target: filepath.Join(dir, "group")})
+	require.Len(t, group, 1)
+	require.NotContains(t, group[0], "as its owner", "the owner reads this")
+	require.Contains(t, group[0], "chgrp")
+	require.Equal(t, []string{asOwner}, advice(Question{Target: filepath.Join(dir, "user")}))
+
+	ours, theirs := filepath.Join(dir, "sticky", "ours"), filepath.Join(dir, "sticky", "theirs")
+	require.Equal(t, []string{"have user 1234 or root remove it"}, advice(Question{Target: ours, Beside: []string{theirs}}))
+	require.Equal(t, []string{asOwner, asOwner}, advice(Question{Target: theirs}))
+}
+
+func TestA8_FoundBeforeTheDownload(t *testing.T) {
+	prepare := func(dir string) {
+		give(t, dir, nobody, nobody)
+		for _, name := range []string{"plain", "capable", "unreadable"} {
+			give(t, program(t, dir, name), nobody, nobody)
+		}
+		if out, err := exec.Command("setcap", "cap_net_bind_service=ep", filepath.Join(dir, "capable")).CombinedOutput(); err != nil {
+			t.Skipf("NOT PROVEN: cannot set capabilities: %v: %s", err, out)
+		}
+		require.NoError(t, os.Chmod(filepath.Join(dir, "unreadable"), 0o111))
+		for _, name := range []string{"capable", "unreadable"} { // root may
+			require.Empty(t, look(t, quiet(t), Question{Target: filepath.Join(dir, name)}).Problems)
+		}
+	}
+	for name, caps := range map[string][]uintptr{"without": nil, "with": {unix.CAP_SETFCAP, unix.CAP_DAC_READ_SEARCH}} {
+		t.Run(name, func(t *testing.T) {
+			dir, child := asNobody(t, prepare, caps...)
+			if !child {
+				return
+			}
+			require.Empty(t, look(t, quiet(t), Question{Target: filepath.Join(dir, "plain")}).Problems)
+			for name, reason := range map[string]Reason{"capable": ReasonCapabilities, "unreadable": ReasonNotReadable} {
+				path := filepath.Join(dir, name)
+				r := look(t, quiet(t), Question{Target: path})
+				if caps == nil {
+					requireOne(t, r, reason, path, fs.ErrPermission)
+				} else {
+					require.Empty(t, r.Problems)
+				}
+			}
+		})
+	}
+}
+
+func TestA5_OpenDirectoryThatIsAccepted(t *testing.T) {
+	target := newTarget(t)
+	require.NoError(t, os.Chmod(filepath.Dir(target), 0o777))
+	r := look(t, quiet(t), Question{Target: target})
+	require.Equal(t, []Reason{ReasonUnsafeDirectory}, reasons(r.Problems))
+	require.Contains(t, r.Problems[0].Advice, "InsecureSharedDirectory()")
+	require.Empty(t, look(t, quiet(t), Question{Target: target, Shared: true}).Problems)
 }
 
 func TestSticky(t *testing.T) {

@@ -22,6 +22,8 @@
 //	unsafe directory     yes          yes              yes         -
 //	foreign owner,
 //	sticky directory     yes          2                2           -
+//	not readable         yes          1                1           -
+//	file capabilities    yes          -                -           -
 //	read-only, no space  yes          yes              -           yes
 //	no inodes            yes          yes              -           -
 //	noexec               yes          yes              -           -
@@ -31,7 +33,8 @@
 //	package manager      yes          yes              yes         by path
 //
 // 1: not for setuid programs, as access(2) checks the rights of the real user. 2: only
-// user 0 counts as privileged; on Linux capabilities count.
+// user 0 counts as privileged; on Linux capabilities count. Root and the owner of the
+// target may update it, another user with capabilities may not.
 //
 // # Package managers
 //
@@ -64,6 +67,8 @@ type Question struct {
 	// Execute means that the new file will be run before it is installed. A target
 	// with an execute bit implies it.
 	Execute bool
+	// Shared accepts directories that every user may write to.
+	Shared bool
 }
 
 // Report is what Check found.

@@ -98,8 +98,11 @@ func (p targetFile) problems(q Question) []*Error {
 			found = append(found, e)
 		}
 	}
-	add(p.unsafe())
+	if !q.Shared {
+		add(p.unsafe())
+	}
 	add(p.writable())
+	add(p.readable())
 	if v, ok := volumeOf(p.dir); ok {
 		add(p.readOnly(v))
 		add(p.room(v, q.Room))
@@ -107,6 +110,7 @@ func (p targetFile) problems(q Question) []*Error {
 	}
 	add(immutable(p.dir))
 	add(foreign(p.path, p.info, p.parent))
+	add(privileged(p.path))
 	for _, path := range append([]string{p.path}, q.Beside...) {
 		info, err := os.Lstat(path)
 		if err != nil {
@@ -117,7 +121,7 @@ func (p targetFile) problems(q Question) []*Error {
 		}
 		add(immutable(path))
 		add(mounted(path))
-		add(sticky(path, info, p.parent))
+		add(sticky(path, info, p.info, p.parent))
 	}
 	return found
 }
@@ -130,7 +134,7 @@ func (p targetFile) unsafe() *Error {
 		if err == nil && openToAll(info) {
 			return &Error{
 				Reason: ReasonUnsafeDirectory, Path: dir, Detail: "every user may replace files in it",
-				Advice: "remove the write permission of others (chmod o-w), or install the program elsewhere",
+				Advice: "remove the write permission of others (chmod o-w), install the program elsewhere, or accept that with InsecureSharedDirectory()",
 				Err:    ErrUnsafeDirectory,
 			}
 		}
@@ -153,6 +157,30 @@ func (p targetFile) writable() *Error {
 	return &Error{
 		Reason: ReasonNotWritable, Path: path, Err: err,
 		Advice: "give the user who updates write access to the directory, or update as its owner or as an administrator",
+	}
+}
+
+// readable finds a program that its owner may run and not read: the backup may have to
+// be a copy, and its hash is wanted.
+func (p targetFile) readable() *Error {
+	err := mayRead(p.path)
+	if !errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return &Error{
+		Reason: ReasonNotReadable, Path: p.path, Err: err,
+		Advice: "let its owner read it (chmod u+r), or update as root",
+	}
+}
+
+// privileged finds capabilities that the new file cannot have.
+func privileged(path string) *Error {
+	if !hasCapabilities(path) || maySetCapabilities() {
+		return nil
+	}
+	return &Error{
+		Reason: ReasonCapabilities, Path: path, Detail: "they cannot be given to the new file", Err: syscall.EPERM,
+		Advice: "update as root or with CAP_SETFCAP, or remove them (setcap -r) and let the service manager grant them",
 	}
 }
 
@@ -236,6 +264,10 @@ const (
 	ReasonNameTooLong Reason = "name too long"
 	// ReasonNotWritable is a directory in which we may not create or list files.
 	ReasonNotWritable Reason = "directory not writable"
+	// ReasonNotReadable is a program that we may not read.
+	ReasonNotReadable Reason = "not readable"
+	// ReasonCapabilities are file capabilities that we have no right to set.
+	ReasonCapabilities Reason = "file capabilities"
 	// ReasonReadOnly is a file system that is mounted read-only.
 	ReasonReadOnly Reason = "read-only file system"
 	// ReasonNoRoom is a file system with too little free space, or too few free inodes.

@@ -82,6 +82,17 @@ func mayChown(away bool) bool {
 
 func mayActAsOwner() bool { return capable(unix.CAP_FOWNER) }
 
+func mayRead(path string) error {
+	return unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS)
+}
+
+func hasCapabilities(path string) bool {
+	n, err := unix.Lgetxattr(path, "security.capability", nil)
+	return n > 0 && err == nil
+}
+
+func maySetCapabilities() bool { return capable(unix.CAP_SETFCAP) }
+
 func capable(which int) bool {
 	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData

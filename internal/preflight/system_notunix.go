@@ -14,6 +14,12 @@ func openToAll(fs.FileInfo) bool { return false }
 
 func foreign(path string, info, parent fs.FileInfo) *Error { return nil }
 
-func sticky(path string, info, parent fs.FileInfo) *Error { return nil }
+func sticky(path string, info, target, parent fs.FileInfo) *Error { return nil }
+
+func mayRead(string) error { return nil }
+
+func hasCapabilities(string) bool { return false }
+
+func maySetCapabilities() bool { return true }
 
 func onOverlay(root, dir string) bool { return false }

@@ -2,15 +2,6 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package store keeps small files between updates: private to the user who
-// updates, replaced whole, and safe against a crash. It has the lock that excludes
-// two updates, and the format with a checksum in which facts are written down.
-//
-//   - [Acquire] locks a file; the lock ends with the process that holds it.
-//   - [Write] and [Read] are for one file in an open directory.
-//   - [Format] and [Parse] write and read [Fields] with a checksum.
-//   - [Dir] is the directory of one target. It is checked at each use: another
-//     user must not be able to write to it.
 package store
 
 import (
@@ -38,21 +29,29 @@ const (
 // It is made when something is first written. The zero Dir has no place: its Read
 // returns fs.ErrNotExist, and its Update fails. It is safe for concurrent use.
 type Dir struct {
-	root   string   // the directory that is made first
-	beside string   // the target, if root lies beside it; "" where the user chose root
+	root   string // the directory that is made first
+	target string
+	chosen bool     // root is a directory that the user chose, and lies not beside the target
+	shared bool     // see Access
 	sub    []string // below root
 }
 
-// Beside returns the work directory of target, both with symbolic links resolved.
-// A user who cannot update the target does not make it, because the owner's update
-// would refuse the directory then.
-func Beside(work, target string) Dir { return Dir{root: work, beside: target} }
+// Beside returns the work directory of target, both with symbolic links resolved. The
+// table in the package documentation says who may use it.
+func Beside(work, target string) Dir { return Dir{root: work, target: target} }
 
 // In returns the directory of target below one that the user chose. That may be
 // a symbolic link; what is below it may not.
 func In(dir, target string) Dir {
 	sum := sha256.Sum256([]byte(target))
-	return Dir{root: dir, sub: []string{filepath.Base(target) + "-" + hex.EncodeToString(sum[:4])}}
+	name := filepath.Base(target) + "-" + hex.EncodeToString(sum[:4])
+	return Dir{root: dir, target: target, chosen: true, sub: []string{name}}
+}
+
+// Shared returns d, with directories accepted that every user may write to.
+func (d Dir) Shared(accept bool) Dir {
+	d.shared = accept
+	return d
 }
 
 // Sub returns a directory below d.
@@ -68,18 +67,27 @@ func (d Dir) IsZero() bool { return d.root == "" }
 func (d Dir) Path() string { return filepath.Join(append([]string{d.root}, d.sub...)...) }
 
 // Read returns a file of at most limit bytes, and limit+1 bytes of a longer one.
-// It returns fs.ErrNotExist if the file does not exist, and [ErrUnsafeDirectory]
-// if another user may have changed it.
+// It returns fs.ErrNotExist if the file does not exist, [ErrForeign] if it is kept for
+// another user, and [ErrUnsafeDirectory] if another user may have changed it.
 func (d Dir) Read(name string, limit int64) ([]byte, error) {
 	if d.IsZero() {
 		return nil, fs.ErrNotExist
 	}
 	dir, err := d.open(false)
 	if err != nil {
-		return nil, err
+		return nil, foreign(err)
 	}
 	defer dir.Close()
-	return Read(dir, name, limit)
+	data, err := Read(dir, name, limit)
+	return data, foreign(err)
+}
+
+// foreign returns an ErrForeign for what this user may not read.
+func foreign(err error) error {
+	if errors.Is(err, fs.ErrPermission) && !errors.Is(err, ErrForeign) {
+		return fmt.Errorf("%w: %w", ErrForeign, err)
+	}
+	return err
 }
 
 // Write stores files, in their order. After a crash each of them holds what it held
@@ -134,72 +142,98 @@ func (d Dir) open(create bool) (dir Root, err error) {
 	return dir, err
 }
 
-// tryOpen goes down from the root by handles: each directory is checked to be the one
-// that was opened, because the owner of the directory above can exchange it (T18).
-func (d Dir) tryOpen(create bool) (Root, error) {
-	if create {
-		if err := d.makeRoot(); err != nil {
-			return Root{}, err
-		}
+// tryOpen goes down by handles: each directory is checked to be the one that was
+// opened, because the owner of the directory above can exchange it (T18).
+func (d Dir) tryOpen(create bool) (dir Root, err error) {
+	access, err := d.access()
+	if err != nil {
+		return Root{}, err
 	}
-	look := os.Lstat
-	if d.beside == "" {
-		look = os.Stat // the user chose it, and may have chosen a link
+	path, below := d.root, d.sub
+	if d.chosen {
+		dir, err = openChosen(d.root, access, create)
+	} else {
+		path, below = filepath.Dir(d.root), append([]string{filepath.Base(d.root)}, d.sub...)
+		dir, err = OpenRoot(path)
+		dir.CreateFor(access.Owner)
 	}
-	dir, err := openOwned(d.root, look, os.OpenRoot)
-	path := d.root
-	for _, name := range d.sub {
+	for _, name := range below {
 		if err != nil {
 			break
 		}
 		above := dir
 		path = filepath.Join(path, name)
-		if create {
-			if err = above.Mkdir(name, 0o700); errors.Is(err, fs.ErrExist) {
-				err = nil
-			}
-		}
-		if err == nil {
-			dir, err = openOwned(path,
-				func(string) (fs.FileInfo, error) { return above.Lstat(name) },
-				func(string) (*os.Root, error) { return above.Root.OpenRoot(name) })
-		}
+		dir, err = d.openBelow(above, name, path, access, create)
 		_ = above.Close()
 	}
 	return dir, err
 }
 
-// openOwned opens a directory that no other user may write to.
-func openOwned(path string, look func(string) (fs.FileInfo, error), open func(string) (*os.Root, error)) (Root, error) {
-	info, err := look(path)
+// access returns who may use the directory. A target that does not exist belongs to us.
+func (d Dir) access() (Access, error) {
+	info, err := os.Stat(d.target)
 	if err != nil {
-		return Root{}, err
+		us := os.Geteuid()
+		return Access{Runner: us, Owner: User{us, os.Getegid()}, Shared: d.shared}, nil
 	}
-	if err := checkOwned(path, info); err != nil {
-		return Root{}, err
+	access := AccessTo(info, d.shared)
+	if access.Outsider() && !d.chosen {
+		return access, fmt.Errorf("%w: %q is for user %d and root (use StateDir()): %w", ErrForeign, d.root, access.Owner.UID, fs.ErrPermission)
 	}
-	dir, err := open(path)
-	if err != nil {
-		return Root{}, err
-	}
-	if opened, err := dir.Stat("."); err != nil || !os.SameFile(opened, info) {
-		return Root{}, errors.Join(fmt.Errorf("%w: %q was exchanged while it was opened", ErrUnsafeDirectory, path), err, dir.Close())
-	}
-	return Root{dir}, nil
+	return access, nil
 }
 
-// makeRoot makes the first directory.
-func (d Dir) makeRoot() error {
-	if d.beside == "" {
-		return os.MkdirAll(d.root, 0o700)
+// openBelow opens the directory called name, at path, and makes it if create is set.
+func (d Dir) openBelow(above Root, name, path string, access Access, create bool) (Root, error) {
+	if create {
+		if err := above.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return Root{}, err
+		}
+		if !d.chosen {
+			if err := access.Settle(above, name, path); err != nil {
+				return Root{}, err
+			}
+		}
 	}
-	if _, err := os.Lstat(d.root); errors.Is(err, fs.ErrNotExist) && !MayUpdate(d.beside) {
-		return fmt.Errorf("making %q: %w: only the owner of the target may (use StateDir())", d.root, fs.ErrPermission)
+	found, err := above.Lstat(name)
+	if err != nil {
+		return Root{}, err
 	}
-	if err := os.Mkdir(d.root, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if d.chosen {
+		err = access.checkChosen(path, found)
+	} else {
+		err = access.checkPrivate(path, found, above)
+	}
+	if err != nil {
+		return Root{}, err
+	}
+	dir, err := above.Root.OpenRoot(name)
+	return sameDir(path, Root{dir, above.owner}, found, err)
+}
+
+// checkPrivate returns an error if what is in a directory must not be used.
+func (a Access) checkPrivate(path string, found fs.FileInfo, above Root) error {
+	parent, err := above.Lstat(".")
+	if err != nil {
 		return err
 	}
-	return nil
+	verdict, err := a.Judge(path, found, parent)
+	if verdict == Replace {
+		return fmt.Errorf("%w: the next update replaces %q", ErrForeign, path)
+	}
+	return err
+}
+
+// sameDir returns an error unless the directory that was opened is the one that was
+// found.
+func sameDir(path string, dir Root, found fs.FileInfo, err error) (Root, error) {
+	if err != nil {
+		return Root{}, err
+	}
+	if opened, err := dir.Stat("."); err != nil || !os.SameFile(opened, found) {
+		return Root{}, errors.Join(fmt.Errorf("%w: %q was exchanged while it was opened", ErrUnsafeDirectory, path), err, dir.Close())
+	}
+	return dir, nil
 }
 
 // removeTemporary removes what killed writers left of files that are written
@@ -247,16 +281,4 @@ func writeAll(dir Root, files []File) (err error) {
 		staged = staged[1:]
 	}
 	return SyncDir(dir, ".")
-}
-
-// MayUpdate reports whether we could give a new file the owner of target: the
-// owner can, and root.
-func MayUpdate(target string) bool {
-	info, err := os.Stat(target)
-	if err != nil {
-		return false
-	}
-	uid, _ := Owner(info)
-	us := os.Geteuid() // Windows: -1
-	return us <= 0 || us == uid
 }

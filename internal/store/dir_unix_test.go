@@ -62,7 +62,7 @@ func TestPlantedLinkToADirectoryIsRefused(t *testing.T) {
 			moved := filepath.Join(t.TempDir(), "moved")
 			require.NoError(t, os.Rename(path, moved))
 			require.NoError(t, os.Symlink(moved, path))
-			if path == d.root && d.beside == "" {
+			if path == d.root && d.chosen {
 				requireHolds(t, d, "name", "old")
 				require.NoError(t, d.Write(File{"name", []byte("new")}), "the user chose a link")
 				requireHolds(t, d, "name", "new")
@@ -187,9 +187,13 @@ func TestDirectoryIsMadeAgain(t *testing.T) {
 // A directory that was exchanged between the check and its opening is not used.
 func TestOpenedDirectoryIsTheOneThatWasChecked(t *testing.T) {
 	dir, other := t.TempDir(), t.TempDir()
-	root, err := openOwned(dir, os.Lstat, os.OpenRoot)
+	found, err := os.Lstat(dir)
 	require.NoError(t, err)
-	require.NoError(t, root.Close())
-	_, err = openOwned(dir, os.Lstat, func(string) (*os.Root, error) { return os.OpenRoot(other) })
-	require.ErrorIs(t, err, ErrUnsafeDirectory)
+	for path, want := range map[string]error{dir: nil, other: ErrUnsafeDirectory} {
+		opened, err := OpenRoot(path)
+		require.NoError(t, err)
+		_, err = sameDir(dir, opened, found, nil)
+		require.ErrorIs(t, err, want)
+		_ = opened.Close()
+	}
 }

@@ -49,20 +49,33 @@ type FS interface {
 
 // Root is an FS below one directory, whatever becomes of the path that led to
 // it. On Windows it retries what fails because another process has the file open.
-type Root struct{ *os.Root }
+type Root struct {
+	*os.Root
+	owner User // of what root creates; see CreateFor
+}
 
 // OpenRoot opens an existing directory.
 func OpenRoot(dir string) (Root, error) {
 	root, err := os.OpenRoot(dir)
-	return Root{root}, err
+	return Root{Root: root}, err
 }
 
-// OpenFile opens a file as os.Root does.
+// CreateFor makes owner the owner of the files and directories that root creates from
+// now on. Other users can create only files of their own.
+func (r *Root) CreateFor(owner User) { r.owner = owner }
+
+// OpenFile opens a file as os.Root does, without waiting for a fifo. A file that it
+// creates exclusively has the mode perm, whatever the umask.
 func (r Root) OpenFile(name string, flag int, perm fs.FileMode) (f *os.File, err error) {
 	err = patiently(false, func() error {
-		f, err = r.Root.OpenFile(name, flag, perm)
+		f, err = r.Root.OpenFile(name, flag|openFlags, perm)
 		return err
 	})
+	if err == nil && flag&os.O_EXCL != 0 {
+		if err = r.give(f, perm); err != nil {
+			return nil, errors.Join(err, f.Close(), r.Remove(name))
+		}
+	}
 	return f, err
 }
 

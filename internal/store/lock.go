@@ -62,10 +62,10 @@ func AcquireShared(dir LockDir, name string) (*Lock, error) {
 	return acquire(dir, name, tryLockShared)
 }
 
-// AcquireWhenFree is Acquire, but waits until ctx is done.
-func AcquireWhenFree(ctx context.Context, dir LockDir, name string) (*Lock, error) {
+// AcquireWhenFree is AcquirePrivate, but waits until ctx is done.
+func AcquireWhenFree(ctx context.Context, dir FS, name string) (*Lock, error) {
 	for {
-		held, err := Acquire(dir, name)
+		held, err := AcquirePrivate(dir, name)
 		if err == nil || !errors.Is(err, ErrHeld) {
 			return held, err
 		}
@@ -92,12 +92,34 @@ func acquire(dir LockDir, name string, tryLock func(*os.File) error) (*Lock, err
 			return nil, fmt.Errorf("locking %q: %w", name, err)
 		}
 		if isAt(dir, name, file) {
-			sign(file)
+			sign(dir, name, file)
 			return &Lock{file: file}, nil
 		}
 		_ = file.Close()
 	}
 	return nil, fmt.Errorf("locking %q: %w", name, ErrHeld)
+}
+
+// abandonedAfter is how old a lock file of root's in another user's directory is, if
+// root was stopped before it gave the file to that user.
+const abandonedAfter = 2 * time.Second
+
+// AcquirePrivate is Acquire in a private directory: every lock in it belongs to the
+// owner of the directory, and one that does not was left behind.
+func AcquirePrivate(dir FS, name string) (*Lock, error) {
+	lock, err := Acquire(dir, name)
+	if !errors.Is(err, fs.ErrPermission) {
+		return lock, err
+	}
+	info, statErr := dir.Lstat(name)
+	in, inErr := dir.Lstat(filepath.Dir(name))
+	if statErr != nil || inErr != nil || sameOwner(info, in) || time.Since(info.ModTime()).Abs() < abandonedAfter {
+		return nil, err
+	}
+	if removeErr := dir.Remove(name); removeErr != nil {
+		return nil, errors.Join(err, removeErr)
+	}
+	return Acquire(dir, name)
 }
 
 // Probe returns ErrHeld if the file called name is locked. It does not create the
@@ -143,10 +165,14 @@ func (l *Lock) Detach() error {
 }
 
 // sign writes the process id of the holder to the lock file. Errors are ignored. A
-// file with other content is not written to: it may be a hard link to another file.
-func sign(file *os.File) {
+// file that has another name, other content, or another owner than the one that root
+// creates locks for, is not written to: it was planted, or moved there.
+func sign(dir LockDir, name string, file *os.File) {
 	info, err := file.Stat()
-	if err != nil || info.Size() > 0 && signedBy(file) == 0 {
+	if err != nil || links(info) != 1 || info.Size() > 0 && signedBy(file) == 0 {
+		return
+	}
+	if in, err := dir.Lstat(filepath.Dir(name)); err != nil || privileged() && !sameOwner(info, in) {
 		return
 	}
 	line := strconv.Itoa(os.Getpid()) + "\n"

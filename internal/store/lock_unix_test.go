@@ -38,7 +38,7 @@ func TestAcquirePlanted(t *testing.T) {
 
 // A hard link to another file is locked, but not written to.
 func TestAcquirePlantedHardLink(t *testing.T) {
-	for _, content := range []string{"other content\n", "12345", "1\n2\n", "-1\n"} {
+	for _, content := range []string{"other content\n", "12345", "1\n2\n", "-1\n", "12345\n"} {
 		root := newRoot(t)
 		require.NoError(t, root.WriteFile("victim", []byte(content), 0o600))
 		require.NoError(t, root.Link("victim", "lock"))

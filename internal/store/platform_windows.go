@@ -6,7 +6,6 @@ package store
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"time"
@@ -48,10 +47,17 @@ func patiently(denied bool, do func() error) error {
 	}
 }
 
-// checkOwned checks the type only: access rights are inherited ACLs on Windows.
-func checkOwned(path string, info fs.FileInfo) error {
-	if !info.IsDir() {
-		return fmt.Errorf("%w: %q is not a directory (remove it)", ErrUnsafeDirectory, path)
-	}
-	return nil
-}
+// Access rights are inherited ACLs on Windows: modes and owners say nothing.
+func privileged() bool                          { return false }
+func (r Root) give(*os.File, fs.FileMode) error { return nil }
+func links(fs.FileInfo) uint64                  { return 1 }
+func othersMayWrite(fs.FileInfo, int) bool      { return false }
+func writers(fs.FileInfo) int                   { return -1 }
+
+const openFlags = 0
+
+// Elevated returns false: no program on Windows has more rights than its starter.
+func Elevated() bool { return false }
+
+// Narrow does nothing.
+func (r Root) Narrow(string, fs.FileInfo) error { return nil }

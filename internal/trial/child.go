@@ -19,7 +19,7 @@ import (
 
 // run runs the binary. Once ctx is done it returns nil, or why the binary could
 // not be started.
-func run(ctx context.Context, path string, args []string, out *output) error {
+func run(ctx context.Context, path string, owner int, args []string, out *output) error {
 	// On Linux the child is killed when the thread that started it ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -28,7 +28,7 @@ func run(ctx context.Context, path string, args []string, out *output) error {
 	if err != nil {
 		return fmt.Errorf("making a pipe for its output: %w", err)
 	}
-	g, err := start(ctx, path, args, w)
+	g, err := start(ctx, path, owner, args, w)
 	_ = w.Close()
 	if err != nil {
 		_ = r.Close()
@@ -75,7 +75,7 @@ func run(ctx context.Context, path string, args []string, out *output) error {
 //
 // It does not use exec.Cmd, which looks for other names: in PATH, and on Windows
 // with other endings. What is tried has to be exactly this file.
-func start(ctx context.Context, path string, args []string, w *os.File) (*group, error) {
+func start(ctx context.Context, path string, owner int, args []string, w *os.File) (*group, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, err
@@ -86,6 +86,9 @@ func start(ctx context.Context, path string, args []string, w *os.File) (*group,
 		Dir:   dir,
 		Env:   (&exec.Cmd{Dir: dir}).Environ(), // with PWD, and SYSTEMROOT on Windows
 		Files: []*os.File{null, w, w},
+	}
+	if err := runAs(attr, owner); err != nil {
+		return nil, err
 	}
 	for pause := time.Millisecond; ; pause *= 2 {
 		g, err := startGroup(path, append([]string{path}, args...), attr)

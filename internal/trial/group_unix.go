@@ -23,7 +23,6 @@ type group struct {
 }
 
 func startGroup(path string, argv []string, attr *os.ProcAttr) (*group, error) {
-	attr.Sys = groupAttr()
 	p, err := os.StartProcess(path, argv, attr)
 	if err != nil {
 		return nil, err

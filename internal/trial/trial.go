@@ -15,9 +15,15 @@
 // that we may not kill, such as a setuid program that became another user, is
 // left behind when the time limit is reached, and the trial fails.
 //
-// The binary runs as the user of this process, with its environment. It has no
-// input, none of the files that this process has opened, and the root of the file
-// system as its working directory, so that it cannot depend on where the updater
+// The binary runs as the user of this process, with its environment. A program of
+// another user's, which root updates, is never run as root: it runs as its owner, with
+// the groups of the local user database (of a user that is not in there, with the group
+// nogroup and no others), an environment of its own, and without our terminal, so that
+// it can neither read our secrets nor type for us. A Func is code of this process, and
+// runs as that.
+//
+// It has no input, none of the files that this process has opened, and the root of the
+// file system as its working directory, so that it cannot depend on where the updater
 // was started.
 package trial
 
@@ -89,9 +95,10 @@ func (t *Trial) Validate() error {
 	return nil
 }
 
-// Run tries the binary at path. It returns an *Error if the binary ran and failed,
-// and what Func returned if there is one. It returns soon after ctx is done.
-func (t *Trial) Run(ctx context.Context, path string) error {
+// Run tries the binary at path, a program of the user with the id owner. It returns an
+// *Error if the binary ran and failed, and what Func returned if there is one. It
+// returns soon after ctx is done.
+func (t *Trial) Run(ctx context.Context, path string, owner int) error {
 	if ctx.Err() != nil {
 		return contextError(ctx)
 	}
@@ -112,7 +119,7 @@ func (t *Trial) Run(ctx context.Context, path string) error {
 		return err
 	}
 	out := &output{want: t.Contains}
-	inTime, err := await(ctx, func() error { return run(ctx, path, t.Args, out) })
+	inTime, err := await(ctx, func() error { return run(ctx, path, owner, t.Args, out) })
 	if !inTime {
 		return &Error{Err: err, Output: out.String()}
 	}

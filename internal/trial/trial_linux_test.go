@@ -34,11 +34,11 @@ func TestNoexecMount(t *testing.T) {
 	path := filepath.Join(dir, "program")
 	require.NoError(t, os.WriteFile(path, content, 0o755))
 
-	err = (&Trial{Args: []string{"version"}}).Run(t.Context(), path)
+	err = (&Trial{Args: []string{"version"}}).Run(t.Context(), path, 0)
 	require.ErrorContains(t, err, "is the file system mounted noexec?")
 	require.ErrorIs(t, err, syscall.EACCES)
 	require.NoError(t, unix.Mount("tmpfs", dir, "", unix.MS_REMOUNT, "size=16m"))
-	require.NoError(t, (&Trial{Args: []string{"version"}}).Run(t.Context(), path))
+	require.NoError(t, (&Trial{Args: []string{"version"}}).Run(t.Context(), path, 0))
 }
 
 // dynamic returns the smallest program for this machine that needs a loader.
@@ -67,12 +67,12 @@ func dynamic(t *testing.T, loader string) []byte {
 }
 
 func TestMissingLoader(t *testing.T) {
-	err := (&Trial{}).Run(t.Context(), program(t, dynamic(t, "/nonexistent/ld.so"), 0o755))
+	err := (&Trial{}).Run(t.Context(), program(t, dynamic(t, "/nonexistent/ld.so"), 0o755), 0)
 	require.ErrorContains(t, err, "its loader or interpreter is missing")
 	require.ErrorIs(t, err, syscall.ENOENT)
 
 	// With a loader that exists, but is not a program, the error is another one.
-	err = (&Trial{}).Run(t.Context(), program(t, dynamic(t, "/etc/passwd"), 0o755))
+	err = (&Trial{}).Run(t.Context(), program(t, dynamic(t, "/etc/passwd"), 0o755), 0)
 	require.Error(t, err)
 	require.NotErrorIs(t, err, syscall.ENOENT)
 }
@@ -80,7 +80,7 @@ func TestMissingLoader(t *testing.T) {
 // The binary can leave its group, so it is killed by its own id too.
 func TestBinaryThatLeftItsGroupIsKilled(t *testing.T) {
 	t.Parallel()
-	err := (&Trial{Args: []string{"elsewhere"}, Timeout: enough}).Run(t.Context(), child)
+	err := (&Trial{Args: []string{"elsewhere"}, Timeout: enough}).Run(t.Context(), child, 0)
 	require.ErrorIs(t, err, ErrTimeout)
 	require.NotContains(t, err.Error(), "could not be stopped")
 	require.ErrorContains(t, err, "left: <nil>")
@@ -96,7 +96,7 @@ func TestDaemonThatKeepsTheOutputOpen(t *testing.T) {
 	}
 	script := fmt.Sprintf("#!/bin/sh\n%s sh -c 'echo pid $$; exec sleep 60' &\nsleep 0.5\n", setsid)
 	begin := time.Now()
-	err = (&Trial{}).Run(t.Context(), program(t, []byte(script), 0o755))
+	err = (&Trial{}).Run(t.Context(), program(t, []byte(script), 0o755), 0)
 	require.ErrorContains(t, err, "left a process running that keeps its output open")
 	require.Less(t, time.Since(begin), 10*time.Second)
 	require.NoError(t, syscall.Kill(spawnedBy(t, err), syscall.SIGKILL))

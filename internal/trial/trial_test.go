@@ -28,7 +28,7 @@ var child string
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv("TRIAL_OF"); path != "" { // a process that runs one trial
-		fmt.Println((&Trial{Args: strings.Fields(os.Getenv("TRIAL_ARGS")), Timeout: enough}).Run(context.Background(), path))
+		fmt.Println((&Trial{Args: strings.Fields(os.Getenv("TRIAL_ARGS")), Timeout: enough}).Run(context.Background(), path, 0))
 		os.Exit(0)
 	}
 	// The parallel tests mostly wait.
@@ -70,7 +70,7 @@ func TestRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			require.NoError(t, tc.trial.Validate())
-			err := tc.trial.Run(t.Context(), child)
+			err := tc.trial.Run(t.Context(), child, 0)
 			if tc.text == "" {
 				require.NoError(t, err)
 				return
@@ -106,7 +106,7 @@ func spawnedBy(t *testing.T, err error) int {
 func TestHungChildIsKilledWithItsChildren(t *testing.T) {
 	t.Parallel()
 	begin := time.Now()
-	err := (&Trial{Args: []string{"hang"}, Timeout: enough}).Run(t.Context(), child)
+	err := (&Trial{Args: []string{"hang"}, Timeout: enough}).Run(t.Context(), child, 0)
 	require.ErrorIs(t, err, ErrTimeout)
 	require.Less(t, time.Since(begin), enough+stopTimeout)
 	requireGone(t, spawnedBy(t, err))
@@ -118,8 +118,8 @@ func TestChildLeftBehindIsKilled(t *testing.T) {
 	for _, arg := range []string{"leave", "leave-quiet"} {
 		t.Run(arg, func(t *testing.T) {
 			t.Parallel()
-			require.NoError(t, (&Trial{Args: []string{arg}, Contains: "pid "}).Run(t.Context(), child))
-			err := (&Trial{Args: []string{arg}, Contains: "what it does not print"}).Run(t.Context(), child)
+			require.NoError(t, (&Trial{Args: []string{arg}, Contains: "pid "}).Run(t.Context(), child, 0))
+			err := (&Trial{Args: []string{arg}, Contains: "what it does not print"}).Run(t.Context(), child, 0)
 			requireGone(t, spawnedBy(t, err))
 		})
 	}
@@ -151,7 +151,7 @@ func TestCancelled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			begin := time.Now()
-			err := (&Trial{Args: []string{"hang"}}).Run(tc.context(t.Context()), child)
+			err := (&Trial{Args: []string{"hang"}}).Run(tc.context(t.Context()), child, 0)
 			for _, want := range tc.want {
 				require.ErrorIs(t, err, want)
 			}
@@ -167,9 +167,9 @@ func TestCancelledBefore(t *testing.T) {
 	cancel()
 	called := false
 	f := func(context.Context, string) error { called = true; return nil }
-	require.ErrorIs(t, (&Trial{Func: f}).Run(ctx, child), context.Canceled)
+	require.ErrorIs(t, (&Trial{Func: f}).Run(ctx, child, 0), context.Canceled)
 	require.False(t, called)
-	require.ErrorIs(t, (&Trial{Args: []string{"version"}}).Run(ctx, child), context.Canceled)
+	require.ErrorIs(t, (&Trial{Args: []string{"version"}}).Run(ctx, child, 0), context.Canceled)
 }
 
 func TestFunc(t *testing.T) {
@@ -191,7 +191,7 @@ func TestFunc(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := (&Trial{Func: tc.f, Timeout: limit}).Run(t.Context(), child)
+			err := (&Trial{Func: tc.f, Timeout: limit}).Run(t.Context(), child, 0)
 			if tc.text == "" {
 				require.NoError(t, err)
 				return
@@ -212,7 +212,7 @@ func TestFuncGetsThePathAndTheTimeLimit(t *testing.T) {
 		require.Equal(t, child, path)
 		return nil
 	}
-	require.NoError(t, (&Trial{Func: f}).Run(t.Context(), child))
+	require.NoError(t, (&Trial{Func: f}).Run(t.Context(), child, 0))
 }
 
 func TestValidate(t *testing.T) {
@@ -234,7 +234,7 @@ func TestChildEnvironment(t *testing.T) {
 	stdin := os.Stdin
 	t.Cleanup(func() { os.Stdin = stdin; _ = r.Close() })
 	os.Stdin = r
-	err = (&Trial{Args: []string{"world"}, Contains: "what it does not print"}).Run(t.Context(), child)
+	err = (&Trial{Args: []string{"world"}, Contains: "what it does not print"}).Run(t.Context(), child, 0)
 	var failed *Error
 	require.ErrorAs(t, err, &failed)
 	root := filepath.VolumeName(child) + string(filepath.Separator)
@@ -246,11 +246,11 @@ func TestRelativePath(t *testing.T) {
 	t.Chdir(filepath.Dir(child))
 	name := filepath.Base(child)
 	trial := Trial{Args: []string{"version"}, Contains: "child 1.2.3"}
-	require.NoError(t, trial.Run(t.Context(), name))
+	require.NoError(t, trial.Run(t.Context(), name, 0))
 
 	t.Setenv("PATH", filepath.Dir(child))
 	t.Chdir(t.TempDir())
-	require.ErrorIs(t, trial.Run(t.Context(), name), os.ErrNotExist)
+	require.ErrorIs(t, trial.Run(t.Context(), name, 0), os.ErrNotExist)
 }
 
 func program(t *testing.T, content []byte, mode os.FileMode) string {
@@ -273,7 +273,7 @@ func TestNotAProgram(t *testing.T) {
 		"cut":  program(t, []byte("\x7fELF\x02\x01\x01"), 0o755),
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := (&Trial{}).Run(t.Context(), path)
+			err := (&Trial{}).Run(t.Context(), path, 0)
 			require.ErrorContains(t, err, "not a program for this system and architecture")
 			require.True(t, wrongFormat(err))
 		})
@@ -281,7 +281,7 @@ func TestNotAProgram(t *testing.T) {
 }
 
 func TestMissingBinary(t *testing.T) {
-	err := (&Trial{}).Run(t.Context(), filepath.Join(t.TempDir(), "x"))
+	err := (&Trial{}).Run(t.Context(), filepath.Join(t.TempDir(), "x"), 0)
 	require.ErrorContains(t, err, "could not be started")
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
@@ -294,7 +294,7 @@ func TestBusyFileIsRetried(t *testing.T) {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	require.NoError(t, err)
 	time.AfterFunc(100*time.Millisecond, func() { _ = file.Close() })
-	require.NoError(t, (&Trial{Args: []string{"version"}}).Run(t.Context(), path))
+	require.NoError(t, (&Trial{Args: []string{"version"}}).Run(t.Context(), path, 0))
 }
 
 func TestFileStaysBusy(t *testing.T) {
@@ -303,11 +303,11 @@ func TestFileStaysBusy(t *testing.T) {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	require.NoError(t, err)
 	defer func() { _ = file.Close() }()
-	err = (&Trial{Args: []string{"version"}}).Run(t.Context(), path)
+	err = (&Trial{Args: []string{"version"}}).Run(t.Context(), path, 0)
 	require.ErrorContains(t, err, "another process has it open for writing")
 	require.True(t, busy(err))
 	require.NotErrorIs(t, err, ErrTimeout)
-	err = (&Trial{Args: []string{"version"}, Timeout: 100 * time.Millisecond}).Run(t.Context(), path)
+	err = (&Trial{Args: []string{"version"}, Timeout: 100 * time.Millisecond}).Run(t.Context(), path, 0)
 	require.ErrorIs(t, err, ErrTimeout)
 	require.True(t, busy(err))
 }

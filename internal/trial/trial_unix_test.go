@@ -32,7 +32,7 @@ func requireGone(t *testing.T, pid int) {
 }
 
 func TestCrash(t *testing.T) {
-	err := (&Trial{Args: []string{"crash"}}).Run(t.Context(), child)
+	err := (&Trial{Args: []string{"crash"}}).Run(t.Context(), child, 0)
 	require.ErrorContains(t, err, "signal: killed, it printed nothing")
 }
 
@@ -54,19 +54,19 @@ func TestAnotherArchitecture(t *testing.T) {
 	require.NoError(t, binary.Write(&header, binary.LittleEndian, elf.Prog64{
 		Type: uint32(elf.PT_LOAD), Flags: uint32(elf.PF_R | elf.PF_X), Vaddr: 0x10000, Filesz: 120, Memsz: 120, Align: 4096,
 	}))
-	err := (&Trial{}).Run(t.Context(), program(t, header.Bytes(), 0o755))
+	err := (&Trial{}).Run(t.Context(), program(t, header.Bytes(), 0o755), 0)
 	require.ErrorContains(t, err, "not a program for this system and architecture")
 	require.ErrorIs(t, err, syscall.ENOEXEC)
 }
 
 func TestMissingInterpreter(t *testing.T) {
-	err := (&Trial{}).Run(t.Context(), program(t, []byte("#!/nonexistent/sh\n"), 0o755))
+	err := (&Trial{}).Run(t.Context(), program(t, []byte("#!/nonexistent/sh\n"), 0o755), 0)
 	require.ErrorContains(t, err, "its loader or interpreter is missing")
 	require.ErrorIs(t, err, syscall.ENOENT)
 }
 
 func TestNoExecuteBit(t *testing.T) {
-	err := (&Trial{}).Run(t.Context(), program(t, []byte("#!/bin/sh\n"), 0o644))
+	err := (&Trial{}).Run(t.Context(), program(t, []byte("#!/bin/sh\n"), 0o644), 0)
 	require.ErrorContains(t, err, "it has no execute permission")
 	require.ErrorIs(t, err, syscall.EACCES)
 }

@@ -1,0 +1,264 @@
+// Copyright (c) 2026, the go-updater contributors
+//
+// SPDX-License-Identifier: Apache-2.0
+
+package install
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/choria-io/go-updater/internal/store"
+	"github.com/choria-io/go-updater/internal/testing/sys"
+)
+
+const (
+	root  = 0
+	alice = 54321
+	bob   = 54322
+)
+
+// newPlace returns a program of owner in a directory of owner that other users can enter.
+func newPlace(t *testing.T, owner int) (target string) {
+	t.Helper()
+	needRoot(t)
+	top, err := os.MkdirTemp("", "install-test-") // not t.TempDir, which others cannot enter
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(top)) })
+	require.NoError(t, os.Chmod(top, 0o755))
+	dir := filepath.Join(top, "bin")
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	require.NoError(t, os.Chown(dir, owner, owner))
+	target = filepath.Join(dir, "tool")
+	program(t, target, owner, owner, 0o755)
+	return target
+}
+
+// updateAs makes a whole update as a user. between, if any, is called before Commit.
+func updateAs(t *testing.T, uid int, target string, content []byte, between ...func(s *Session, st *Staged) error) (err error) {
+	t.Helper()
+	as(t, uid, func() {
+		var s *Session
+		if s, err = Begin(t.Context(), target, Options{}); err != nil {
+			return
+		}
+		defer func() { err = errors.Join(err, s.Close()) }()
+		path, pathErr := s.StagePath()
+		if err = errors.Join(pathErr, os.WriteFile(path, content, 0o600)); err != nil {
+			return
+		}
+		var st *Staged
+		if st, err = s.Seal(path, sum(content), int64(len(content))); err != nil {
+			return
+		}
+		for _, do := range between {
+			if err = do(s, st); err != nil {
+				return
+			}
+		}
+		_, err = s.Commit(st, Plan{Probation: 3})
+	})
+	return err
+}
+
+func as(t *testing.T, uid int, do func()) {
+	t.Helper()
+	if uid == root {
+		do()
+		return
+	}
+	sys.AsUser(t, uid, uid, do)
+}
+
+// requireOwned asserts that a work directory and all in it belong to a user, and that no
+// other can enter it.
+func requireOwned(t *testing.T, target string, uid int) {
+	t.Helper()
+	for path, e := range snapshot(t, WorkDir(target)) {
+		require.Equal(t, uid, e.uid, path)
+		if e.mode.IsDir() {
+			require.Equal(t, fs.FileMode(0o700), e.mode.Perm(), path)
+		} else {
+			require.Equal(t, fs.FileMode(0o600), e.mode.Perm(), path)
+		}
+	}
+}
+
+// One user updates, then a user who may not even look merely starts the program.
+func TestA1_StartByAnotherUser(t *testing.T) {
+	for name, mode := range map[string]fs.FileMode{"0755": 0o755, "cannot list": 0o711, "cannot enter": 0o700} {
+		t.Run(name, func(t *testing.T) {
+			target := newPlace(t, root)
+			require.NoError(t, updateAs(t, root, target, newBytes))
+			require.NoError(t, os.Chmod(filepath.Dir(target), mode))
+			before := snapshot(t, filepath.Dir(target))
+			var r Recovery
+			var recovered, confirmed error
+			as(t, bob, func() {
+				r, recovered = Recover(t.Context(), target, Options{})
+				confirmed = Confirm(t.Context(), target, Options{})
+			})
+			if mode == 0o700 { // bob cannot have started it
+				require.ErrorIs(t, recovered, fs.ErrPermission)
+				return
+			}
+			require.NoError(t, recovered)
+			require.NoError(t, confirmed)
+			require.Zero(t, r)
+			require.Equal(t, before, snapshot(t, filepath.Dir(target)))
+			require.ErrorIs(t, updateAs(t, bob, target, []byte("third")), fs.ErrPermission)
+			require.Equal(t, before, snapshot(t, filepath.Dir(target)))
+		})
+	}
+}
+
+// Root and the owner update in turn, go back in turn, and start it in turn.
+func TestA2A3_RootAndOwnerInTurn(t *testing.T) {
+	for name, order := range map[string][]int{"A2 root first": {root, alice, root, alice}, "A3 owner first": {alice, root, alice}} {
+		t.Run(name, func(t *testing.T) {
+			target := newPlace(t, alice)
+			for i, uid := range order {
+				content := fmt.Appendf(nil, "version %d of %d", i, uid)
+				require.NoError(t, updateAs(t, uid, target, content))
+				requireFile(t, target, content)
+				requireOwned(t, target, alice)
+				for _, starter := range []int{root, alice} {
+					as(t, starter, func() {
+						_, err := Recover(t.Context(), target, Options{})
+						require.NoError(t, err)
+					})
+				}
+				requireOwned(t, target, alice)
+				as(t, uid, func() { require.NoError(t, Confirm(t.Context(), target, Options{})) })
+			}
+			var err error
+			as(t, order[1], func() { err = Rollback(t.Context(), target) })
+			require.NoError(t, err)
+			info, err := os.Lstat(target)
+			require.NoError(t, err)
+			uid, _ := store.Owner(info)
+			require.Equal(t, alice, uid)
+		})
+	}
+}
+
+// An update of root's is killed at a moment when a file in the owner's directory is
+// still root's. The owner goes on.
+func TestA2_LeftoversOfRoot(t *testing.T) {
+	target := newPlace(t, alice)
+	work := WorkDir(target)
+	hash := sum(newBytes)
+	for _, name := range []string{lockFile, "partial-" + hash, store.RandomName("stage"), journalFile + "." + store.RandomName("write")} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, os.MkdirAll(work, 0o700))
+			require.NoError(t, os.Chown(work, alice, alice))
+			path := filepath.Join(work, name)
+			require.NoError(t, os.WriteFile(path, nil, 0o600))
+			old := time.Now().Add(-time.Minute)
+			require.NoError(t, os.Chtimes(path, old, old))
+			require.NoError(t, updateAs(t, alice, target, newBytes, func(s *Session, _ *Staged) error {
+				p, err := s.Partial(hash)
+				if err != nil {
+					return err
+				}
+				return p.End(false)
+			}))
+			requireOwned(t, target, alice)
+		})
+	}
+}
+
+// What merely lets others look is set right. What others could write to is refused
+// until a person takes that away: then what they wrote is used, as they say.
+func TestA4_ModeOfWorkDir(t *testing.T) {
+	for _, runner := range []int{root, alice} {
+		for mode, want := range map[fs.FileMode]error{
+			0o755: nil, 0o711: nil, 0o750: nil, 0o777: ErrUnsafeDirectory, 0o775: ErrUnsafeDirectory, 0o702: ErrUnsafeDirectory,
+			0o000: nil, 0o500: nil, 0o300: nil,
+		} {
+			t.Run(fmt.Sprintf("%d %o", runner, mode), func(t *testing.T) {
+				target := newPlace(t, alice)
+				require.NoError(t, updateAs(t, alice, target, newBytes))
+				require.NoError(t, os.Chmod(WorkDir(target), mode))
+				before := snapshot(t, filepath.Dir(target))
+				for range 2 {
+					err := updateAs(t, runner, target, []byte("third"))
+					require.ErrorIs(t, err, want)
+					if want == nil {
+						break
+					}
+					require.ErrorContains(t, err, "chmod go-w")
+					as(t, runner, func() { _, err = Recover(t.Context(), target, Options{}) })
+					require.ErrorIs(t, err, want)
+					require.ErrorIs(t, Busy(target, Options{}), want, "Preflight says so")
+					require.Equal(t, before, snapshot(t, filepath.Dir(target)))
+					require.NoError(t, os.Chmod(WorkDir(target), mode&^0o022))
+					want = nil
+				}
+				requireOwned(t, target, alice)
+				requireFile(t, target, []byte("third"))
+			})
+		}
+	}
+}
+
+// chmod -R 775 of a deploy script: whoever may write to the directory of the target can
+// replace the target anyway.
+func TestA4_GroupOfTheDirectory(t *testing.T) {
+	target := newPlace(t, alice)
+	require.NoError(t, updateAs(t, alice, target, newBytes))
+	for _, path := range []string{filepath.Dir(target), WorkDir(target)} {
+		require.NoError(t, os.Chmod(path, 0o775))
+	}
+	require.NoError(t, updateAs(t, alice, target, []byte("third")))
+	requireOwned(t, target, alice)
+
+	require.NoError(t, os.Chmod(WorkDir(target), 0o770))
+	require.NoError(t, os.Chown(WorkDir(target), alice, bob))
+	require.ErrorIs(t, updateAs(t, alice, target, newBytes), ErrUnsafeDirectory, "another group")
+}
+
+// A start reads what is there, also if nobody may list it.
+func TestA4_UnreadableWorkDirIsRecovered(t *testing.T) {
+	target := newPlace(t, alice)
+	require.NoError(t, updateAs(t, alice, target, newBytes))
+	require.NoError(t, os.Chmod(WorkDir(target), 0o300))
+	var r Recovery
+	var err error
+	as(t, alice, func() { r, err = Recover(t.Context(), target, Options{}) })
+	require.NoError(t, err)
+	require.Equal(t, 1, r.Starts)
+}
+
+// Not parallel: the umask belongs to the process.
+func TestA7_Umask(t *testing.T) {
+	for _, mask := range []int{0o777, 0o277, 0o077, 0} {
+		for _, runner := range []int{root, alice} {
+			target := newPlace(t, alice)
+			was := unix.Umask(mask)
+			err := updateAs(t, runner, target, newBytes)
+			if err == nil {
+				err = updateAs(t, alice, target, []byte("third"), func(s *Session, _ *Staged) error {
+					p, err := s.Partial(sum(oldBytes))
+					if err != nil {
+						return err
+					}
+					_, err = p.Write(make([]byte, minPartial))
+					return errors.Join(err, p.End(true))
+				})
+			}
+			unix.Umask(was)
+			require.NoError(t, err, "umask %o, user %d", mask, runner)
+			requireOwned(t, target, alice)
+			requireFile(t, target, []byte("third"))
+		}
+	}
+}
