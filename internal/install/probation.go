@@ -31,7 +31,7 @@ func Confirm(ctx context.Context, target string, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := s.look(); err != nil {
+	if _, err := s.look(); err != nil {
 		return err
 	}
 	if s.damaged != nil {
@@ -199,18 +199,19 @@ func Look(target string, o Options) (Facts, error) {
 	if store.Outsider(target) {
 		return Facts{}, fmt.Errorf("%w: %q is for the owner of the target and root", store.ErrForeign, s.WorkDir())
 	}
-	if err := s.look(); err != nil {
+	if _, err := s.look(); err != nil {
 		return Facts{}, err
 	}
 	return s.Facts()
 }
 
-// look reads the journal without a lock: it is always replaced as a whole.
-func (s *Session) look() error {
-	if found, err := s.openWorkDir(); !found || err != nil {
-		return err
+// look reads the journal without a lock, as it is always replaced as a whole. It reports
+// whether there is a work directory.
+func (s *Session) look() (found bool, err error) {
+	if found, err = s.openWorkDir(); !found || err != nil {
+		return false, err
 	}
-	return s.readJournal()
+	return true, s.readJournal()
 }
 
 // Facts returns what the journal says of the target, or ErrJournal if it is damaged.

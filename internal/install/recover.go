@@ -46,7 +46,7 @@ func recoverTarget(ctx context.Context, target string, o Options, judge bool) (r
 		return r, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := s.look(); err != nil {
+	if found, err := s.look(); !found || err != nil {
 		return r, err
 	}
 	leftovers, err := s.hasLeftovers()

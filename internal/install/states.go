@@ -122,7 +122,7 @@ func (r record) restored() record {
 
 // putBack reports whether the target is the backup by now, which a person moved there.
 func (r record) putBack(target fs.FileInfo) bool {
-	return r.State == installed && !r.New.matches(target) && r.Backup.matches(target)
+	return r.State == installed && r.New.Hash != r.Backup.Hash && !r.New.matches(target) && r.Backup.matches(target)
 }
 
 // leftByHand returns the journal after a person put the backup back.

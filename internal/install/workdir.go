@@ -210,9 +210,7 @@ func (s *Session) removeLeftovers() error {
 		kind := kindOf(name)
 		switch {
 		case name == journalLock:
-			if held, err := store.AcquirePrivate(s.fsys, s.workPath(name)); err == nil {
-				failed = errors.Join(failed, s.fsys.Remove(s.workPath(name)), held.Release())
-			}
+			failed = errors.Join(failed, s.removeJournalLock())
 			continue
 		case name == startsFile && !s.journal.onProbation():
 		case kind == "" && !store.IsTemporary(name), strings.HasPrefix(name, journalFile) && s.journalHeld():
@@ -238,6 +236,20 @@ func (s *Session) removeLeftovers() error {
 		failed = errors.Join(failed, err)
 	}
 	return failed
+}
+
+// removeJournalLock removes what a process left that was stopped while it had the lock, or
+// what was planted there.
+func (s *Session) removeJournalLock() error {
+	name := s.workPath(journalLock)
+	held, err := store.AcquirePrivate(s.fsys, name)
+	switch {
+	case errors.Is(err, store.ErrHeld):
+		return nil
+	case err != nil:
+		return s.fsys.Remove(name)
+	}
+	return errors.Join(s.fsys.Remove(name), held.Release())
 }
 
 // journalHeld reports whether a process is changing the journal, whose temporary file is
