@@ -222,7 +222,9 @@ func (s *Session) Facts() (Facts, error) {
 	r := s.journal
 	info, err := s.fsys.Lstat(s.base)
 	if err == nil && r.putBack(info) {
-		r = r.leftByHand(s.now())
+		if same, err := s.has(s.base, r.Backup); err == nil && same {
+			r = r.leftByHand(s.now())
+		}
 	}
 	f := r.facts()
 	if err != nil || !r.New.matches(info) {
