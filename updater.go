@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/choria-io/go-updater/internal/fetch"
 	"github.com/choria-io/go-updater/internal/install"
 	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/internal/release"
@@ -106,7 +107,11 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 	if err := w.preflight(ctx); err != nil {
 		return nil, err
 	}
-	return w.apply(ctx, session)
+	result, err := w.apply(ctx, session)
+	if w.deadEnd {
+		return w.afresh(ctx, session, err)
+	}
+	return result, err
 }
 
 // apply installs the verified release: it downloads, verifies, tries and swaps.
@@ -189,7 +194,10 @@ func (w *walk) binary(ctx context.Context, session *install.Session, path string
 	if w.foreign != nil {
 		return w.foreign.fetchBinary(ctx, w.spec, path, work)
 	}
-	return guard("fetching the binary", func() error { return w.source.Binary(ctx, w.verified, path, work) })
+	err := guard("fetching the binary", func() error { return w.source.Binary(ctx, w.verified, path, work) })
+	_, local := errors.AsType[*fetch.LocalError](err)
+	w.deadEnd = err != nil && !local && ctx.Err() == nil && w.answer != nil && w.answer.Kept()
+	return err
 }
 
 // dropPartials removes partial downloads of other artifacts than these.
@@ -251,6 +259,7 @@ type walk struct {
 	verified *trust.Verified
 	trusted  string          // whom the document was verified against
 	answer   *release.Answer // of the built-in downloader, without an authority
+	deadEnd  bool            // the document was kept, and its binary could not be had
 	spec     *Spec           // of a foreign downloader
 }
 

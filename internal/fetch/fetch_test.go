@@ -158,6 +158,13 @@ func TestContentEncodingIsRefused(t *testing.T) {
 		{[]string{"gzip"}, ErrEncoding},
 		{[]string{"GZIP"}, ErrEncoding},
 		{[]string{"br"}, ErrEncoding},
+		{[]string{"zstd"}, ErrEncoding},
+		{[]string{"x-gzip"}, ErrEncoding},
+		{[]string{" deflate "}, ErrEncoding},
+		{[]string{"aws-chunked,gzip"}, ErrEncoding},
+		{[]string{"aws-chunked"}, nil},
+		{[]string{"utf-8", "none"}, nil},
+		{[]string{"application/json"}, nil},
 		{[]string{"identity, gzip"}, ErrEncoding},
 		{[]string{"identity", "gzip"}, ErrEncoding},
 	} {

@@ -42,9 +42,8 @@ func badMirrors(data []byte) (handlers []http.HandlerFunc, reasons []error) {
 			(&origin{data: data}).until(len(data)/3, w, r)
 		}, ErrConnection},
 		{func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Encoding", "gzip")
-			_, _ = w.Write(data)
-		}, ErrEncoding},
+			w.WriteHeader(http.StatusUnauthorized)
+		}, ErrUnauthorized},
 		{func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }, ErrRedirect},
 		{func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "86400")
@@ -67,9 +66,9 @@ func TestMirrors(t *testing.T) {
 		urls := mirrors(t, append(bad, good)...)
 		f := fileWith(t, nil)
 		var noted []string
+		note := func(_ context.Context, message string, _ ...any) { noted = append(noted, message) }
 		d := artifact(t, data, f, urls...)
-		d.Note = func(message string, _ ...any) { noted = append(noted, message) }
-		require.NoError(t, client(t, nil, Options{Idle: soon}).Download(t.Context(), d))
+		require.NoError(t, client(t, nil, Options{Idle: soon, Note: note}).Download(t.Context(), d))
 		require.Equal(t, sha256Of(data), sha256Of(contentOf(t, f)))
 		require.Contains(t, noted, "mirror failed, trying the next one")
 	})
@@ -89,7 +88,7 @@ func TestMirrors(t *testing.T) {
 		err := client(t, nil, Options{}).Download(t.Context(), artifact(t, data, f, mirrors(t, bad[2], bad[3])...))
 		require.ErrorIs(t, err, ErrHash)
 		require.ErrorIs(t, err, ErrLength)
-		require.Empty(t, contentOf(t, f))
+		require.Empty(t, contentOf(t, f), "the wrong hash is of what was there, too")
 	})
 }
 
@@ -106,7 +105,8 @@ func TestNextMirrorGoesOn(t *testing.T) {
 	f := fileWith(t, nil)
 	urls := mirrors(t, first.ServeHTTP, second.ServeHTTP)
 	require.NoError(t, client(t, nil, Options{}).Download(t.Context(), artifact(t, data, f, urls...)))
-	require.Equal(t, []string{"", tag}, first.ifRange)
+	require.Equal(t, []string{"", "bytes=204800-", ""}, first.ranges, "once for the whole")
+	require.Equal(t, []string{"", tag, ""}, first.ifRange)
 	require.Equal(t, []string{"bytes=204800-"}, second.ranges)
 	require.Equal(t, []string{""}, second.ifRange)
 	require.Equal(t, sha256Of(data), sha256Of(contentOf(t, f)))

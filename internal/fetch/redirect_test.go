@@ -231,6 +231,6 @@ func TestOptionsAreCopied(t *testing.T) {
 	require.NoError(t, c.Artifact(t.Context(), parse(t, srv.URL+"/x"), int64(len(body)), io.Discard, nil))
 	require.Equal(t, "before", rec.got["/x"].Get("X-Token"))
 	require.Empty(t, rec.got["/x"].Get("X-More"))
-	require.Equal(t, userAgent, rec.got["/x"].Get("User-Agent"))
+	require.Equal(t, defaultAgent, rec.got["/x"].Get("User-Agent"))
 	require.False(t, strings.Contains(fmt.Sprint(rec.got), "after"))
 }
