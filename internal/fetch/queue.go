@@ -32,6 +32,7 @@ func (c *Client) Each(ctx context.Context, repos []*url.URL, try func(c *Client,
 
 	return q.run(ctx, func(p *place) failure {
 		err := try(&hasty, p.url)
+		p.failed = max(p.failed, 1) // what try asked for was tried twice
 
 		return failure{err: err, temporary: errors.Is(err, ErrTemporary)}
 	})
