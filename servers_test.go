@@ -69,11 +69,11 @@ func (n *noticed) Write(p []byte) (int, error) {
 
 // A server, or what is before it, refuses every request with Range.
 func TestC1_RangesAreRefused(t *testing.T) {
-	for _, status := range []int{400, 401, 403, 404, 405, 406, 410, 412, 416, 451, 500, 501, 502, 503, 505, 511, 204, 304, 302} {
+	r := newRelease(t, "1.2.3", large(t))
+	for _, status := range []int{400, 401, 403, 404, 405, 412, 416, 500, 501, 503, 511, 204, 304, 302} {
 		for _, resumed := range []bool{false, true} {
 			t.Run(fmt.Sprint(status, " resumed by a later process: ", resumed), func(t *testing.T) {
 				w := newWorld(t)
-				r := newRelease(t, "1.2.3", large(t))
 				w.publish("1.2.3", r)
 				partial := w.partial(r)
 				if resumed {
@@ -99,6 +99,7 @@ func (w *world) partial(r *release) string {
 
 // A server answers every request with a part that is the whole.
 func TestC2_EverythingIsAPart(t *testing.T) {
+	r := newRelease(t, "1.2.3", large(t))
 	for _, tc := range []struct {
 		name, contentRange string // of the size n
 		half               bool
@@ -116,7 +117,6 @@ func TestC2_EverythingIsAPart(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t)
-			r := newRelease(t, "1.2.3", large(t))
 			w.publish("1.2.3", r)
 			w.answering("", tc.half, len(r.artifact), func(rw http.ResponseWriter, rq *http.Request) {
 				content := mustRead(t, filepath.Join(w.repo, rq.URL.Path))
@@ -284,6 +284,7 @@ func TestC3_ErrorNamesTheLastAnswer(t *testing.T) {
 
 // Labels on artifacts, which servers derive from names, say nothing.
 func TestC5_ContentEncodingIsALabel(t *testing.T) {
+	r := newRelease(t, "1.2.3", large(t))
 	for _, tc := range []struct {
 		suffix, label string
 		want          string
@@ -304,7 +305,6 @@ func TestC5_ContentEncodingIsALabel(t *testing.T) {
 		for _, half := range []bool{false, true} {
 			t.Run(fmt.Sprint(tc.suffix, " ", tc.label, half), func(t *testing.T) {
 				w := newWorld(t)
-				r := newRelease(t, "1.2.3", large(t))
 				w.publish("1.2.3", r)
 				w.answering(tc.suffix, half && tc.suffix == ".bz2", len(r.artifact), func(rw http.ResponseWriter, _ *http.Request) {
 					rw.Header().Set("Content-Encoding", tc.label)

@@ -64,12 +64,13 @@
 //	failure                                     next
 //	the caller's context ended, the disk failed stop
 //	wrong hash, of bytes of several answers     afresh: here, from the first byte, once
-//	temporary, tries or time left               here: again, after a wait
+//	temporary, tries and time left              here: again, after a wait
 //	  same, wait above 1 s or second failure    later: another place first, if there is one
-//	temporary, tries used up, asked for a range unranged: here, for the whole file, once
+//	  same, second status, sent an entity tag   untagged: here, without it, once
+//	temporary, fifth status, asked for a range  unranged: here, for the whole file, once
 //	temporary, nothing left                     elsewhere: this place is given up
 //	permanent or not for us, asked for a range  unranged
-//	permanent or not for us, sent an entity tag untagged: here, without it, once
+//	permanent or not for us, sent an entity tag untagged
 //	everything else                             elsewhere
 //
 // Two more steps are package release's: when all places are given up, the next

@@ -64,8 +64,10 @@ func (f failure) next() step {
 		return afresh
 	case errors.Is(f.err, ErrHash):
 		return elsewhere
-	case f.temporary && spent && answered && f.ranged:
+	case f.temporary && answered && spent && f.ranged:
 		return unranged
+	case f.temporary && answered && f.failed > 1 && f.tagged:
+		return untagged
 	case f.temporary && (spent || f.wait > maxRetryAfter || f.waited+f.wait > maxWaiting):
 		return elsewhere
 	case f.temporary && f.others && (f.wait > patience || f.failed > 1):
