@@ -56,7 +56,7 @@ func (u *Updater) Check(ctx context.Context) (*Status, error) {
 // afresh installs the document as the repository has it, after the one kept by Check
 // led nowhere for the reason why. An attacker who once answered Check with a superseded
 // document, and the present entity tag, would else stop all updates until it expires
-// (T7).
+// (T36).
 func (w *walk) afresh(ctx context.Context, session *install.Session, why error) (*Result, error) {
 	w.log.Warn(ctx, "the binary of the kept release document cannot be had, fetching the document again", "error", why)
 	again := &walk{settings: w.settings, dir: w.dir, memory: w.memory}
