@@ -82,6 +82,9 @@ func TestEveryAnswerHasAMeaning(t *testing.T) {
 						require.Contains(t, []int{200, 206}, status, what)
 						require.Zero(t, a.from, what)
 						require.Equal(t, q.bound, a.bound, what)
+						require.True(t, length < 0 || length == size || !q.exact && length < size && status == 200, what)
+						whole := header.Get("Content-Range") == "bytes 0-99/100" || q.exact && header.Get("Content-Range") == "bytes 0-99/*"
+						require.True(t, whole || status == 200, what)
 					case meansPart:
 						require.Equal(t, 206, status, what)
 						require.Equal(t, q.from, a.from, what)

@@ -113,16 +113,13 @@ func (q *queue) run(ctx context.Context, try func(*place) failure) error {
 // turn returns the first place that requires no long wait, else the one whose wait is
 // over first, after that wait.
 func (q *queue) turn(ctx context.Context) (*place, error) {
-	i := slices.IndexFunc(q.live, func(p *place) bool { return p.due <= patience })
-	if i < 0 {
-		i = 0
-		for n, p := range q.live {
-			if p.due < q.live[i].due {
-				i = n
-			}
+	p := q.live[0]
+	for _, other := range q.live {
+		// The order counts among those that require no long wait.
+		if p.due > patience && other.due < p.due {
+			p = other
 		}
 	}
-	p := q.live[i]
 	if p.due == 0 {
 		return p, nil
 	}
@@ -168,7 +165,8 @@ func (q *queue) again(ctx context.Context, p *place, next step, f failure) {
 		return // turn reports the wait
 	case later:
 		p.due = f.wait
-		q.live = append(slices.DeleteFunc(q.live, func(o *place) bool { return o == p }), p)
+		q.remove(p)
+		q.live = append(q.live, p)
 		message = "request failed, asking the next mirror first"
 	case unranged:
 		p.unranged = true
@@ -194,10 +192,14 @@ func (q *queue) giveUp(ctx context.Context, p *place, f failure) {
 		err = fmt.Errorf("giving up after waiting for %s: %w", f.waited.Round(time.Second), err)
 	}
 	q.errs = append(q.errs, q.named(p.url, err))
-	q.live = slices.DeleteFunc(q.live, func(o *place) bool { return o == p })
+	q.remove(p)
 	if len(q.live) > 0 {
 		q.c.note(ctx, "mirror failed, trying the next one", "url", Shown(p.url), "next", Shown(q.live[0].url), "error", err)
 	}
+}
+
+func (q *queue) remove(p *place) {
+	q.live = slices.DeleteFunc(q.live, func(o *place) bool { return o == p })
 }
 
 // interrupted is the error when the caller ended a call at p. It names the last
