@@ -307,3 +307,18 @@ func TestEach(t *testing.T) {
 	require.ErrorIs(t, err, other)
 	require.Equal(t, 1, tried)
 }
+
+// Notes reach logs, so a server's bytes in them are harmless, too.
+func TestNotesAreHarmless(t *testing.T) {
+	for _, busy := range []bool{false, true} {
+		var noted []any
+		c := client(t, nil, Options{Note: func(_ context.Context, _ string, args ...any) { noted = append(noted, args...) }})
+		repos := []*url.URL{{Scheme: "http", User: url.UserPassword("u", "s3cret"), Host: "a", RawQuery: "sig=s3cret"}, {Host: "b"}}
+		require.Error(t, c.Each(t.Context(), repos, func(*Client, *url.URL) error {
+			return fmt.Errorf("\x1b[31m%w", &readError{"x", &statusError{code: 503, temporary: busy, after: time.Minute}})
+		}))
+		require.NotEmpty(t, noted)
+		require.NotContains(t, fmt.Sprint(noted...), "\x1b")
+		require.NotContains(t, fmt.Sprint(noted...), "s3cret")
+	}
+}

@@ -124,7 +124,7 @@ func (q *queue) turn(ctx context.Context) (*place, error) {
 		return p, nil
 	}
 	took := p.due
-	q.c.note(ctx, "waiting before the next request", "url", Shown(p.url), "wait", took.Round(time.Millisecond), "error", p.last)
+	q.c.note(ctx, "waiting before the next request", "url", Shown(p.url), "wait", took.Round(time.Millisecond), "error", printable(p.last.Error()))
 	err := q.c.wait(ctx, took)
 	q.waited += took
 	for _, p := range q.live {
@@ -178,7 +178,7 @@ func (q *queue) again(ctx context.Context, p *place, next step, f failure) {
 		p.restarted = true
 		message = "the parts of the download do not match, starting over"
 	}
-	q.c.note(ctx, message, "url", Shown(p.url), "error", f.err)
+	q.c.note(ctx, message, "url", Shown(p.url), "error", printable(f.err.Error()))
 }
 
 // giveUp removes p from the queue.
@@ -194,7 +194,7 @@ func (q *queue) giveUp(ctx context.Context, p *place, f failure) {
 	q.errs = append(q.errs, q.named(p.url, err))
 	q.remove(p)
 	if len(q.live) > 0 {
-		q.c.note(ctx, "mirror failed, trying the next one", "url", Shown(p.url), "next", Shown(q.live[0].url), "error", err)
+		q.c.note(ctx, "mirror failed, trying the next one", "url", Shown(p.url), "next", Shown(q.live[0].url), "error", printable(err.Error()))
 	}
 }
 
