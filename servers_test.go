@@ -65,7 +65,7 @@ func (n *noticed) Write(p []byte) (int, error) {
 // A server, or what is before it, refuses every request with Range.
 func TestC1_RangesAreRefused(t *testing.T) {
 	r := newRelease(t, "1.2.3", large(t))
-	for _, status := range []int{400, 401, 403, 404, 405, 412, 416, 500, 501, 503, 511, 204, 304, 302} {
+	for _, status := range []int{400, 401, 403, 404, 405, 412, 416, 500, 501, 503, 511, 204, 304, 302, 0} {
 		for _, resumed := range []bool{false, true} {
 			t.Run(fmt.Sprint(status, " resumed by a later process: ", resumed), func(t *testing.T) {
 				w := newWorld(t)
@@ -76,7 +76,11 @@ func TestC1_RangesAreRefused(t *testing.T) {
 					require.NoError(t, os.WriteFile(partial, r.artifact[:len(r.artifact)/2], 0o600))
 				}
 				w.answering(".bz2", !resumed, len(r.artifact), func(rw http.ResponseWriter, r *http.Request) {
-					if r.Header.Get("Range") != "" {
+					switch {
+					case r.Header.Get("Range") == "":
+					case status == 0:
+						panic(http.ErrAbortHandler)
+					default:
 						rw.WriteHeader(status)
 					}
 				})

@@ -67,7 +67,7 @@
 //	temporary, tries and time left              here: again, after a wait
 //	  same, wait above 1 s or second failure    later: another place first, if there is one
 //	  same, second status, sent an entity tag   untagged: here, without it, once
-//	temporary, fifth status, asked for a range  unranged: here, for the whole file, once
+//	temporary, fifth, no answer to a range      unranged: here, for the whole file, once
 //	temporary, nothing left                     elsewhere: this place is given up
 //	permanent or not for us, asked for a range  unranged
 //	permanent or not for us, sent an entity tag untagged

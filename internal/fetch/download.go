@@ -101,7 +101,8 @@ func (g *downloader) try(ctx context.Context, m *place) failure {
 	if m.unranged {
 		q.from = 0
 	}
-	f := failure{err: g.request(ctx, m, q), ranged: q.from > 0}
+	f := failure{ranged: q.from > 0}
+	f.accepted, f.err = g.request(ctx, m, q)
 	f.temporary = temporary(f.err)
 	if errors.Is(f.err, ErrHash) {
 		f.mixed = g.p.parts > 1 && !m.restarted
@@ -119,26 +120,26 @@ func (g *downloader) try(ctx context.Context, m *place) failure {
 	return f
 }
 
-func (g *downloader) request(ctx context.Context, m *place, q request) error {
+func (g *downloader) request(ctx context.Context, m *place, q request) (accepted bool, err error) {
 	a, err := g.c.open(ctx, m.url, q)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer a.close()
 	if a.from == 0 && g.p.done > 0 {
 		// The server does not support ranges, or has another file by now.
 		if err := g.replace(a); err != nil {
-			return err
+			return true, err
 		}
 	}
 	if err := g.p.mark(); err != nil {
-		return &LocalError{"hashing the download", err}
+		return true, &LocalError{"hashing the download", err}
 	}
 	_, err = a.copy(g.p, g.Progress)
 	if errors.Is(err, ErrLength) {
 		// The bytes are of another file.
 		if err := g.p.back(); err != nil {
-			return &LocalError{"truncating the download", err}
+			return true, &LocalError{"truncating the download", err}
 		}
 		g.Progress(g.p.done)
 	}
@@ -149,12 +150,12 @@ func (g *downloader) request(ctx context.Context, m *place, q request) error {
 	}
 	switch {
 	case err != nil && (g.p.done < g.Size || !temporary(err)):
-		return err
+		return true, err
 	case g.p.done < g.Size:
-		return fmt.Errorf("%w: the response is shorter than the missing part: %w", ErrConnection, io.ErrUnexpectedEOF)
+		return true, fmt.Errorf("%w: the response is shorter than the missing part: %w", ErrConnection, io.ErrUnexpectedEOF)
 	default:
 		// An error after the last byte does not matter.
-		return g.p.check()
+		return true, g.p.check()
 	}
 }
 

@@ -43,6 +43,7 @@ type failure struct {
 	ranged    bool // the request asked for a range
 	tagged    bool // the request had an entity tag
 	mixed     bool // the wrong hash is of bytes of several answers
+	accepted  bool // the answer was, and then its body failed
 	progress  bool // enough came to begin counting anew
 	ended     bool // the caller's context is done
 
@@ -64,8 +65,8 @@ func (f failure) next() step {
 		return afresh
 	case errors.Is(f.err, ErrHash):
 		return elsewhere
-	case f.temporary && answered && spent && f.ranged:
-		return unranged
+	case f.temporary && spent && f.ranged && !f.accepted && !errors.Is(f.err, ErrUnreachable):
+		return unranged // what is there stays until the answer is accepted
 	case f.temporary && answered && f.failed > 1 && f.tagged:
 		return untagged
 	case f.temporary && (spent || f.wait > maxRetryAfter || f.waited+f.wait > maxWaiting):

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -111,7 +112,7 @@ func TestEveryAnswerHasAMeaning(t *testing.T) {
 // Every failure has a next step, and no step can be taken for ever.
 func TestEveryFailureHasANext(t *testing.T) {
 	errs := []error{
-		&statusError{code: 503, temporary: true}, &statusError{code: 404}, ErrStalled, ErrConnection, ErrHash, ErrLength,
+		&statusError{code: 503, temporary: true}, &statusError{code: 404}, ErrStalled, ErrConnection, connectionError(&net.DNSError{}), ErrHash, ErrLength,
 		ErrRange, ErrEncoding, ErrRedirect, ErrTooLarge, &LocalError{"writing", io.ErrShortWrite}, context.Canceled, errors.New("other"),
 	}
 	bools := []bool{false, true}
@@ -119,10 +120,10 @@ func TestEveryFailureHasANext(t *testing.T) {
 	for _, err := range errs {
 		for failed := 1; failed <= maxTries+2; failed++ {
 			for _, wait := range []time.Duration{0, patience, patience + 1, maxRetryAfter, maxRetryAfter + 1, longestAsked} {
-				for bits := range 32 {
+				for bits := range 64 {
 					f := failure{
 						err: err, temporary: temporary(err), failed: failed, wait: wait, ranged: bits&1 > 0, tagged: bits&2 > 0,
-						mixed: bits&4 > 0, others: bits&8 > 0, ended: bits&16 > 0,
+						mixed: bits&4 > 0, others: bits&8 > 0, ended: bits&16 > 0, accepted: bits&32 > 0,
 					}
 					for _, spent := range bools {
 						if spent {
@@ -139,8 +140,10 @@ func TestEveryFailureHasANext(t *testing.T) {
 							require.Equal(t, next == later, f.others && (f.wait > patience || f.failed > 1), what)
 						case unranged:
 							require.True(t, f.ranged, what) // and the next request is not
+							require.False(t, f.temporary && (f.accepted || f.failed < maxTries), what)
 						case untagged:
 							require.True(t, f.tagged, what) // and the next request is not
+							require.True(t, !f.temporary || errors.Is(err, ErrStatus) && f.failed > 1, what)
 						case afresh:
 							require.True(t, f.mixed, what)
 						case elsewhere:
