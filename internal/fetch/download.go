@@ -106,7 +106,7 @@ func (g *downloader) try(ctx context.Context, m *place) failure {
 	f.temporary = temporary(f.err)
 	if errors.Is(f.err, ErrHash) {
 		f.mixed = g.p.parts > 1 && !m.restarted
-		g.best, m.etag = 0, ""
+		g.best = 0
 		if err := g.p.reset(); err != nil {
 			f.err = &LocalError{"truncating the download", err}
 			return f
