@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/choria-io/go-updater/internal/fetch"
 	"github.com/choria-io/go-updater/internal/install"
 	"github.com/choria-io/go-updater/internal/preflight"
 	"github.com/choria-io/go-updater/internal/release"
@@ -51,6 +52,13 @@ func (u *Updater) Check(ctx context.Context) (*Status, error) {
 		Signers:      w.verified.Signers,
 		Checked:      w.now(),
 	}, nil
+}
+
+// leadsNowhere reports whether the document comes from the cache, and err is that no
+// repository has its binary.
+func (w *walk) leadsNowhere(ctx context.Context, err error) bool {
+	_, local := errors.AsType[*fetch.LocalError](err)
+	return err != nil && !local && ctx.Err() == nil && w.answer != nil && w.answer.Kept()
 }
 
 // afresh installs the document as the repository has it, after the one kept by Check

@@ -6,8 +6,10 @@ package updater_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -130,4 +132,91 @@ func TestC7_PresentDocumentThatLeadsNowhere(t *testing.T) {
 	require.NoError(t, err)
 	w.refuses(updater.ErrNotFound, updater.Pause(atOnce))
 	require.Equal(t, 3, documents)
+}
+
+// What this machine or the caller stopped says nothing about the document.
+func TestC7_OnlyWhatLeadsNowhereIsAskedAgain(t *testing.T) {
+	for name, tc := range map[string]struct {
+		kept bool
+		stop func(w *world, cancel func()) // before the artifact is sent
+		want error
+	}{
+		"cancelled": {true, func(_ *world, cancel func()) { cancel() }, context.Canceled},
+		"not kept":  {false, func(w *world, _ func()) { require.NoError(w.t, os.RemoveAll(filepath.Join(w.repo, "1.2.3"))) }, updater.ErrNotFound},
+		"no place for the binary": {true, func(w *world, _ func()) {
+			require.NoError(w.t, os.RemoveAll(install.WorkDir(w.target)))
+		}, os.ErrNotExist},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			applying, documents := false, 0
+			w.handler = func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+				if strings.HasSuffix(r.URL.Path, ".json") {
+					documents++
+					w.tagged(rw, r, nil)
+					return
+				}
+				if applying {
+					tc.stop(w, cancel)
+				}
+				next.ServeHTTP(rw, r)
+			}
+			if tc.kept {
+				_, err := w.check()
+				require.NoError(t, err)
+			}
+			documents, applying = 0, true
+			u, err := updater.New(w.options(updater.Pause(atOnce))...)
+			require.NoError(t, err)
+			_, err = u.Apply(ctx)
+			require.ErrorIs(t, err, tc.want)
+			require.Equal(t, 1, documents)
+			require.NotContains(t, w.log.String(), "fetching the document again")
+			w.holds(oldContent)
+		})
+	}
+}
+
+// The document that is there now is checked as the first one was, before its download.
+func TestC7_TheOtherDocumentIsCheckedToo(t *testing.T) {
+	w := newWorld(t)
+	superseded := newRelease(t, "1.2.3", []byte("superseded"))
+	superseded.doc.Artifacts[0].Path, superseded.doc.Binary = "app-superseded.bz2", "app-superseded.bz2"
+	present := newRelease(t, "1.2.3", []byte(newContent))
+	w.publish("1.2.3", present)
+	document, lie := superseded.bytes(t), true
+	forged := false
+	w.handler = func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+		switch {
+		case !strings.HasSuffix(r.URL.Path, ".json"):
+			next.ServeHTTP(rw, r)
+		case lie:
+			w.tagged(rw, r, document)
+		case forged && r.Header.Get("If-None-Match") == "":
+			_, _ = rw.Write(bytes.Replace(document, []byte("superseded"), []byte("forged.bin"), 1))
+		default:
+			w.tagged(rw, r, nil)
+		}
+	}
+	_, err := w.check()
+	require.NoError(t, err)
+	lie, forged = false, true
+	err = updater.Apply(w.options(updater.Pause(atOnce))...)
+	require.ErrorIs(t, err, updater.ErrNotFound, "the first error")
+	w.holds(oldContent)
+
+	forged = false
+	present.doc.Size = 1 << 50
+	w.publish("1.2.3", present)
+	lie = true
+	_, err = w.check()
+	require.NoError(t, err)
+	lie = false
+	err = updater.Apply(w.options(updater.Pause(atOnce), updater.MaxSize(1<<50))...)
+	_, ok := errors.AsType[*updater.PreflightError](err)
+	require.True(t, ok, err)
+	w.holds(oldContent)
 }

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/choria-io/go-updater/internal/fetch"
 	"github.com/choria-io/go-updater/internal/install"
 	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/internal/release"
@@ -195,8 +194,7 @@ func (w *walk) binary(ctx context.Context, session *install.Session, path string
 		return w.foreign.fetchBinary(ctx, w.spec, path, work)
 	}
 	err := guard("fetching the binary", func() error { return w.source.Binary(ctx, w.verified, path, work) })
-	_, local := errors.AsType[*fetch.LocalError](err)
-	w.deadEnd = err != nil && !local && ctx.Err() == nil && w.answer != nil && w.answer.Kept()
+	w.deadEnd = w.leadsNowhere(ctx, err)
 	return err
 }
 
