@@ -176,3 +176,50 @@ func TestDownloadFromFiles(t *testing.T) {
 	require.ErrorIs(t, err, ErrLength)
 	require.ErrorIs(t, err, ErrUnsupported)
 }
+
+// An entity tag is of one mirror's file, and of no use once bytes of another follow.
+func TestEntityTagIsForgotten(t *testing.T) {
+	data := random(300 << 10)
+	busy := func(after string, w http.ResponseWriter) {
+		w.Header().Set("Retry-After", after)
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	first := &origin{data: data, answer: func(o *origin, n int, w http.ResponseWriter, r *http.Request) {
+		switch n {
+		case 1:
+			o.until(100<<10, w, r)
+		case 2:
+			busy("60", w)
+		default:
+			o.whole(w, r)
+		}
+	}}
+	second := &origin{data: data, answer: func(o *origin, n int, w http.ResponseWriter, r *http.Request) {
+		if n == 1 {
+			o.until(200<<10, w, r)
+		}
+		busy("90", w)
+	}}
+	f := fileWith(t, nil)
+	require.NoError(t, client(t, nil, Options{}).Download(t.Context(), artifact(t, data, f, mirrors(t, first.ServeHTTP, second.ServeHTTP)...)))
+	require.Equal(t, []string{"", tag, ""}, first.ifRange)
+	require.Equal(t, []string{"", "bytes=102400-", "bytes=204800-"}, first.ranges)
+	require.Equal(t, sha256Of(data), sha256Of(contentOf(t, f)))
+}
+
+// Progress after a start over counts from the start.
+func TestStartOverMayBreakOften(t *testing.T) {
+	data := random(1 << 20)
+	o := &origin{data: data, answer: func(o *origin, n int, w http.ResponseWriter, r *http.Request) {
+		if n == 1 {
+			o.whole(w, r) // the last byte, after garbage
+			return
+		}
+		o.until(min((n-1)*100<<10, len(data)), w, r)
+	}}
+	srv := serve(t, o.ServeHTTP)
+	f := fileWith(t, make([]byte, len(data)-1))
+	require.NoError(t, client(t, srv, Options{}).Download(t.Context(), artifact(t, data, f, srv.URL)))
+	require.Equal(t, sha256Of(data), sha256Of(contentOf(t, f)))
+	require.Greater(t, o.requests(), 2*maxTries)
+}
