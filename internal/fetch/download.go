@@ -60,9 +60,6 @@ func (c *Client) Download(ctx context.Context, d Download) error {
 		d.Progress = func(int64) {}
 	}
 	p, err := openPartial(ctx, d.File, d.Size, d.Hash)
-	if err != nil && ctx.Err() != nil {
-		return readErrorAt(d.URLs[0], err)
-	}
 	if err != nil {
 		return readErrorAt(d.URLs[0], &LocalError{"reading the partial download", err})
 	}

@@ -107,12 +107,9 @@ func temporary(err error) bool {
 	if status, ok := errors.AsType[*statusError](err); ok {
 		return status.temporary
 	}
-	_, local := errors.AsType[*LocalError](err)
-	if local || errors.Is(err, ErrCertificate) || isNotTLS(err) {
-		return false
-	}
+	final := errors.Is(err, ErrCertificate) || isNotTLS(err)
 
-	return errors.Is(err, ErrConnection) || errors.Is(err, ErrStalled)
+	return !final && (errors.Is(err, ErrConnection) || errors.Is(err, ErrStalled))
 }
 
 // isNotTLS reports whether the other side of an https URL speaks something else.

@@ -180,6 +180,8 @@ func TestContentEncodingIsRefused(t *testing.T) {
 			for name, o := range map[string]Options{"ours": {}, "theirs": {HTTP: srv.Client()}} {
 				_, err := client(t, srv, o).Document(t.Context(), parse(t, srv.URL), 100)
 				require.ErrorIs(t, err, tc.want, name)
+				_, err = client(t, srv, o).Stream(t.Context(), parse(t, srv.URL), 100, io.Discard, nil)
+				require.NoError(t, err, "a label of what is not a document")
 			}
 		})
 	}

@@ -216,6 +216,8 @@ func TestHeadersAreChecked(t *testing.T) {
 
 	_, err := New(Options{Header: http.Header{"Private-Token": {secret}}})
 	require.ErrorIs(t, err, ErrHeader, "headers without an origin")
+	_, err = New(Options{UserAgent: "agent\r\nPrivate-Token: x"})
+	require.ErrorIs(t, err, ErrHeader)
 }
 
 // Callers may change their map after New.
