@@ -80,9 +80,6 @@ func newStatusError(h head) *statusError {
 	if e.temporary && limited && e.after == 0 {
 		e.after = untilReset(h.header.Get("X-RateLimit-Reset"), h.header.Get("Date"), h.now)
 	}
-	if !e.temporary {
-		e.after = 0
-	}
 
 	return e
 }

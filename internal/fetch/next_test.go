@@ -35,6 +35,7 @@ var heads = []http.Header{
 	{"Content-Range": {"bytes 40-49/100"}},
 	{"Content-Range": {"bytes 40-99/*"}},
 	{"Content-Range": {"bytes 0-99/*"}},
+	{"Content-Range": {"bytes 40-100/*"}},
 	{"Content-Range": {"bytes 41-99/100"}},
 	{"Content-Range": {"bytes 40-99/101"}},
 	{"Content-Range": {"bytes 40-99/100"}, "Content-Type": {"multipart/byteranges"}},
@@ -90,6 +91,8 @@ func TestEveryAnswerHasAMeaning(t *testing.T) {
 						require.Equal(t, 206, status, what)
 						require.Equal(t, q.from, a.from, what)
 						require.Positive(t, q.from, what)
+						require.LessOrEqual(t, a.bound.size, q.size, what)
+						require.True(t, length < 0 || length == a.bound.size-a.from, what)
 					case meansUnchanged:
 						require.Equal(t, 304, status, what)
 						require.NotEmpty(t, q.known, what)
