@@ -15,7 +15,6 @@ import (
 
 	"github.com/choria-io/go-updater/internal/fetch"
 	"github.com/choria-io/go-updater/internal/layout"
-	"github.com/choria-io/go-updater/internal/release"
 	"github.com/choria-io/go-updater/internal/store"
 	"github.com/choria-io/go-updater/trust"
 )
@@ -32,7 +31,8 @@ type Authority interface {
 	Validate() error
 
 	// Refresh learns from one repository what the authority vouches for at
-	// present. It is called once for each repository that is asked.
+	// present. It is called for one repository after the other, and again for those
+	// that failed with [ErrTemporary] if all failed.
 	Refresh(ctx context.Context, r Refresh) (Voucher, error)
 }
 
@@ -70,7 +70,8 @@ type Repository interface {
 	// ReadFile returns the file called name, a path in the grammar of
 	// trust.CheckPath, of at most limit bytes. It is not verified. Errors are
 	// [ErrNotFound], [ErrForbidden], [ErrTooLarge], [ErrStalled], [ErrRedirect],
-	// and trust.ErrMalformed for a name outside the grammar.
+	// and trust.ErrMalformed for a name outside the grammar. An error of Refresh or
+	// Document wraps them, so that [ErrTemporary] is seen.
 	ReadFile(ctx context.Context, name string, limit int64) ([]byte, error)
 }
 
@@ -117,8 +118,8 @@ func (w *walk) vouched(ctx context.Context) error {
 		dir := w.dir.Sub(authorityDir)
 		keep = authorityStore{dir, dir.Path()}
 	}
-	return release.EachRepository(ctx, w.source.Repos, w.log, func(repo *url.URL) error {
-		got, err := w.vouch(ctx, repo, keep)
+	return w.source.Client.Each(ctx, w.source.Repos, func(client *fetch.Client, repo *url.URL) error {
+		got, err := w.vouch(ctx, repositoryReader{client, repo}, keep)
 		if errors.Is(err, ErrState) {
 			err = fmt.Errorf("%w (kept in %q)", err, keep.path)
 		}
@@ -129,10 +130,10 @@ func (w *walk) vouched(ctx context.Context) error {
 	})
 }
 
-func (w *walk) vouch(ctx context.Context, repo *url.URL, keep Store) (got *Vouched, err error) {
+func (w *walk) vouch(ctx context.Context, repo Repository, keep Store) (got *Vouched, err error) {
 	err = guard("the authority", func() error {
 		voucher, err := w.set.authority.Refresh(ctx, Refresh{
-			Repository: repositoryReader{w.source.Client, repo}, Store: keep, Now: w.now(),
+			Repository: repo, Store: keep, Now: w.now(),
 			Warn: func(message string, args ...any) { w.log.Warn(ctx, message, args...) },
 		})
 		if err != nil {

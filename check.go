@@ -5,6 +5,7 @@
 package updater
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/choria-io/go-updater/internal/fetch"
 	"github.com/choria-io/go-updater/internal/install"
 	"github.com/choria-io/go-updater/internal/preflight"
 	"github.com/choria-io/go-updater/internal/release"
@@ -42,11 +44,7 @@ func (u *Updater) Check(ctx context.Context) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.answer != nil {
-		if err := (release.Cache{Dir: w.dir}).Keep(w.answer); err != nil {
-			w.log.Info(ctx, "the release document is not kept for the next check", "error", err)
-		}
-	}
+	w.keep(ctx)
 	return &Status{
 		UpdateNeeded: w.current != w.version,
 		Current:      w.current,
@@ -54,6 +52,44 @@ func (u *Updater) Check(ctx context.Context) (*Status, error) {
 		Signers:      w.verified.Signers,
 		Checked:      w.now(),
 	}, nil
+}
+
+// leadsNowhere reports whether the document comes from the cache, and err is that no
+// repository has its binary.
+func (w *walk) leadsNowhere(ctx context.Context, err error) bool {
+	_, local := errors.AsType[*fetch.LocalError](err)
+	return err != nil && !local && ctx.Err() == nil && w.answer != nil && w.answer.Kept()
+}
+
+// afresh installs the document as the repository has it, after the one kept by Check
+// led nowhere for the reason why. An attacker who once answered Check with a superseded
+// document, and the present entity tag, would else stop all updates until it expires
+// (T36).
+func (w *walk) afresh(ctx context.Context, session *install.Session, why error) (*Result, error) {
+	w.log.Warn(ctx, "the binary of the kept release document cannot be had, fetching the document again", "error", why)
+	again := &walk{settings: w.settings, dir: w.dir, memory: w.memory}
+	var err error
+	again.answer, err = w.source.Document(ctx, release.Cache{}, func(document []byte) error {
+		return again.verify(document, nil, again.policyID())
+	})
+	if err != nil || bytes.Equal(again.raw, w.raw) {
+		return nil, why
+	}
+	if err := again.preflight(ctx); err != nil {
+		return nil, err
+	}
+	again.keep(ctx)
+	return again.apply(ctx, session)
+}
+
+// keep stores the document for the next check.
+func (w *walk) keep(ctx context.Context) {
+	if w.answer == nil {
+		return
+	}
+	if err := (release.Cache{Dir: w.dir}).Keep(w.answer); err != nil {
+		w.log.Info(ctx, "the release document is not kept for the next check", "error", err)
+	}
 }
 
 // Jitter spreads the checks of many machines: it returns a time between half and

@@ -41,6 +41,28 @@ var (
 	// list it.
 	ErrForbidden = fetch.ErrForbidden
 
+	// ErrUnauthorized is a repository or a proxy that wants credentials, other ones
+	// than it got: status 401 or 407. Give those of the repository with [Header], and
+	// those of a proxy in its URL (HTTPS_PROXY) or with [HTTPClient].
+	ErrUnauthorized = fetch.ErrUnauthorized
+
+	// ErrUnreachable is a repository that could not be connected to: its name has no
+	// address, the connection was refused, there is no route to it, or it does not
+	// speak TLS. Check the address, the network, and the proxy if one is needed.
+	ErrUnreachable = fetch.ErrUnreachable
+
+	// ErrCertificate is a repository whose certificate is not accepted: of an unknown
+	// authority, of another host, or outside its validity by the clock of this
+	// machine. For an authority of your own use [HTTPClient] with RootCAs, else check
+	// the clock, and whether a proxy intercepts the connection.
+	ErrCertificate = fetch.ErrCertificate
+
+	// ErrTemporary matches, besides another sentinel, an error that may go away by
+	// itself: too many requests, a server's failure, a connection that was refused,
+	// lost or stalled. Try again after some minutes. An error without it stays until
+	// somebody changes the repository, the network or the options.
+	ErrTemporary = fetch.ErrTemporary
+
 	// ErrPanic is a panic in a Downloader or an Authority. It ended the update and
 	// not the program. The text says where.
 	ErrPanic = errors.New("panic")

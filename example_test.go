@@ -58,7 +58,7 @@ func ExampleNew() {
 	}
 	result, err := u.Apply(ctx)
 	switch {
-	case errors.Is(err, updater.ErrLocked), errors.Is(err, updater.ErrStalled):
+	case errors.Is(err, updater.ErrLocked), errors.Is(err, updater.ErrTemporary):
 		log.Print("later: ", err)
 	case errors.Is(err, trust.ErrSignature), errors.Is(err, trust.ErrRollback):
 		log.Print("the repository or the network may be under attack: ", err)

@@ -78,7 +78,8 @@ func SourceRepo(r string) Option {
 
 // Mirrors sets URLs of copies of the repository. The [HTTPDownloader] asks them in
 // order, after SourceRepo: for a document until one has it and it is verified, and
-// for an artifact until one has it whole. Nothing that a mirror sends counts more,
+// for an artifact until one has it whole. One that asks to wait for more than a second
+// is asked again after the others. Nothing that a mirror sends counts more,
 // or less, than what SourceRepo sends. What [Header] adds is not sent to them.
 func Mirrors(urls ...string) Option {
 	return func(c *Config) error {

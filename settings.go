@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/choria-io/go-updater/internal/fetch"
@@ -108,6 +109,7 @@ func (s *settings) newSource() (*release.Source, error) {
 	}
 	client, err := fetch.New(fetch.Options{
 		HTTP: s.set.client, Header: s.set.header, Origin: repos[0], Idle: s.set.idle, Wait: s.set.pause,
+		UserAgent: s.userAgent(), Note: s.log.Warn,
 	})
 	if err != nil {
 		return nil, err
@@ -122,6 +124,30 @@ func (s *settings) newSource() (*release.Source, error) {
 		}
 	}
 	return source, nil
+}
+
+// userAgent tells an operator which programs ask, and which versions are still in use
+// (RFC 9110 §10.1.5).
+func (s *settings) userAgent() string {
+	platform := " (" + token(s.os) + "; " + token(s.arch) + ")"
+	switch {
+	case s.set.product == "":
+		return "go-updater" + platform
+	case s.current == "":
+		return token(s.set.product) + platform + " go-updater"
+	default:
+		return token(s.set.product) + "/" + token(s.current) + platform + " go-updater"
+	}
+}
+
+// token replaces what a token of HTTP cannot contain (RFC 9110 §5.6.2).
+func token(text string) string {
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r) {
+			return r
+		}
+		return '-'
+	}, text)
 }
 
 func (s *settings) maxSize() int64 {

@@ -107,7 +107,11 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 	if err := w.preflight(ctx); err != nil {
 		return nil, err
 	}
-	return w.apply(ctx, session)
+	result, err := w.apply(ctx, session)
+	if w.deadEnd {
+		return w.afresh(ctx, session, err)
+	}
+	return result, err
 }
 
 // apply installs the verified release: it downloads, verifies, tries and swaps.
@@ -197,7 +201,9 @@ func (w *walk) binary(ctx context.Context, session *install.Session, path string
 	if w.foreign != nil {
 		return w.foreign.fetchBinary(ctx, w.spec, path, work)
 	}
-	return guard("fetching the binary", func() error { return w.source.Binary(ctx, w.verified, path, work) })
+	err := guard("fetching the binary", func() error { return w.source.Binary(ctx, w.verified, path, work) })
+	w.deadEnd = w.leadsNowhere(ctx, err)
+	return err
 }
 
 // dropPartials removes partial downloads of other artifacts than these.
@@ -262,6 +268,7 @@ type walk struct {
 	verified *trust.Verified
 	trusted  string          // whom the document was verified against
 	answer   *release.Answer // of the built-in downloader, without an authority
+	deadEnd  bool            // the document was kept, and its binary could not be had
 	spec     *Spec           // of a foreign downloader
 }
 

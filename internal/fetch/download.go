@@ -5,6 +5,7 @@
 package fetch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -35,10 +36,6 @@ type Download struct {
 	// Progress, if not nil, is called with the number of bytes in the file. It
 	// goes down when a download starts over.
 	Progress func(done int64)
-
-	// Note, if not nil, is called with problems that did not end the download,
-	// with arguments as for log/slog.
-	Note func(message string, args ...any)
 }
 
 // Download completes d.File. It returns nil if the file has exactly d.Size bytes
@@ -47,10 +44,9 @@ type Download struct {
 //
 // After an interruption the download resumes where it was. If a URL fails for
 // good, it resumes at the next one. If all fail, errors.Is matches the error of
-// each. The file then keeps what was downloaded for a later call, unless all URLs
-// have another file ([ErrHash] or [ErrLength]): then it is empty. The file also
-// keeps what was downloaded if ctx ends or the file cannot be written. Neither is
-// retried.
+// each. The file then keeps what was downloaded for a later call, and is empty if
+// that has the wrong hash. The file also keeps what was downloaded if ctx ends or
+// the file cannot be written ([LocalError]). Neither is retried.
 //
 // Callers need not store an entity tag with the file: the hash proves that all
 // parts are of one file. If it is wrong and there was more than one part, the
@@ -63,12 +59,9 @@ func (c *Client) Download(ctx context.Context, d Download) error {
 	if d.Progress == nil {
 		d.Progress = func(int64) {}
 	}
-	if d.Note == nil {
-		d.Note = func(string, ...any) {}
-	}
 	p, err := openPartial(ctx, d.File, d.Size, d.Hash)
 	if err != nil {
-		return fmt.Errorf("reading the partial download of %s: %w", Shown(d.URLs[0]), err)
+		return readErrorAt(d.URLs[0], &LocalError{"reading the partial download", err})
 	}
 	if p.done > 0 {
 		d.Progress(p.done)
@@ -77,195 +70,117 @@ func (c *Client) Download(ctx context.Context, d Download) error {
 		if p.check() == nil {
 			return nil
 		}
-		d.Note("the partial download has the wrong hash, starting over", "url", Shown(d.URLs[0]))
+		c.note(ctx, "the partial download has the wrong hash, starting over", "url", Shown(d.URLs[0]))
 		if err := p.reset(); err != nil {
-			return fmt.Errorf("truncating the partial download: %w", err)
+			return readErrorAt(d.URLs[0], &LocalError{"truncating the partial download", err})
 		}
 	}
+	g := &downloader{Download: d, c: c, p: p, best: p.done, queue: c.queue(d.URLs, readErrorAt)}
 
-	g := &downloader{Download: d, c: c, p: p, best: p.done}
-	for _, u := range d.URLs {
-		g.live = append(g.live, &mirror{url: u})
-	}
-
-	return g.run(ctx)
-}
-
-// mirror is one URL of a download.
-type mirror struct {
-	url *url.URL
-	tries
-
-	// etag is the strong entity tag of what was downloaded from this URL, or "".
-	etag string
-
-	// noRanges is true after an invalid response to a request for a range.
-	noRanges bool
-
-	// restarted is true after the second download from the start.
-	restarted bool
+	return g.queue.run(ctx, func(m *place) failure { return g.try(ctx, m) })
 }
 
 // downloader is a running download.
 type downloader struct {
 	Download
-	c *Client
-	p *partial
+	c     *Client
+	p     *partial
+	queue *queue
 
 	// best is the length of the file when failures were last reset. It does not
 	// go down for the same file: the same bytes again are not progress.
 	best int64
-
-	live []*mirror // in the order of use
-	errs []error   // of the mirrors that failed
 }
 
-func (g *downloader) run(ctx context.Context) error {
-	for len(g.live) > 0 {
-		m := g.live[0]
-		if m.due > 0 {
-			err := g.c.wait(ctx, m.due)
-			if err != nil {
-				return &readError{url: Shown(m.url), err: err}
-			}
-			m.due = 0
-		}
-		err := g.try(ctx, m)
-		if err == nil {
-			return nil
-		}
-		err = g.handle(ctx, m, err)
-		if err != nil {
-			return &readError{url: Shown(m.url), err: err}
-		}
-	}
-
-	other := 0
-	for _, err := range g.errs {
-		if errors.Is(err, ErrHash) || errors.Is(err, ErrLength) {
-			other++
-		}
-	}
-	err := g.errs[0]
-	if len(g.errs) > 1 {
-		err = &mirrorsError{g.errs}
-	}
-	if other < len(g.errs) {
-		return err
-	}
-	if resetErr := g.p.reset(); resetErr != nil {
-		return errors.Join(err, resetErr)
-	}
-
-	return err
-}
-
-// try makes one request. It returns nil if the file is complete and correct.
-func (g *downloader) try(ctx context.Context, m *mirror) error {
-	q := request{bound: bound{size: g.Size, exact: true}, from: g.p.done, ifRange: m.etag}
-	if m.noRanges {
+// try makes one request. It succeeds if the file is complete and correct.
+func (g *downloader) try(ctx context.Context, m *place) failure {
+	q := request{bound: bound{size: g.Size, exact: true}, opaque: true, from: g.p.done, ifRange: m.etag}
+	if m.unranged {
 		q.from = 0
 	}
-	a, err := g.c.open(ctx, m.url, q)
-	if err != nil {
-		return err
-	}
-	defer a.close()
-
-	if a.from == 0 && g.p.done > 0 {
-		// The server does not support ranges, or has another file by now.
-		err = g.p.reset()
-		if err != nil {
-			return &writeError{err}
+	f := failure{ranged: q.from > 0}
+	f.accepted, f.err = g.request(ctx, m, q)
+	f.temporary = temporary(f.err)
+	if errors.Is(f.err, ErrHash) {
+		f.mixed = g.p.parts > 1 && !m.restarted
+		g.best = 0
+		if err := g.p.reset(); err != nil {
+			f.err = &LocalError{"truncating the download", err}
+			return f
 		}
 		g.Progress(0)
 	}
+	if f.progress = g.p.done-g.best >= minProgress; f.progress {
+		g.best = g.p.done
+	}
+
+	return f
+}
+
+func (g *downloader) request(ctx context.Context, m *place, q request) (accepted bool, err error) {
+	a, err := g.c.open(ctx, m.url, q)
+	if err != nil {
+		return false, err
+	}
+	defer a.close()
+	if a.from == 0 && g.p.done > 0 {
+		// The server does not support ranges, or has another file by now.
+		if err := g.replace(a); err != nil {
+			return true, err
+		}
+	}
+	if err := g.p.mark(); err != nil {
+		return true, &LocalError{"hashing the download", err}
+	}
 	_, err = a.copy(g.p, g.Progress)
+	if errors.Is(err, ErrLength) {
+		// The bytes are of another file.
+		if err := g.p.back(); err != nil {
+			return true, &LocalError{"truncating the download", err}
+		}
+		g.Progress(g.p.done)
+	}
 	if g.p.done > a.from {
 		g.p.parts++
 		g.forget(m)
 		m.etag = strong(a.etag)
 	}
 	switch {
-	case err != nil && (g.p.done < g.Size || !retryable(err)):
-		return err
+	case err != nil && (g.p.done < g.Size || !temporary(err)):
+		return true, err
 	case g.p.done < g.Size:
-		return fmt.Errorf("%w: the response is shorter than the missing part: %w", ErrConnection, io.ErrUnexpectedEOF)
+		return true, fmt.Errorf("%w: the response is shorter than the missing part: %w", ErrConnection, io.ErrUnexpectedEOF)
 	default:
 		// An error after the last byte does not matter.
-		return g.p.check()
+		return true, g.p.check()
 	}
 }
 
+// replace empties the file for an answer with the whole, of which the first bytes
+// have come. A login page without a Content-Length ends before.
+func (g *downloader) replace(a *response) error {
+	first := make([]byte, min(g.Size, minProgress))
+	n, err := io.ReadFull(a.body, first)
+	switch {
+	case err == io.EOF || err == io.ErrUnexpectedEOF:
+		return a.where(fmt.Errorf("%w: got %d of %d bytes", ErrLength, n, g.Size))
+	case err != nil:
+		return a.where(err)
+	}
+	a.body = io.MultiReader(bytes.NewReader(first), a.body)
+	if err := g.p.reset(); err != nil {
+		return &LocalError{"truncating the download", err}
+	}
+	g.Progress(0)
+
+	return nil
+}
+
 // forget clears the entity tags of other mirrors: the file now has bytes of m.
-func (g *downloader) forget(m *mirror) {
-	for _, other := range g.live {
+func (g *downloader) forget(m *place) {
+	for _, other := range g.queue.live {
 		if other != m {
 			other.etag = ""
 		}
 	}
-}
-
-// handle decides what follows the failure of m with err. The download goes on with
-// the first of g.live, unless handle returns an error.
-func (g *downloader) handle(ctx context.Context, m *mirror, err error) error {
-	_, write := errors.AsType[*writeError](err)
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case write:
-		return err
-	case errors.Is(err, ErrHash):
-		return g.wrongHash(m, err)
-	case errors.Is(err, ErrRange):
-		m.noRanges = true
-		g.Note("the server did not resume the download, starting over", "url", Shown(m.url), "error", err)
-		return nil
-	}
-
-	if g.p.done-g.best >= minProgress {
-		g.best = g.p.done
-		m.failed = 0
-	}
-	verdict := m.again(err)
-	if verdict != nil {
-		return g.giveUp(m, verdict)
-	}
-	g.Note("the download was interrupted, retrying", "url", Shown(m.url), "bytes", g.p.done, "wait", m.due, "error", err)
-	if errors.Is(err, ErrStalled) || m.due > longestWait {
-		// Another mirror may be faster.
-		g.live = append(g.live[1:], m)
-	}
-
-	return nil
-}
-
-// wrongHash is handle for a file with the wrong hash. If it has more than one part, the
-// wrong one is unknown, and the whole file is downloaded from m, once.
-func (g *downloader) wrongHash(m *mirror, err error) error {
-	several := g.p.parts > 1
-	g.best = 0
-	m.etag = ""
-	if resetErr := g.p.reset(); resetErr != nil {
-		return &writeError{resetErr}
-	}
-	g.Progress(0)
-	if !several || m.restarted {
-		return g.giveUp(m, err)
-	}
-	m.restarted = true
-	g.Note("the parts of the download do not match, starting over", "url", Shown(m.url), "error", err)
-
-	return nil
-}
-
-// giveUp gives up on m.
-func (g *downloader) giveUp(m *mirror, err error) error {
-	g.errs = append(g.errs, &readError{url: Shown(m.url), err: err})
-	g.live = g.live[1:]
-	if len(g.live) > 0 {
-		g.Note("mirror failed, trying the next one", "url", Shown(m.url), "next", Shown(g.live[0].url), "error", err)
-	}
-
-	return nil
 }

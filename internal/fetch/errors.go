@@ -5,8 +5,11 @@
 package fetch
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"unicode"
@@ -17,13 +20,20 @@ var (
 	// release document: the repository does not have the release.
 	ErrNotFound = errors.New("not found")
 
-	// ErrStatus means an HTTP status other than 200. It matches 404 and 410,
-	// which are ErrNotFound too, and 403, which is ErrForbidden too.
+	// ErrStatus means an HTTP status other than 200, whatever else matches it.
 	ErrStatus = errors.New("server returned")
 
-	// ErrForbidden means status 403. An object store returns it for a missing
-	// object too, unless the caller may list objects.
+	// ErrForbidden means status 403, unless it means too many requests. An object
+	// store returns it for a missing object too, unless the caller may list objects.
 	ErrForbidden = errors.New("forbidden")
+
+	// ErrUnauthorized means status 401, or 407 of a proxy.
+	ErrUnauthorized = errors.New("credentials wanted")
+
+	// ErrTemporary matches what may succeed later without a change on this side:
+	// [ErrStalled], most of [ErrConnection] and the statuses that the package doc
+	// calls temporary. Of an error of several mirrors it suffices that one is.
+	ErrTemporary = errors.New("temporary failure")
 
 	// ErrTooLarge means more bytes than the limit.
 	ErrTooLarge = errors.New("too large")
@@ -36,8 +46,8 @@ var (
 	// is another file.
 	ErrHash = errors.New("wrong hash")
 
-	// ErrRange means a response that is not the requested range. The download
-	// then starts over.
+	// ErrRange means a response that is not the requested range. The whole file
+	// is then requested.
 	ErrRange = errors.New("range refused")
 
 	// ErrStalled means that almost nothing arrived during the idle time. Retry
@@ -47,13 +57,21 @@ var (
 	// ErrRedirect means a redirect that is not followed.
 	ErrRedirect = errors.New("redirect refused")
 
-	// ErrEncoding means a Content-Encoding that was not requested. Signed length
-	// and hash do not apply to encoded bytes.
+	// ErrEncoding means a document in a Content-Encoding that was not requested.
 	ErrEncoding = errors.New("content encoding refused")
 
 	// ErrConnection means that name lookup, connection, TLS or the protocol
 	// failed. It wraps the cause.
 	ErrConnection = errors.New("connection failed")
+
+	// ErrUnreachable means an [ErrConnection] without a connection: name lookup
+	// failed, the connection was refused, there is no route, or the server does not
+	// speak TLS.
+	ErrUnreachable = errors.New("unreachable")
+
+	// ErrCertificate means an [ErrConnection] to a server whose certificate is not
+	// accepted.
+	ErrCertificate = errors.New("certificate refused")
 
 	// ErrUnsupported means a URL that is not http, https or a local regular
 	// file.
@@ -77,6 +95,51 @@ func (e *readError) Error() string {
 }
 
 func (e *readError) Unwrap() error { return e.err }
+
+// Is adds ErrTemporary to the errors that it consists of.
+func (e *readError) Is(target error) bool { return target == ErrTemporary && temporary(e.err) }
+
+func readErrorAt(u *url.URL, err error) error { return &readError{Shown(u), err} }
+
+// temporary reports whether a retry may succeed. A wrong certificate, a rejected
+// redirect or an invalid response will be the same.
+func temporary(err error) bool {
+	if status, ok := errors.AsType[*statusError](err); ok {
+		return status.temporary
+	}
+	final := errors.Is(err, ErrCertificate) || isNotTLS(err)
+
+	return !final && (errors.Is(err, ErrConnection) || errors.Is(err, ErrStalled))
+}
+
+// isNotTLS reports whether the other side of an https URL speaks something else.
+func isNotTLS(err error) bool {
+	_, notTLS := errors.AsType[tls.RecordHeaderError](err)
+
+	return notTLS || errors.Is(err, http.ErrSchemeMismatch)
+}
+
+// connectionError adds what kind of failure err is, and what may help.
+func connectionError(err error) error {
+	_, lookup := errors.AsType[*net.DNSError](err)
+	op, _ := errors.AsType[*net.OpError](err)
+	// An alert of crypto/tls is an OpError, too.
+	noConnection := op != nil && (op.Op == "dial" || op.Op == "proxyconnect" || op.Op == "remote error")
+	switch {
+	case isCertificate(err):
+		return fmt.Errorf("%w: %w: %w (give a CA with HTTPClient(), or set the clock)", ErrConnection, ErrCertificate, err)
+	case lookup, noConnection, isNotTLS(err):
+		return fmt.Errorf("%w: %w: %w (check the address, the network and the proxy)", ErrConnection, ErrUnreachable, err)
+	default:
+		return fmt.Errorf("%w: %w", ErrConnection, err)
+	}
+}
+
+func isCertificate(err error) bool {
+	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
+
+	return verification
+}
 
 // mirrorsError contains the errors of all mirrors.
 type mirrorsError struct{ errs []error }

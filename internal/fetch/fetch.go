@@ -2,39 +2,6 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 
-// Package fetch reads documents and artifacts from a repository over HTTP,
-// HTTPS or from local files.
-//
-// Use [Client.Document] for a small file, [Client.Conditional] for one that the
-// caller may have already, [Client.Download] for a file of known length and hash,
-// [Client.Artifact] for one of known length, and [Client.Stream] for the rest.
-//
-// Servers, mirrors and the network are not trusted. The result is limited in
-// size, in time without progress and in where it comes from, but it is not
-// authentic: this package does not verify signatures. Use nothing from it before
-// package trust has verified it, or before it is compared with a signed hash.
-// [Client.Download] compares; its hash must come from a verified document.
-//
-// Guarantees:
-//
-//   - At most limit+1 bytes are read and at most limit are returned. An artifact
-//     has exactly the given length.
-//   - Only status 200 without a Content-Encoding is accepted, so the bytes
-//     counted are the bytes sent. Exceptions, if requested: 304 for
-//     [Client.Conditional], and 206 for a resumed download, if it is exactly the
-//     missing range.
-//   - At most ten redirects are followed, never from https to http, and never to
-//     other schemes.
-//   - Headers of the caller, which may contain credentials, are sent to the given
-//     origin only, and not after a redirect through another one.
-//   - A response without progress fails with [ErrStalled], from name lookup to the
-//     last byte. Time that the caller takes to write does not count.
-//   - Network errors are retried, at most five times in a row without progress
-//     and at most twenty minutes of waiting. So the number of requests is limited
-//     by the size, whatever a server does.
-//
-// Errors have one line, name the URL as [Shown] does, and contain no control
-// characters, whatever the server sent.
 package fetch
 
 import (
@@ -75,6 +42,14 @@ type Options struct {
 	// Wait returns after d, or with the error of ctx as soon as that ends. It is
 	// called before a retry. Nil means a timer.
 	Wait func(ctx context.Context, d time.Duration) error
+
+	// UserAgent is sent to every server; empty means go-updater. A User-Agent in
+	// Header replaces it at Origin.
+	UserAgent string
+
+	// Note, if not nil, is called before each wait, and with other problems that
+	// do not end a call, with arguments as for log/slog.
+	Note func(ctx context.Context, message string, args ...any)
 }
 
 // Client reads from a repository. It is safe for concurrent use.
@@ -84,6 +59,11 @@ type Client struct {
 	origin *url.URL
 	idle   time.Duration
 	wait   func(ctx context.Context, d time.Duration) error
+	note   func(ctx context.Context, message string, args ...any)
+	agent  string
+
+	// hasty clients return rather than wait for long, see [Client.Each].
+	hasty bool
 }
 
 // New returns a Client. It returns [ErrHeader] if a header is invalid.
@@ -96,7 +76,7 @@ func New(o Options) (*Client, error) {
 		return nil, fmt.Errorf("%w: Header requires Origin", ErrHeader)
 	}
 
-	c := &Client{extra: o.Header.Clone(), idle: o.Idle, wait: o.Wait}
+	c := &Client{extra: o.Header.Clone(), idle: o.Idle, wait: o.Wait, note: o.Note, agent: o.UserAgent}
 	if o.Origin != nil {
 		origin := *o.Origin
 		c.origin = &origin
@@ -106,6 +86,15 @@ func New(o Options) (*Client, error) {
 	}
 	if c.wait == nil {
 		c.wait = sleep
+	}
+	if c.note == nil {
+		c.note = func(context.Context, string, ...any) {}
+	}
+	if c.agent == "" {
+		c.agent = defaultAgent
+	}
+	if err := checkHeader(http.Header{"User-Agent": {c.agent}}); err != nil {
+		return nil, err
 	}
 
 	var base http.Client
@@ -137,25 +126,33 @@ func (c *Client) Document(ctx context.Context, u *url.URL, limit int64) ([]byte,
 // server may lie: verify an unchanged document like a new one, in particular its
 // expiry.
 func (c *Client) Conditional(ctx context.Context, u *url.URL, limit int64, etag string) (body []byte, newETag string, unchanged bool, err error) {
-	q := request{bound: bound{size: limit}, known: validETag(etag)}
-	err = c.retry(ctx, func() (bool, error) {
-		a, err := c.open(ctx, u, q)
-		if err != nil {
-			return true, err
+	known := validETag(etag)
+	err = c.one(ctx, u, func(p *place) failure {
+		q := request{bound: bound{size: limit}, known: known}
+		if p.untagged {
+			q.known = ""
 		}
-		defer a.close()
-		if a.unchanged {
-			newETag, unchanged = q.known, true
-			return false, nil
-		}
-		var whole bytes.Buffer
-		_, err = a.copy(&whole, nil)
-		body, newETag = whole.Bytes(), a.etag
+		err := func() error {
+			a, err := c.open(ctx, u, q)
+			if err != nil {
+				return err
+			}
+			defer a.close()
+			if a.unchanged {
+				newETag, unchanged = q.known, true
+				return nil
+			}
+			var whole bytes.Buffer
+			_, err = a.copy(&whole, nil)
+			body, newETag = whole.Bytes(), a.etag
 
-		return true, err
+			return err
+		}()
+
+		return failure{err: err, temporary: temporary(err), tagged: q.known != ""}
 	})
 	if err != nil {
-		return nil, "", false, &readError{url: Shown(u), err: err}
+		return nil, "", false, err
 	}
 
 	return body, newETag, unchanged, nil
@@ -179,26 +176,26 @@ func (c *Client) Stream(ctx context.Context, u *url.URL, limit int64, w io.Write
 }
 
 func (c *Client) stream(ctx context.Context, u *url.URL, b bound, w io.Writer, progress func(int64)) (done int64, err error) {
-	err = c.retry(ctx, func() (bool, error) {
-		a, err := c.open(ctx, u, request{bound: b})
-		if err != nil {
-			return true, err
+	err = c.one(ctx, u, func(*place) failure {
+		a, err := c.open(ctx, u, request{bound: b, opaque: true})
+		if err == nil {
+			done, err = a.copy(w, progress)
+			a.close()
 		}
-		defer a.close()
-		done, err = a.copy(w, progress)
 
-		return done == 0, err
+		return failure{err: err, temporary: temporary(err) && done == 0}
 	})
-	if err != nil {
-		return done, &readError{url: Shown(u), err: err}
-	}
 
-	return done, nil
+	return done, err
 }
 
 // request is one GET.
 type request struct {
 	bound
+
+	// opaque means that length or hash are compared, whatever an answer says of
+	// its content.
+	opaque bool
 
 	// known is the entity tag of the caller's copy, or "".
 	known string
@@ -211,7 +208,7 @@ type request struct {
 	ifRange string
 }
 
-// answer is an accepted response to a question, before its body is read.
+// response is an accepted answer, before its body is read.
 type response struct {
 	bound           // of its last byte
 	from      int64 // its first byte

@@ -158,6 +158,13 @@ func TestContentEncodingIsRefused(t *testing.T) {
 		{[]string{"gzip"}, ErrEncoding},
 		{[]string{"GZIP"}, ErrEncoding},
 		{[]string{"br"}, ErrEncoding},
+		{[]string{"zstd"}, ErrEncoding},
+		{[]string{"x-gzip"}, ErrEncoding},
+		{[]string{" deflate "}, ErrEncoding},
+		{[]string{"aws-chunked,gzip"}, ErrEncoding},
+		{[]string{"aws-chunked"}, nil},
+		{[]string{"utf-8", "none"}, nil},
+		{[]string{"application/json"}, nil},
 		{[]string{"identity, gzip"}, ErrEncoding},
 		{[]string{"identity", "gzip"}, ErrEncoding},
 	} {
@@ -173,6 +180,8 @@ func TestContentEncodingIsRefused(t *testing.T) {
 			for name, o := range map[string]Options{"ours": {}, "theirs": {HTTP: srv.Client()}} {
 				_, err := client(t, srv, o).Document(t.Context(), parse(t, srv.URL), 100)
 				require.ErrorIs(t, err, tc.want, name)
+				_, err = client(t, srv, o).Stream(t.Context(), parse(t, srv.URL), 100, io.Discard, nil)
+				require.NoError(t, err, "a label of what is not a document")
 			}
 		})
 	}

@@ -19,7 +19,7 @@ import (
 const (
 	maxRedirects   = 10
 	maxHeaderBytes = 64 << 10
-	userAgent      = "go-updater"
+	defaultAgent   = "go-updater"
 )
 
 // newTransport returns a transport that changes to http.DefaultTransport do not
@@ -38,6 +38,13 @@ func newTransport(idle time.Duration) *http.Transport {
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		DisableKeepAlives:      true,
+		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+
+			return newStatusError(head{status: resp.StatusCode, header: resp.Header, now: time.Now()})
+		},
 	}
 }
 
@@ -66,7 +73,10 @@ func (c *Client) openHTTP(ctx context.Context, u *url.URL, q request) (*response
 		cancel(nil)
 		resp.Body.Close()
 	}
-	a, err := checkResponse(resp, q)
+	_, a, err := judge(q, head{
+		status: resp.StatusCode, header: resp.Header, length: resp.ContentLength,
+		decompressed: resp.Uncompressed, now: time.Now(),
+	})
 	if err != nil {
 		closeBody()
 		return nil, withRedirect(u, resp, err)
@@ -140,6 +150,7 @@ func (k *call) failure(err error) error {
 		// It contains the URL with its query.
 		err = wrapped.Err
 	}
+	_, proxy := errors.AsType[*statusError](err)
 
 	switch {
 	case k.parent.Err() != nil:
@@ -148,8 +159,10 @@ func (k *call) failure(err error) error {
 		return cause
 	case errors.Is(err, ErrRedirect):
 		return err
+	case proxy:
+		return fmt.Errorf("the proxy refused: %w", err)
 	default:
-		return fmt.Errorf("%w: %w", ErrConnection, err)
+		return connectionError(err)
 	}
 }
 
@@ -199,7 +212,7 @@ func (c *Client) redirectPolicy(theirs func(*http.Request, []*http.Request) erro
 // headerFor returns the headers for u, after the redirects of via. Only the origin
 // itself may redirect to the origin with the caller's headers.
 func (c *Client) headerFor(u *url.URL, via ...*http.Request) http.Header {
-	h := http.Header{"User-Agent": {userAgent}}
+	h := http.Header{"User-Agent": {c.agent}}
 	ours := c.origin != nil && sameOrigin(c.origin, u)
 	for _, r := range via {
 		ours = ours && sameOrigin(c.origin, r.URL)

@@ -58,7 +58,7 @@ func (b bound) copy(w io.Writer, r io.Reader, done int64, progress func(int64)) 
 				werr = io.ErrShortWrite
 			}
 			if werr != nil {
-				return done, &writeError{werr}
+				return done, &LocalError{"writing the download", werr}
 			}
 			if progress != nil {
 				progress(done)
@@ -76,9 +76,14 @@ func (b bound) copy(w io.Writer, r io.Reader, done int64, progress func(int64)) 
 	}
 }
 
-// writeError is an error of the local writer. Retrying does not help.
-type writeError struct{ err error }
+// LocalError is a failure on this machine, such as a full disk. No other server can
+// help.
+type LocalError struct {
+	Doing string // such as "writing the download"
+	Err   error
+}
 
-func (e *writeError) Error() string { return "writing the download: " + e.err.Error() }
+func (e *LocalError) Error() string { return e.Doing + ": " + e.Err.Error() }
 
-func (e *writeError) Unwrap() error { return e.err }
+// Unwrap returns the cause.
+func (e *LocalError) Unwrap() error { return e.Err }

@@ -42,9 +42,8 @@ func badMirrors(data []byte) (handlers []http.HandlerFunc, reasons []error) {
 			(&origin{data: data}).until(len(data)/3, w, r)
 		}, ErrConnection},
 		{func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Encoding", "gzip")
-			_, _ = w.Write(data)
-		}, ErrEncoding},
+			w.WriteHeader(http.StatusUnauthorized)
+		}, ErrUnauthorized},
 		{func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }, ErrRedirect},
 		{func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "86400")
@@ -67,9 +66,9 @@ func TestMirrors(t *testing.T) {
 		urls := mirrors(t, append(bad, good)...)
 		f := fileWith(t, nil)
 		var noted []string
+		note := func(_ context.Context, message string, _ ...any) { noted = append(noted, message) }
 		d := artifact(t, data, f, urls...)
-		d.Note = func(message string, _ ...any) { noted = append(noted, message) }
-		require.NoError(t, client(t, nil, Options{Idle: soon}).Download(t.Context(), d))
+		require.NoError(t, client(t, nil, Options{Idle: soon, Note: note}).Download(t.Context(), d))
 		require.Equal(t, sha256Of(data), sha256Of(contentOf(t, f)))
 		require.Contains(t, noted, "mirror failed, trying the next one")
 	})
@@ -89,7 +88,7 @@ func TestMirrors(t *testing.T) {
 		err := client(t, nil, Options{}).Download(t.Context(), artifact(t, data, f, mirrors(t, bad[2], bad[3])...))
 		require.ErrorIs(t, err, ErrHash)
 		require.ErrorIs(t, err, ErrLength)
-		require.Empty(t, contentOf(t, f))
+		require.Empty(t, contentOf(t, f), "the wrong hash is of what was there, too")
 	})
 }
 
@@ -106,7 +105,8 @@ func TestNextMirrorGoesOn(t *testing.T) {
 	f := fileWith(t, nil)
 	urls := mirrors(t, first.ServeHTTP, second.ServeHTTP)
 	require.NoError(t, client(t, nil, Options{}).Download(t.Context(), artifact(t, data, f, urls...)))
-	require.Equal(t, []string{"", tag}, first.ifRange)
+	require.Equal(t, []string{"", "bytes=204800-", ""}, first.ranges, "once for the whole")
+	require.Equal(t, []string{"", tag, ""}, first.ifRange)
 	require.Equal(t, []string{"bytes=204800-"}, second.ranges)
 	require.Equal(t, []string{""}, second.ifRange)
 	require.Equal(t, sha256Of(data), sha256Of(contentOf(t, f)))
@@ -175,4 +175,51 @@ func TestDownloadFromFiles(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotFound)
 	require.ErrorIs(t, err, ErrLength)
 	require.ErrorIs(t, err, ErrUnsupported)
+}
+
+// An entity tag is of one mirror's file, and of no use once bytes of another follow.
+func TestEntityTagIsForgotten(t *testing.T) {
+	data := random(300 << 10)
+	busy := func(after string, w http.ResponseWriter) {
+		w.Header().Set("Retry-After", after)
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	first := &origin{data: data, answer: func(o *origin, n int, w http.ResponseWriter, r *http.Request) {
+		switch n {
+		case 1:
+			o.until(100<<10, w, r)
+		case 2:
+			busy("60", w)
+		default:
+			o.whole(w, r)
+		}
+	}}
+	second := &origin{data: data, answer: func(o *origin, n int, w http.ResponseWriter, r *http.Request) {
+		if n == 1 {
+			o.until(200<<10, w, r)
+		}
+		busy("90", w)
+	}}
+	f := fileWith(t, nil)
+	require.NoError(t, client(t, nil, Options{}).Download(t.Context(), artifact(t, data, f, mirrors(t, first.ServeHTTP, second.ServeHTTP)...)))
+	require.Equal(t, []string{"", tag, ""}, first.ifRange)
+	require.Equal(t, []string{"", "bytes=102400-", "bytes=204800-"}, first.ranges)
+	require.Equal(t, sha256Of(data), sha256Of(contentOf(t, f)))
+}
+
+// Progress after a start over counts from the start.
+func TestStartOverMayBreakOften(t *testing.T) {
+	data := random(1 << 20)
+	o := &origin{data: data, answer: func(o *origin, n int, w http.ResponseWriter, r *http.Request) {
+		if n == 1 {
+			o.whole(w, r) // the last byte, after garbage
+			return
+		}
+		o.until(min((n-1)*100<<10, len(data)), w, r)
+	}}
+	srv := serve(t, o.ServeHTTP)
+	f := fileWith(t, make([]byte, len(data)-1))
+	require.NoError(t, client(t, srv, Options{}).Download(t.Context(), artifact(t, data, f, srv.URL)))
+	require.Equal(t, sha256Of(data), sha256Of(contentOf(t, f)))
+	require.Greater(t, o.requests(), 2*maxTries)
 }

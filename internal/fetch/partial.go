@@ -23,14 +23,20 @@ type partial struct {
 	want string
 
 	done  int64
-	sum   hash.Hash
+	sum   hash.Cloner
 	parts int // how many responses and earlier calls the bytes are from
+
+	// before is the state that back returns to.
+	before struct {
+		done int64
+		sum  hash.Cloner
+	}
 }
 
 // openPartial hashes the contents of f. It truncates a file that is longer than
 // size, which cannot be a beginning.
 func openPartial(ctx context.Context, f *os.File, size int64, want string) (*partial, error) {
-	p := &partial{file: f, size: size, want: want, sum: sha256.New()}
+	p := &partial{file: f, size: size, want: want, sum: sha256.New().(hash.Cloner)}
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -62,6 +68,22 @@ func (p *partial) reset() error {
 	p.sum.Reset()
 
 	return p.file.Truncate(0)
+}
+
+// mark stores the state for back.
+func (p *partial) mark() (err error) {
+	p.before.done = p.done
+	p.before.sum, err = p.sum.Clone()
+
+	return err
+}
+
+// back removes what was written since mark, which must be called before it is called
+// again.
+func (p *partial) back() error {
+	p.done, p.sum = p.before.done, p.before.sum
+
+	return p.file.Truncate(p.done)
 }
 
 // check returns ErrHash unless length and hash are those wanted.

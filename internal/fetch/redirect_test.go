@@ -216,6 +216,8 @@ func TestHeadersAreChecked(t *testing.T) {
 
 	_, err := New(Options{Header: http.Header{"Private-Token": {secret}}})
 	require.ErrorIs(t, err, ErrHeader, "headers without an origin")
+	_, err = New(Options{UserAgent: "agent\r\nPrivate-Token: x"})
+	require.ErrorIs(t, err, ErrHeader)
 }
 
 // Callers may change their map after New.
@@ -231,6 +233,6 @@ func TestOptionsAreCopied(t *testing.T) {
 	require.NoError(t, c.Artifact(t.Context(), parse(t, srv.URL+"/x"), int64(len(body)), io.Discard, nil))
 	require.Equal(t, "before", rec.got["/x"].Get("X-Token"))
 	require.Empty(t, rec.got["/x"].Get("X-More"))
-	require.Equal(t, userAgent, rec.got["/x"].Get("User-Agent"))
+	require.Equal(t, defaultAgent, rec.got["/x"].Get("User-Agent"))
 	require.False(t, strings.Contains(fmt.Sprint(rec.got), "after"))
 }

@@ -17,108 +17,66 @@ const maxETag = 256
 
 // statusError is an HTTP status other than success.
 type statusError struct {
-	code int
+	code      int
+	temporary bool
 
-	// after is the Retry-After of the server, or 0.
+	// after is how long the server asks to wait, or 0.
 	after time.Duration
 }
 
 // Error uses our reason phrase, because the server's can be any text.
 func (e *statusError) Error() string {
 	text := strings.TrimSpace(fmt.Sprintf("%s %d %s", ErrStatus, e.code, http.StatusText(e.code)))
-	if e.Is(ErrNotFound) {
+	switch {
+	case e.Is(ErrNotFound):
 		return fmt.Sprintf("%s: %s", ErrNotFound, text)
+	case e.code == http.StatusUnauthorized:
+		return text + " (give credentials with Header())"
+	case e.code == http.StatusProxyAuthRequired:
+		return text + " (give credentials in the proxy's URL, or use HTTPClient())"
+	case e.after > 0:
+		return fmt.Sprintf("%s, and asked to wait %s", text, e.after)
+	default:
+		return text
 	}
-
-	return text
 }
 
 func (e *statusError) Is(target error) bool {
-	missing := e.code == http.StatusNotFound || e.code == http.StatusGone
-
-	return target == ErrStatus || target == ErrNotFound && missing || target == ErrForbidden && e.code == http.StatusForbidden
-}
-
-// checkResponse rejects every response but the requested bytes. A 206 that was not
-// requested is a part of them, a 204 or unrequested 304 has none, and a content
-// encoding hides how many bytes were sent.
-func checkResponse(resp *http.Response, q request) (*response, error) {
-	status := &statusError{
-		code:  resp.StatusCode,
-		after: retryAfter(resp.Header.Get("Retry-After"), resp.Header.Get("Date"), time.Now()),
-	}
-	a := &response{bound: q.bound, etag: entityTag(resp.Header)}
-	switch {
-	case resp.StatusCode == http.StatusOK:
-		return a, checkWhole(resp, q)
-	case resp.StatusCode == http.StatusPartialContent && q.from > 0:
-		return a, checkPart(resp, q, a)
-	case resp.StatusCode == http.StatusNotModified && q.known != "":
-		a.unchanged = true
-		return a, nil
-	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && q.from > 0:
-		return nil, fmt.Errorf("%w: %w", ErrRange, status)
+	switch target {
+	case ErrStatus:
+		return true
+	case ErrTemporary:
+		return e.temporary
+	case ErrNotFound:
+		return e.code == http.StatusNotFound || e.code == http.StatusGone
+	case ErrForbidden:
+		return e.code == http.StatusForbidden && !e.temporary
+	case ErrUnauthorized:
+		return e.code == http.StatusUnauthorized || e.code == http.StatusProxyAuthRequired
 	default:
-		return nil, status
+		return false
 	}
 }
 
-func checkWhole(resp *http.Response, q request) error {
-	err := checkEncoding(resp)
-	if err != nil {
-		return err
-	}
-
-	return q.checkAnnounced(resp.ContentLength)
+func isMultipart(h http.Header) bool {
+	return strings.HasPrefix(strings.ToLower(h.Get("Content-Type")), "multipart/")
 }
 
-// checkPart accepts only the requested range, or its beginning (RFC 9110
-// §15.3.7), of a file of the expected length.
-func checkPart(resp *http.Response, q request, a *response) error {
-	err := checkEncoding(resp)
-	if err != nil {
-		return err
-	}
-	if strings.HasPrefix(strings.ToLower(resp.Header.Get("Content-Type")), "multipart/") {
-		return fmt.Errorf("%w: the response has several parts", ErrRange)
-	}
-	values := resp.Header.Values("Content-Range")
-	if len(values) != 1 {
-		return fmt.Errorf("%w: %d Content-Range headers, want one", ErrRange, len(values))
-	}
-	r, ok := parseContentRange(values[0])
-	switch {
-	case !ok:
-		return fmt.Errorf("%w: malformed Content-Range %q", ErrRange, values[0])
-	case r.total >= 0:
-		err = q.checkAnnounced(r.total)
-	case r.last >= q.size:
-		err = q.exceeded()
-	}
-	switch {
-	case err != nil:
-		return err
-	case r.first != q.from:
-		return fmt.Errorf("%w: it starts at byte %d, want %d", ErrRange, r.first, q.from)
-	case resp.ContentLength >= 0 && resp.ContentLength != r.last-r.first+1:
-		return fmt.Errorf("%w: Content-Length %d for bytes %d to %d", ErrRange, resp.ContentLength, r.first, r.last)
-	case q.ifRange != "" && a.etag != "" && a.etag != q.ifRange:
-		return fmt.Errorf("%w: the entity tag is of another file", ErrRange)
-	}
-	a.from = r.first
-	a.bound = bound{size: r.last + 1, exact: true}
-
-	return nil
-}
-
-func checkEncoding(resp *http.Response) error {
-	for _, encoding := range resp.Header.Values("Content-Encoding") {
-		if encoding != "" && !strings.EqualFold(encoding, "identity") {
-			return fmt.Errorf("%w: %q", ErrEncoding, encoding)
-		}
-	}
-	if resp.Uncompressed {
+// checkEncoding rejects a document in a content coding (RFC 9110 §8.4.1, and IANA's
+// list). Other labels, such as aws-chunked or utf-8, say nothing about the bytes.
+func checkEncoding(q request, h head) error {
+	if h.decompressed {
 		return fmt.Errorf("%w: the transport decompressed the response", ErrEncoding)
+	}
+	if q.opaque {
+		return nil
+	}
+	for _, label := range strings.Split(strings.Join(h.header.Values("Content-Encoding"), ","), ",") {
+		switch strings.ToLower(strings.TrimSpace(label)) {
+		case "gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi",
+			"pack200-gzip", "aes128gcm", "bzip2", "x-bzip2", "xz", "x-xz", "lzma", "x-lzma":
+			return fmt.Errorf("%w: %q", ErrEncoding, label)
+		}
 	}
 
 	return nil

@@ -36,10 +36,12 @@ type Workspace struct {
 
 // Binary creates target, which must not exist, with the uncompressed binary of a
 // verified release. Each artifact is verified before it is decoded, and the binary
-// against its hash while it is written. If a patch fails, the full artifact is
-// used. On an error target does not exist.
+// against its hash while it is written. An artifact that cannot be had, or is not what
+// the document says, leads to the next larger one: a patch first, then those that hold
+// the whole binary. On an error, which contains that of each artifact, target does
+// not exist.
 func (s *Source) Binary(ctx context.Context, v *trust.Verified, target string, work Workspace) error {
-	full, err := Full(v)
+	full, err := fullArtifacts(v)
 	if err != nil {
 		return err
 	}
@@ -47,21 +49,47 @@ func (s *Source) Binary(ctx context.Context, v *trust.Verified, target string, w
 	if v.Legacy {
 		// A document of v0.1.0 does not say what the artifact is, so which
 		// repository has it is known only once the binary is there.
-		return EachRepository(ctx, s.Repos, s.Log, func(repo *url.URL) error {
+		return s.Client.Each(ctx, s.Repos, func(client *fetch.Client, repo *url.URL) error {
 			one := *s
-			one.Repos, d.Source = []*url.URL{repo}, &one
-			return d.artifact(ctx, full, nil)
+			one.Client, one.Repos, d.Source = client, []*url.URL{repo}, &one
+			return d.artifact(ctx, &full[0], nil)
 		})
 	}
-	if patch, old := s.patch(ctx, v, full, work); patch != nil {
-		err := d.artifact(ctx, patch, old)
+	if patch, old := s.patch(ctx, v, &full[0], work); patch != nil {
+		err = d.artifact(ctx, patch, old)
 		_ = old.Close()
-		if err == nil || ctx.Err() != nil {
+		if err == nil || final(ctx, err) {
 			return err
 		}
-		s.Log.Warn(ctx, "patch failed, fetching the whole binary", "patch", patch.Path, "error", err)
+		s.Log.Warn(ctx, "artifact failed, trying the next one", "artifact", patch.Path, "next", full[0].Path, "error", err)
 	}
-	return d.artifact(ctx, full, nil)
+	return d.firstOf(ctx, full, err)
+}
+
+// firstOf makes the binary from the first artifact that can be had. failed is the
+// error of those that were tried before.
+func (d *download) firstOf(ctx context.Context, all []trust.Artifact, failed error) error {
+	for i := range all {
+		err := d.artifact(ctx, &all[i], nil)
+		if err == nil || final(ctx, err) {
+			return err
+		}
+		if i+1 < len(all) {
+			d.Log.Warn(ctx, "artifact failed, trying the next one", "artifact", all[i].Path, "next", all[i+1].Path, "error", err)
+		}
+		if failed != nil {
+			err = fmt.Errorf("%w; %w", failed, err)
+		}
+		failed = err
+	}
+	return failed
+}
+
+// final reports whether another artifact cannot help: the caller ended the download,
+// or this machine's disk did.
+func final(ctx context.Context, err error) bool {
+	_, local := errors.AsType[*fetch.LocalError](err)
+	return local || ctx.Err() != nil
 }
 
 // patch chooses a patch, and opens the installed file for it. The result of the
@@ -95,7 +123,7 @@ type download struct {
 func (d *download) artifact(ctx context.Context, a *trust.Artifact, old *os.File) (err error) {
 	packed, end, err := d.collect(a)
 	if err != nil {
-		return fmt.Errorf("creating a file for the artifact: %w", err)
+		return &fetch.LocalError{Doing: "creating a file for the artifact", Err: err}
 	}
 	defer func() {
 		if endErr := end(worthKeeping(ctx, err)); endErr != nil {
@@ -109,13 +137,14 @@ func (d *download) artifact(ctx context.Context, a *trust.Artifact, old *os.File
 }
 
 // worthKeeping reports whether a download failed because the repository or the
-// caller stopped it. What was refused is removed, and nothing is left on a disk
-// that fails or is full.
+// caller stopped it. What has the wrong hash is removed, and nothing is left on a disk
+// that fails or is full. An answer of another length says nothing about what came
+// before it.
 func worthKeeping(ctx context.Context, err error) bool {
 	if err == nil || ctx.Err() != nil {
 		return err != nil
 	}
-	for _, kind := range []error{fetch.ErrConnection, fetch.ErrStalled, fetch.ErrStatus} {
+	for _, kind := range []error{fetch.ErrConnection, fetch.ErrStalled, fetch.ErrStatus, fetch.ErrLength} {
 		if errors.Is(err, kind) {
 			return true
 		}
@@ -150,7 +179,6 @@ func (d *download) fetch(ctx context.Context, a *trust.Artifact, packed *os.File
 	}
 	err := d.Client.Download(ctx, fetch.Download{
 		URLs: urls, Size: a.Size, Hash: a.Hash, File: packed, Progress: report,
-		Note: func(message string, args ...any) { d.Log.Warn(ctx, message, args...) },
 	})
 	if errors.Is(err, fetch.ErrHash) || errors.Is(err, fetch.ErrLength) {
 		err = fmt.Errorf("%w: %w", ErrHash, err)
@@ -162,11 +190,11 @@ func (d *download) fetch(ctx context.Context, a *trust.Artifact, packed *os.File
 func (d *download) decode(ctx context.Context, a *trust.Artifact, packed, old *os.File) (err error) {
 	out, err := os.OpenFile(d.target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return fmt.Errorf("creating the staged file: %w", err)
+		return &fetch.LocalError{Doing: "creating the staged file", Err: err}
 	}
 	defer func() {
-		if closeErr := out.Close(); err == nil {
-			err = closeErr
+		if closeErr := out.Close(); err == nil && closeErr != nil {
+			err = &fetch.LocalError{Doing: "closing the staged file", Err: closeErr}
 		}
 		if err != nil {
 			os.Remove(d.target)

@@ -5,12 +5,13 @@
 // Package release gets one release from a repository and its mirrors: its document,
 // and the binary that a verified document describes.
 //
-//   - [Source] is the release and the repositories that may have it. [EachRepository]
-//     is the one loop that goes from one repository to the next.
+//   - [Source] is the release and the repositories that may have it. Package fetch
+//     decides which of them is asked next, and when.
 //   - [Source.Document] fetches the document; whether it is accepted is the caller's
 //     decision. [Cache] keeps an answer, so that asking again costs no body.
 //   - [Full] and [Patch] choose the artifact that costs least.
-//   - [Source.Binary] downloads an artifact, verifies it, and only then decodes it.
+//   - [Source.Binary] downloads an artifact, verifies it, and only then decodes it. If
+//     that fails, the next larger artifact is used.
 //
 // The package takes plain values and the verified facts of package trust. It
 // verifies no signature.
@@ -18,7 +19,6 @@ package release
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 
 	"github.com/choria-io/go-updater/internal/fetch"
@@ -40,27 +40,6 @@ type Source struct {
 	Log      Log
 	MaxSize  int64 // in bytes, of an artifact and of the binary
 	Progress func(Progress)
-}
-
-// EachRepository calls try with one repository after the other until one call
-// succeeds. It stops when ctx is done. If all fail it returns one error that holds
-// each of theirs.
-func EachRepository(ctx context.Context, repos []*url.URL, log Log, try func(repo *url.URL) error) error {
-	var failed error
-	for i, repo := range repos {
-		err := try(repo)
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-		if failed != nil {
-			err = fmt.Errorf("%w; %w", failed, err)
-		}
-		failed = err
-		if i+1 < len(repos) {
-			log.Warn(ctx, "repository failed, trying the next one", "repo", fetch.Shown(repo), "error", err)
-		}
-	}
-	return failed
 }
 
 // urls returns the addresses of a file of the release.

@@ -23,11 +23,8 @@ import (
 // asked whether it is still the same (RFC 9110, If-None-Match).
 func (s *Source) Document(ctx context.Context, cache Cache, accept func(document []byte) error) (*Answer, error) {
 	var answer *Answer
-	err := EachRepository(ctx, s.Repos, s.Log, func(repo *url.URL) (err error) {
-		answer, err = s.documentFrom(ctx, layout.URL(repo, s.Release.Document()), cache, accept)
-		if err != nil && len(s.Repos) > 1 {
-			err = fmt.Errorf("%s: %w", fetch.Shown(repo), err)
-		}
+	err := s.Client.Each(ctx, s.Repos, func(client *fetch.Client, repo *url.URL) (err error) {
+		answer, err = s.documentFrom(ctx, client, layout.URL(repo, s.Release.Document()), cache, accept)
 		return err
 	})
 	if err != nil {
@@ -36,9 +33,9 @@ func (s *Source) Document(ctx context.Context, cache Cache, accept func(document
 	return answer, nil
 }
 
-func (s *Source) documentFrom(ctx context.Context, u *url.URL, cache Cache, accept func([]byte) error) (*Answer, error) {
+func (s *Source) documentFrom(ctx context.Context, client *fetch.Client, u *url.URL, cache Cache, accept func([]byte) error) (*Answer, error) {
 	kept := cache.answer(u)
-	document, etag, unchanged, err := s.Client.Conditional(ctx, u, trust.MaxDocument, kept.etag)
+	document, etag, unchanged, err := client.Conditional(ctx, u, trust.MaxDocument, kept.etag)
 	if err != nil {
 		return nil, fmt.Errorf("fetching release %s: %w", s.Release.Version, err)
 	}
@@ -47,7 +44,7 @@ func (s *Source) documentFrom(ctx context.Context, u *url.URL, cache Cache, acce
 			return kept, nil
 		}
 		// The copy may be damaged, or not what these options accept.
-		document, etag, _, err = s.Client.Conditional(ctx, u, trust.MaxDocument, "")
+		document, etag, _, err = client.Conditional(ctx, u, trust.MaxDocument, "")
 		if err != nil {
 			return nil, fmt.Errorf("fetching release %s: %w", s.Release.Version, err)
 		}
@@ -87,10 +84,14 @@ func (c Cache) answer(u *url.URL) *Answer {
 	return &Answer{}
 }
 
+// Kept reports whether the document comes from the cache: a server said, or lied, that
+// it is still the same.
+func (a *Answer) Kept() bool { return a.kept }
+
 // Keep stores an answer that was verified. One without an entity tag is of no
 // use later, and one from the cache is stored already.
 func (c Cache) Keep(a *Answer) error {
-	if a.etag == "" || a.kept {
+	if a.etag == "" || a.kept || c.Dir.IsZero() {
 		return nil
 	}
 	return c.Dir.Write(store.File{Name: cacheFile, Data: a.Format()})

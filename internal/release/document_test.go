@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -104,9 +103,9 @@ var at = layout.Release{Version: "1.2.3", OS: "linux", Arch: "amd64"}
 
 func newSource(t *testing.T, repos ...*repository) (*release.Source, *lines) {
 	t.Helper()
-	client, err := fetch.New(fetch.Options{Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})
-	require.NoError(t, err)
 	log := &lines{}
+	client, err := fetch.New(fetch.Options{Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }, Note: log.Warn})
+	require.NoError(t, err)
 	s := &release.Source{Release: at, Client: client, Log: log, MaxSize: 1 << 20}
 	for _, r := range repos {
 		u, err := layout.ParseURL(r.URL)
@@ -279,17 +278,4 @@ func TestDocumentWithoutTagIsNotKept(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, cache.Keep(answer))
 	require.NoFileExists(t, filepath.Join(cache.Dir.Path(), "document"))
-}
-
-func TestEachRepositoryStopsAtSuccess(t *testing.T) {
-	repos := []*url.URL{{Host: "a"}, {Host: "b"}, {Host: "c"}}
-	var tried []string
-	err := release.EachRepository(t.Context(), repos, &lines{}, func(repo *url.URL) error {
-		if tried = append(tried, repo.Host); repo.Host == "b" {
-			return nil
-		}
-		return errors.New("failed")
-	})
-	require.NoError(t, err)
-	require.Equal(t, []string{"a", "b"}, tried)
 }

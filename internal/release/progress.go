@@ -8,6 +8,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"github.com/choria-io/go-updater/internal/fetch"
 )
 
 // Phase is a part of [Source.Binary] that takes time.
@@ -63,5 +65,8 @@ func (r *reporter) Write(p []byte) (int, error) {
 	n, err := r.w.Write(p)
 	r.done += int64(n)
 	r.report(r.done)
+	if err != nil {
+		err = &fetch.LocalError{Doing: "writing the binary", Err: err}
+	}
 	return n, err
 }
