@@ -104,7 +104,11 @@ func TestUpdatesOnRealMounts(t *testing.T) {
 	needRoot(t)
 	for name, m := range mounts {
 		t.Run(name, func(t *testing.T) {
-			target := filepath.Join(m.make(t, t.TempDir()), "tool")
+			dir, err := os.MkdirTemp("", "install-test-") // other users can enter it
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+			require.NoError(t, os.Chmod(dir, 0o755))
+			target := filepath.Join(m.make(t, dir), "tool")
 			require.NoError(t, os.WriteFile(target, oldBytes, 0o755))
 			if m.shared {
 				_, err := Begin(t.Context(), target, Options{})
@@ -113,6 +117,10 @@ func TestUpdatesOnRealMounts(t *testing.T) {
 				require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))
 			}
 			live(t, target, Options{Shared: m.shared})
+			if m.shared { // all files are root's, and every user may update
+				require.NoError(t, os.WriteFile(target, oldBytes, 0o755))
+				as(t, alice, func() { live(t, target, Options{Shared: true}) })
+			}
 		})
 	}
 }

@@ -37,7 +37,7 @@ func Recover(ctx context.Context, target string, opts Options) (Recovery, error)
 }
 
 func recoverTarget(ctx context.Context, target string, opts Options, open func(string) (fsys, error), now func() time.Time) (r Recovery, err error) {
-	if store.Outsider(target) {
+	if store.Outsider(target, opts.Shared) {
 		return r, nil
 	}
 	s, err := newSession(target, opts, open)
@@ -91,7 +91,7 @@ func Confirm(ctx context.Context, target string, opts Options) error {
 }
 
 func confirm(ctx context.Context, target string, opts Options, open func(string) (fsys, error)) (err error) {
-	if store.Outsider(target) || store.Elevated() {
+	if store.Outsider(target, opts.Shared) || store.Elevated() {
 		return nil
 	}
 	s, err := newSession(target, opts, open)
