@@ -262,3 +262,22 @@ func TestA6_ReadOnlyMount(t *testing.T) {
 		})
 	}
 }
+
+// A file system that renumbers the target, and on which no rename over it works: the old
+// file is in place, so nothing is reported as broken.
+func TestB2_NoRollbackFailureWhileTheOldFileIsInPlace(t *testing.T) {
+	target := newTarget(t)
+	f := &faulty{before: func(op, name string) error {
+		if op != "rename" || name != "tool" {
+			return nil
+		}
+		require.NoError(t, os.Rename(target, target+"-away")) // removed, its number could be used again
+		require.NoError(t, os.WriteFile(target, oldBytes, 0o755))
+		return errFault
+	}}
+	err := f.run(target, false)
+	require.ErrorIs(t, err, errFault)
+	require.NotErrorAs(t, err, new(*RollbackFailure))
+	requireFile(t, target, oldBytes)
+	require.ElementsMatch(t, []string{"tool", "tool-away"}, names(t, filepath.Dir(target)))
+}
