@@ -5,6 +5,7 @@
 package install
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -26,7 +27,7 @@ func (s *Session) copyMetadata(f *os.File) (fs.FileInfo, error) {
 			return nil, fmt.Errorf("%w: user %d, group %d: %w", ErrOwner, uid, gid, err)
 		}
 	}
-	if err := s.fsys.Chmod(f, s.old.Mode()); err != nil {
+	if err := s.setMode(f, s.old.Mode()); err != nil {
 		return nil, fmt.Errorf("%w: mode %v: %w", ErrOwner, s.old.Mode(), err)
 	}
 	if err := s.copyAttributes(f); err != nil {
@@ -42,6 +43,16 @@ func (s *Session) copyMetadata(f *os.File) (fs.FileInfo, error) {
 		return nil, fmt.Errorf("syncing: %w", err)
 	}
 	return info, nil
+}
+
+// setMode sets the mode of a file. On a shared file system with fixed modes all files may
+// belong to another user, who alone may try.
+func (s *Session) setMode(f *os.File, mode fs.FileMode) error {
+	err := s.fsys.Chmod(f, mode)
+	if s.shared && errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return err
 }
 
 // copyAttributes gives f the attributes of the target. They may include an ACL, which is

@@ -104,7 +104,11 @@ func TestUpdatesOnRealMounts(t *testing.T) {
 	needRoot(t)
 	for name, m := range mounts {
 		t.Run(name, func(t *testing.T) {
-			target := filepath.Join(m.make(t, t.TempDir()), "tool")
+			dir, err := os.MkdirTemp("", "install-test-") // other users can enter it
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+			require.NoError(t, os.Chmod(dir, 0o755))
+			target := filepath.Join(m.make(t, dir), "tool")
 			require.NoError(t, os.WriteFile(target, oldBytes, 0o755))
 			if m.shared {
 				_, err := Begin(t.Context(), target, Options{})
@@ -113,6 +117,10 @@ func TestUpdatesOnRealMounts(t *testing.T) {
 				require.Equal(t, []string{"tool"}, names(t, filepath.Dir(target)))
 			}
 			live(t, target, Options{Shared: m.shared})
+			if m.shared { // all files are root's, and every user may update
+				require.NoError(t, os.WriteFile(target, oldBytes, 0o755))
+				as(t, alice, func() { live(t, target, Options{Shared: true}) })
+			}
 		})
 	}
 }
@@ -253,4 +261,23 @@ func TestA6_ReadOnlyMount(t *testing.T) {
 			require.Equal(t, before, snapshot(t, dir))
 		})
 	}
+}
+
+// A file system that renumbers the target, and on which no rename over it works: the old
+// file is in place, so nothing is reported as broken.
+func TestB2_NoRollbackFailureWhileTheOldFileIsInPlace(t *testing.T) {
+	target := newTarget(t)
+	f := &faulty{before: func(op, name string) error {
+		if op != "rename" || name != "tool" {
+			return nil
+		}
+		require.NoError(t, os.Rename(target, target+"-away")) // removed, its number could be used again
+		require.NoError(t, os.WriteFile(target, oldBytes, 0o755))
+		return errFault
+	}}
+	err := f.run(target, false)
+	require.ErrorIs(t, err, errFault)
+	require.NotErrorAs(t, err, new(*RollbackFailure))
+	requireFile(t, target, oldBytes)
+	require.ElementsMatch(t, []string{"tool", "tool-away"}, names(t, filepath.Dir(target)))
 }

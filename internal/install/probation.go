@@ -23,7 +23,7 @@ const startsFile = "starts.lock"
 // waits for nothing but another change of the journal, and returns ErrJournal if that is
 // damaged.
 func Confirm(ctx context.Context, target string, o Options) (err error) {
-	if store.Outsider(target) || store.Elevated() {
+	if store.Outsider(target, o.Shared) || store.Elevated() {
 		return nil
 	}
 	s, err := newSession(target, o)
@@ -196,7 +196,7 @@ func Look(target string, o Options) (Facts, error) {
 		return Facts{}, err
 	}
 	defer s.Close()
-	if store.Outsider(target) {
+	if store.Outsider(target, o.Shared) {
 		return Facts{}, fmt.Errorf("%w: %q is for the owner of the target and root", store.ErrForeign, s.WorkDir())
 	}
 	if _, err := s.look(); err != nil {

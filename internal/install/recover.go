@@ -38,7 +38,7 @@ func Recover(ctx context.Context, target string, o Options) (Recovery, error) {
 }
 
 func recoverTarget(ctx context.Context, target string, o Options, judge bool) (r Recovery, err error) {
-	if store.Outsider(target) {
+	if store.Outsider(target, o.Shared) {
 		return r, nil
 	}
 	s, err := newSession(target, o)

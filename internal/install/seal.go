@@ -46,7 +46,7 @@ func (s *Session) Try(st *Staged, run func(path string) error) error {
 		// It stays root's, so that the owner of the target can start it and not change it.
 		mode = 0o755
 	}
-	if err := s.fsys.Chmod(st.file, mode); err != nil {
+	if err := s.setMode(st.file, mode); err != nil {
 		return fmt.Errorf("making the staged file executable: %w", err)
 	}
 	if s.renameAside {
@@ -133,7 +133,7 @@ func (s *Session) seal(st *Staged, sha256hex string, size int64) (err error) {
 	if n, err := links(st.file); err != nil || n != 1 {
 		return fmt.Errorf("staged file has %d names: %w", n, cmp.Or(err, ErrChanged))
 	}
-	if err := s.fsys.Chmod(st.file, 0o600); err != nil {
+	if err := s.setMode(st.file, 0o600); err != nil {
 		return err
 	}
 	if size != AnySize && st.info.Size() != size {

@@ -282,3 +282,25 @@ func TestSticky(t *testing.T) {
 		require.Empty(t, look(t, quiet(t), Question{Target: path, Beside: []string{path + ".backup"}}).Problems, sub)
 	}
 }
+
+// Where every user may write, as on a file system without owners, all files may belong to
+// one user.
+func TestA5_OwnerOnSharedFileSystem(t *testing.T) {
+	dir, child := asNobody(t, func(dir string) {
+		require.NoError(t, os.Chmod(dir, 0o777))
+		give(t, program(t, dir, "tool"), 1234, 1234)
+		ours := filepath.Join(dir, "ours")
+		require.NoError(t, os.Mkdir(ours, 0o755))
+		give(t, ours, nobody, nobody)
+		give(t, program(t, ours, "tool"), 1234, 1234)
+	})
+	if !child {
+		return
+	}
+	q := Question{Target: filepath.Join(dir, "tool")}
+	require.Equal(t, []Reason{ReasonUnsafeDirectory, ReasonForeignOwner}, reasons(look(t, quiet(t), q).Problems))
+	q.Shared = true
+	require.Empty(t, look(t, quiet(t), q).Problems)
+	q.Target = filepath.Join(dir, "ours", "tool")
+	require.Equal(t, []Reason{ReasonForeignOwner}, reasons(look(t, quiet(t), q).Problems))
+}

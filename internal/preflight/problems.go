@@ -109,7 +109,9 @@ func (p targetFile) problems(q Question) []*Error {
 		add(p.noExec(v, q.Execute))
 	}
 	add(immutable(p.dir))
-	add(foreign(p.path, p.info, p.parent))
+	if !q.Shared || !openToAll(p.parent) { // there every file may have one owner
+		add(foreign(p.path, p.info, p.parent))
+	}
 	add(privileged(p.path))
 	for _, path := range append([]string{p.path}, q.Beside...) {
 		info, err := os.Lstat(path)

@@ -23,7 +23,8 @@
 // found:
 //
 //	runs             finds at the name of the directory      what is done
-//	neither of them  anything                                nothing is read, counted or made: ErrForeign, or no error at a start
+//	neither of them  anything                                nothing is read, counted or made: ErrForeign, or no error at a start;
+//	                                                         with Shared as the owner: there all files may have one
 //	root or owner    nothing                                 made, 0700, the owner's, whatever the umask
 //	root or owner    the owner's, 0700                       used
 //	root or owner    the owner's, others may look            set to 0700, used

@@ -40,14 +40,14 @@ func sameOwner(a, b fs.FileInfo) bool {
 }
 
 // Outsider reports whether the runner may not update the target: it is neither root
-// nor the owner.
-func (a Access) Outsider() bool { return a.Runner > 0 && a.Runner != a.Owner.UID }
+// nor the owner. On a shared file system without owners every user may.
+func (a Access) Outsider() bool { return a.Runner > 0 && a.Runner != a.Owner.UID && !a.Shared }
 
 // Outsider reports whether this process may not update target, which another user
 // owns. It has nothing to recover, count or confirm there.
-func Outsider(target string) bool {
+func Outsider(target string, shared bool) bool {
 	info, err := os.Stat(target)
-	return err == nil && AccessTo(info, false).Outsider()
+	return err == nil && AccessTo(info, shared).Outsider()
 }
 
 // Verdict is what to do with a directory that was found where the private one belongs.
@@ -61,10 +61,9 @@ const (
 )
 
 // Judge returns what a runner who is no Outsider does with the directory found at path,
-// in the directory above.
-// Another user must not be able to write to it, nor have been: then what is in it may
-// be theirs. A group that may write to the directory above can replace the target, and
-// is trusted.
+// in the directory above. Another user must not be able to write to it, nor have been:
+// then what is in it may be theirs. A group that may write to the directory above can
+// replace the target, and is trusted.
 func (a Access) Judge(path string, found, above fs.FileInfo) (Verdict, error) {
 	uid, _ := Owner(found)
 	switch {
