@@ -331,6 +331,7 @@ func TestD3_FailingReleaseIsTriedWithLongerWaits(t *testing.T) {
 	// Neighbours: a clock that was wrong does not block for ever; slow attempts.
 	f := Failure{}.again(FailedHealthCheck, when.AddDate(50, 0, 0))
 	require.False(t, f.Blocks(when), "a wait longer than the longest is none")
+	require.Equal(t, when, f.again(FailedHealthCheck, when).First, "nor did anything fail in the future")
 	f = Failure{}
 	for day := range 5 {
 		require.False(t, f.Count > 0 && f.GivenUp())
