@@ -316,15 +316,20 @@ func TestA12_LockOfRoot(t *testing.T) {
 	as(t, alice, func() { _, err = AcquirePrivate(opened, "lock") })
 	require.ErrorIs(t, err, fs.ErrPermission, "root may be about to give it away")
 	old := time.Now().Add(-time.Minute)
-	require.NoError(t, os.Chtimes(path, old, old))
-	as(t, alice, func() {
-		held, err = AcquirePrivate(opened, "lock")
-		if err == nil {
-			_, second := AcquirePrivate(opened, "lock")
-			err = errors.Join(held.Release(), nonHeld(second))
-		}
-	})
-	require.NoError(t, err)
+	for _, prepare := range []func() error{
+		func() error { return nil },
+		func() error { return errors.Join(os.Chown(path, alice, alice), os.Chmod(path, 0)) }, // a umask
+	} {
+		require.NoError(t, errors.Join(prepare(), os.Chtimes(path, old, old)))
+		as(t, alice, func() {
+			held, err = AcquirePrivate(opened, "lock")
+			if err == nil {
+				_, second := AcquirePrivate(opened, "lock")
+				err = errors.Join(held.Release(), nonHeld(second))
+			}
+		})
+		require.NoError(t, err)
+	}
 }
 
 func nonHeld(err error) error {
