@@ -152,6 +152,12 @@ func TestA5_SharedDirectory(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, recovered.Starts)
 	require.NoError(t, updater.Confirm(w.options(shared)...))
+	// As on a file system with fixed modes.
+	require.NoError(t, os.Chmod(filepath.Join(filepath.Dir(w.target), ".app.update"), 0o777))
+	_, err = w.check()
+	require.ErrorIs(t, err, updater.ErrUnsafeDirectory)
+	_, err = w.check(shared)
+	require.NoError(t, err)
 	require.NoError(t, updater.Rollback(w.options(shared)...))
 	w.holds(oldContent)
 }

@@ -41,9 +41,9 @@
 //
 // In it, a file is read only if it is a regular one and written to only if root could not
 // be made to write to one of its own: the lock if it has one name and belongs to the
-// owner, everything else through a new file and a rename. A lock of root's that is
-// older than two seconds was left by root when it was stopped between creating it and
-// giving it away.
+// owner, everything else through a new file and a rename. A lock that its users
+// may not open was left by a process that was stopped between creating it and giving it
+// owner and mode; after two seconds it is removed.
 //
 // StateDir stays with the user who chose it: it, and the directories above, have to
 // belong to root, the runner or the owner of the target, and others must not be able to

@@ -100,20 +100,19 @@ func acquire(dir LockDir, name string, tryLock func(*os.File) error) (*Lock, err
 	return nil, fmt.Errorf("locking %q: %w", name, ErrHeld)
 }
 
-// abandonedAfter is how old a lock file of root's in another user's directory is, if
-// root was stopped before it gave the file to that user.
+// abandonedAfter is how old a lock file is that was left behind by a process that was
+// stopped before it gave the file its owner and mode.
 const abandonedAfter = 2 * time.Second
 
-// AcquirePrivate is Acquire in a private directory: every lock in it belongs to the
-// owner of the directory, and one that does not was left behind.
+// AcquirePrivate is Acquire in a private directory: its users may open every lock in it,
+// and one that they may not open was left behind.
 func AcquirePrivate(dir FS, name string) (*Lock, error) {
 	lock, err := Acquire(dir, name)
 	if !errors.Is(err, fs.ErrPermission) {
 		return lock, err
 	}
 	info, statErr := dir.Lstat(name)
-	in, inErr := dir.Lstat(filepath.Dir(name))
-	if statErr != nil || inErr != nil || sameOwner(info, in) || time.Since(info.ModTime()).Abs() < abandonedAfter {
+	if statErr != nil || time.Since(info.ModTime()).Abs() < abandonedAfter {
 		return nil, err
 	}
 	if removeErr := dir.Remove(name); removeErr != nil {

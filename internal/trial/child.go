@@ -32,7 +32,7 @@ func run(ctx context.Context, path string, owner int, args []string, out *output
 	_ = w.Close()
 	if err != nil {
 		_ = r.Close()
-		return startError(path, err)
+		return startError(path, owner, err)
 	}
 	copied := make(chan struct{})
 	go func() {
@@ -105,7 +105,7 @@ func start(ctx context.Context, path string, owner int, args []string, w *os.Fil
 
 // startError explains err, the system's error for a program that could not be
 // started.
-func startError(path string, err error) error {
+func startError(path string, owner int, err error) error {
 	info, statErr := os.Stat(path)
 	why := "could not be started"
 	switch {
@@ -115,6 +115,8 @@ func startError(path string, err error) error {
 		why = "could not be started, another process has it open for writing"
 	case errors.Is(err, fs.ErrPermission) && statErr == nil && info.Mode().Perm()&0o111 == 0:
 		why = "could not be started, it has no execute permission"
+	case errors.Is(err, fs.ErrPermission) && os.Geteuid() == 0 && owner != 0:
+		why = fmt.Sprintf("could not be started as its owner, user %d: may that user enter the directories above, are they mounted noexec?", owner)
 	case errors.Is(err, fs.ErrPermission):
 		why = "could not be started, is the file system mounted noexec?"
 	case errors.Is(err, fs.ErrNotExist) && statErr == nil:

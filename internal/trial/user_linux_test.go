@@ -45,6 +45,15 @@ func TestA13_ProgramOfAnotherUserRunsAsThatUser(t *testing.T) {
 	}
 }
 
+func TestA13_OwnerWhoCannotGetThere(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("NOT PROVEN: other users need root")
+	}
+	err := (&Trial{}).Run(t.Context(), program(t, []byte("#!/bin/sh\n"), 0o755), 54321) // below t.TempDir
+	require.ErrorIs(t, err, os.ErrPermission)
+	require.ErrorContains(t, err, "as its owner, user 54321")
+}
+
 // What a program of another user leaves behind is killed too.
 func TestA13_ChildrenOfAnotherUserAreKilled(t *testing.T) {
 	if os.Getuid() != 0 {
