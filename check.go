@@ -67,7 +67,7 @@ func (w *walk) leadsNowhere(ctx context.Context, err error) bool {
 // (T36).
 func (w *walk) afresh(ctx context.Context, session *install.Session, why error) (*Result, error) {
 	w.log.Warn(ctx, "the binary of the kept release document cannot be had, fetching the document again", "error", why)
-	again := &walk{settings: w.settings, dir: w.dir, memory: w.memory}
+	again := &walk{settings: w.settings, dir: w.dir, facts: w.facts, memory: w.memory}
 	var err error
 	again.answer, err = w.source.Document(ctx, release.Cache{}, func(document []byte) error {
 		return again.verify(document, nil, again.policyID())
