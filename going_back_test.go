@@ -89,7 +89,8 @@ func TestD2_RolledBackVersionIsNotInstalledAgain(t *testing.T) {
 	require.ErrorIs(t, w.to("1.1.0", updater.RetryFailed("1.0.0")), updater.ErrFailedBefore, "another version may be retried")
 	require.NoError(t, w.to("1.1.0", updater.RetryFailed("1.1.0")))
 	w.holds("1.1.0")
-	require.ErrorIs(t, w.to("1.0.0"), trust.ErrRollback, "it works again, and is the floor")
+	w.replace("from a package")
+	require.ErrorIs(t, w.to("1.0.0"), trust.ErrRollback, "it worked again, and is the floor")
 }
 
 // A backup that v0.1.0 made has no record: its rollback is remembered all the same.
@@ -211,6 +212,18 @@ func TestConfirmedVersionIsTheFloor(t *testing.T) {
 			require.ErrorIs(t, w.to("1.0.0", state), trust.ErrRollback)
 		})
 	}
+	t.Run("and another one failed since", func(t *testing.T) {
+		w := rolledOut(t, "1.0.0", "1.1.0", "1.2.0")
+		require.NoError(t, w.to("1.1.0", updater.Probation(3)))
+		w.starts(1)
+		require.NoError(t, updater.Confirm(updater.TargetFile(w.target)))
+		require.NoError(t, w.to("1.2.0", updater.Probation(1)))
+		w.starts(2)
+		w.holds("1.1.0")
+		w.replace("from a package")
+		require.ErrorIs(t, w.to("1.0.0"), trust.ErrRollback)
+		require.NoError(t, w.to("1.1.0"))
+	})
 	t.Run("without Confirm", func(t *testing.T) {
 		w := rolledOut(t, "1.0.0", "1.1.0")
 		require.NoError(t, w.to("1.1.0", updater.Probation(3)))

@@ -357,6 +357,8 @@ func hours(all []time.Duration) []time.Duration {
 func TestFloorOutlivesTheListOfFailures(t *testing.T) {
 	r := record{Memory: store.Memories{{Policy: "p", Accepted: []store.Accepted{{Version: "1.0.0", Good: true}, {Version: "2.0.0", Good: true}}}}}
 	r = r.failed(content{Version: "2.0.0", Hash: "2"}, RolledBack, when)
+	r = r.failed(content{Version: "2.0.0", Hash: "2"}, FailedSmokeTest, when)
+	require.True(t, r.Failed[0].Left, "a later failure does not hide that")
 	for i := range maxFailed {
 		r = r.failed(content{Version: "3.0.0", Hash: fmt.Sprint("h", i)}, FailedSmokeTest, when)
 	}
