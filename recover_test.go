@@ -103,10 +103,17 @@ func TestUpdateWhileOnProbationKeepsTheGoodBackup(t *testing.T) {
 
 const sayEnv = "UPDATER_TEST_SAY"
 
-// TestMain lets the test binary be a program that prints something.
+// TestMain lets the test binary be a program that prints something, or restarts.
 func TestMain(m *testing.M) {
 	if say := os.Getenv(sayEnv); say != "" {
 		fmt.Println(say)
+		os.Exit(0)
+	}
+	if target := os.Getenv(restartEnv); target != "" {
+		if err := restarting(target); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
 		os.Exit(0)
 	}
 	os.Exit(m.Run())

@@ -20,7 +20,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"os"
 	"runtime"
 
@@ -55,67 +54,49 @@ func run(ctx context.Context, args []string) error {
 	fmt.Printf("selfupdate %s for %s/%s\n", version, runtime.GOOS, runtime.GOARCH)
 	switch {
 	case len(args) == 0:
+		// The program has nothing else to do, so this version works.
+		return updater.Confirm(target)
 	case len(args) == 2 && args[0] == "update":
-		if restarted, err := update(ctx, args[1], target); restarted || err != nil {
-			return err
-		}
+		return update(ctx, args[1], target)
 	case len(args) == 1 && args[0] == "status":
 		return status(target)
 	case len(args) == 1 && args[0] == "rollback":
 		return updater.Rollback(target)
-	default:
-		return errors.New("usage: selfupdate [update VERSION | status | rollback]")
 	}
-	// The program has nothing else to do, so this version works.
-	return updater.Confirm(target)
+	return errors.New("usage: selfupdate [update VERSION | status | rollback]")
 }
 
 func newUpdater(wanted string, target updater.Option) (*updater.Updater, error) {
 	return updater.New(
 		target,
-		updater.Logger(log.New(os.Stdout, "updater: ", 0)),
 		updater.SourceRepo(repo),
 		updater.Product("selfupdate"),
 		updater.CurrentVersion(version),
 		updater.Version(wanted),
+		updater.RetryFailed(wanted), // a person asks for it
 		updater.PublicKey([]byte(releaseKey)),
 		updater.SmokeTest(updater.Trial{Contains: "selfupdate " + wanted}),
 		updater.Probation(3),
 		updater.RetryFailed(wanted), // a person asks for it
 		updater.Progress(progress(os.Stderr, onTerminal(os.Stderr))),
-		updater.OnEvent(func(e updater.Event) { fmt.Println("event:", e.Kind, e.Version, e.Reason) }),
+		updater.OnEvent(func(e updater.Event) { fmt.Println("selfupdate:", e.Kind, e.Version, e.Reason) }),
 	)
 }
 
-// update returns true if this process is to end, because another one goes on.
-func update(ctx context.Context, wanted string, target updater.Option) (restarted bool, err error) {
+func update(ctx context.Context, wanted string, target updater.Option) error {
 	u, err := newUpdater(wanted, target)
 	if err != nil {
-		return false, err
+		return err
 	}
 	result, err := u.Apply(ctx)
 	if broken := updater.RollbackError(err); broken != nil {
-		return false, fmt.Errorf("the update failed and the old program could not be put back, a person is needed: %w", broken)
+		return fmt.Errorf("the update failed and the old program could not be put back, a person is needed: %w", broken)
 	}
 	if err != nil {
-		return false, fmt.Errorf("not updated, nothing was changed: %w", err)
+		return fmt.Errorf("not updated, nothing was changed: %w", err)
 	}
-	if !result.Updated {
-		return false, nil // a restart would change nothing, again and again
+	if result.Updated { // else a restart would change nothing, again and again
+		return u.Restart(ctx)
 	}
-	return true, u.Restart(ctx)
-}
-
-func status(target updater.Option) error {
-	u, err := newUpdater(version, target)
-	if err != nil {
-		return err
-	}
-	known, err := u.Status()
-	if err != nil {
-		return err
-	}
-	text, err := known.MarshalJSON()
-	fmt.Printf("%s\n", text)
-	return err
+	return u.Confirm(ctx)
 }
