@@ -39,12 +39,12 @@ func (s *settings) off() error {
 	case s.set.off == nil:
 		return nil
 	}
-	return guard("Off()", func() error {
+	return oneLine(guard("Off()", func() error {
 		if s.set.off() {
 			return fmt.Errorf("%w by this program", ErrOff)
 		}
 		return nil
-	})
+	}))
 }
 
 func environmentSwitch() bool {
