@@ -7,6 +7,7 @@ package updater
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"time"
@@ -38,7 +39,7 @@ type Status struct {
 	LastError   error     // of the last call that failed
 	LastErrorAt time.Time
 	Off         error  // why Apply returns ErrOff, ErrDisabled or ErrPanic at once, nil if it does not
-	NotReadable string // why this user cannot read the record
+	NotReadable string // why the record was not read: it is another user's, or not safe
 }
 
 // Trying is a probation.
@@ -66,8 +67,8 @@ type FailedVersion struct {
 // from [OnEvent]. For a user who may not update, and may not read the record, that part
 // is left out, and NotReadable says why.
 //
-// If the record is damaged, which the next update repairs, it returns the rest, and an
-// error such as [ErrJournal].
+// If the record is damaged, which the next update repairs, it returns the rest, and
+// [ErrJournal], or [ErrState] for a file in [StateDir].
 func (u *Updater) Status() (*Status, error) {
 	s := u.settings
 	status := &Status{Target: s.target, Running: s.current, Wanted: s.version}
@@ -79,7 +80,7 @@ func (u *Updater) Status() (*Status, error) {
 	status.LastError, status.LastErrorAt = failed.Err, failed.Time
 	w := &walk{settings: s}
 	err := w.report(status)
-	if errors.Is(err, fs.ErrPermission) {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, ErrUnsafeDirectory) {
 		status.NotReadable, err = unbroken(err.Error()), nil
 	}
 	return status, oneLine(err)
@@ -97,8 +98,11 @@ func (w *walk) report(status *Status) (err error) {
 		status.Target = target
 	}
 	record, memory := w.read(nil)
-	if errors.Is(memory, fs.ErrNotExist) {
+	switch {
+	case errors.Is(memory, fs.ErrNotExist):
 		memory = nil
+	case w.set.stateDir != "" && memory != nil:
+		memory = fmt.Errorf("%w: %s: %w", ErrState, w.memoryPath(), memory)
 	}
 	f := w.facts
 	status.Installed, status.Backup, status.Previous, status.Judge = f.Version, f.Backup, f.Previous, f.Judge

@@ -77,7 +77,6 @@ func newUpdater(wanted string, target updater.Option) (*updater.Updater, error) 
 		updater.PublicKey([]byte(releaseKey)),
 		updater.SmokeTest(updater.Trial{Contains: "selfupdate " + wanted}),
 		updater.Probation(3),
-		updater.RetryFailed(wanted), // a person asks for it
 		updater.Progress(progress(os.Stderr, onTerminal(os.Stderr))),
 		updater.OnEvent(func(e updater.Event) { fmt.Println("selfupdate:", e.Kind, e.Version, e.Reason) }),
 	)
