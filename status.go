@@ -38,7 +38,8 @@ type Status struct {
 	CheckedFor  string    // of this version
 	LastError   error     // of the last call that failed
 	LastErrorAt time.Time
-	Off         error  // why Apply returns ErrOff, ErrDisabled or ErrPanic at once, nil if it does not
+
+	Off         error  // what Apply returns at once: ErrOff, ErrDisabled or ErrPanic; nil if it works
 	NotReadable string // why the record was not read: it is another user's, or not safe
 }
 
