@@ -53,7 +53,7 @@ func (e *events) take() []string {
 
 var errSick = errors.New("no\nanswer")
 
-func failing(context.Context, string) error { return errSick }
+func neverWorks(context.Context, string) error { return errSick }
 
 func TestEventsOfApply(t *testing.T) {
 	const (
@@ -61,7 +61,7 @@ func TestEventsOfApply(t *testing.T) {
 		yes     = "decided 1.2.3: true, it is not the version that runs"
 		failed  = "failed 1.2.3 after 1.2.2"
 	)
-	smoke, health := updater.SmokeTest(updater.Trial{Func: failing}), updater.HealthCheck(updater.Trial{Func: failing})
+	smoke, health := updater.SmokeTest(updater.Trial{Func: neverWorks}), updater.HealthCheck(updater.Trial{Func: neverWorks})
 	for name, tc := range map[string]struct {
 		options []updater.Option
 		err     error
@@ -113,9 +113,9 @@ func TestEventsOfCheck(t *testing.T) {
 		"needed":    {nil, nil, []string{"checked 1.2.3 after 1.2.2", "decided 1.2.3: true, it is not the version that runs"}},
 		"runs":      {nil, []updater.Option{updater.CurrentVersion("1.2.3")}, []string{"checked 1.2.3 after 1.2.3", "decided 1.2.3: false, it runs already"}},
 		"installed": {[]updater.Option{}, nil, []string{"checked 1.2.3 after 1.2.2", "decided 1.2.3: false, it is installed already, and runs from the next start on"}},
-		"waits": {[]updater.Option{updater.SmokeTest(updater.Trial{Func: failing})}, nil,
+		"waits": {[]updater.Option{updater.SmokeTest(updater.Trial{Func: neverWorks})}, nil,
 			[]string{"checked 1.2.3 after 1.2.2", "decided 1.2.3: false, failed its smoke test, next in 1h0m0s"}},
-		"is permitted": {[]updater.Option{updater.SmokeTest(updater.Trial{Func: failing})}, []updater.Option{updater.RetryFailed("1.2.3")},
+		"is permitted": {[]updater.Option{updater.SmokeTest(updater.Trial{Func: neverWorks})}, []updater.Option{updater.RetryFailed("1.2.3")},
 			[]string{"checked 1.2.3 after 1.2.2", "decided 1.2.3: true, it is not the version that runs"}},
 		"not found": {nil, []updater.Option{updater.Version("1.2.4")}, []string{"failed 1.2.4 after 1.2.2"}},
 		"off": {nil, []updater.Option{updater.Off(func() bool { return true })},
@@ -146,7 +146,7 @@ func TestEventOfAVersionThatIsGivenUp(t *testing.T) {
 	r := newRelease(t, "1.2.3", []byte(newContent))
 	r.doc.Expires = now.AddDate(0, 1, 0)
 	w.publish("1.2.3", r)
-	u, err := updater.New(w.options(seen.option(), updater.SmokeTest(updater.Trial{Func: failing}),
+	u, err := updater.New(w.options(seen.option(), updater.SmokeTest(updater.Trial{Func: neverWorks}),
 		updater.Clock(func() time.Time { return at }))...)
 	require.NoError(t, err)
 	for i := range 6 {

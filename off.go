@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 // offVariable turns updates off, see Off.
@@ -20,7 +22,8 @@ const offVariable = "GO_UPDATER_OFF"
 // A panic in it is [ErrPanic], and nothing is updated.
 //
 // The environment variable GO_UPDATER_OFF does the same for every program that uses this
-// package, unless it is empty or 0.
+// package, unless it is empty or 0. A program that has more rights than the user who
+// started it (setuid, setgid, file capabilities) does not read it.
 func Off(off func() bool) Option {
 	return func(c *Config) error {
 		if off == nil {
@@ -49,5 +52,5 @@ func (s *settings) off() error {
 
 func environmentSwitch() bool {
 	value := os.Getenv(offVariable)
-	return value != "" && value != "0"
+	return value != "" && value != "0" && !store.Elevated()
 }

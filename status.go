@@ -40,7 +40,7 @@ type Status struct {
 	LastErrorAt time.Time
 
 	Off         error  // what Apply returns at once: ErrOff, ErrDisabled or ErrPanic; nil if it works
-	NotReadable string // why the record was not read: it is another user's, or not safe
+	NotReadable string // why this user cannot read the record
 }
 
 // Trying is a probation.
@@ -81,7 +81,7 @@ func (u *Updater) Status() (*Status, error) {
 	status.LastError, status.LastErrorAt = failed.Err, failed.Time
 	w := &walk{settings: s}
 	err := w.report(status)
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, ErrUnsafeDirectory) {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, store.ErrForeign) {
 		status.NotReadable, err = unbroken(err.Error()), nil
 	}
 	return status, oneLine(err)

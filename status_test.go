@@ -80,7 +80,7 @@ func TestStatusIsThatOfTheTarget(t *testing.T) {
 func TestStatusHasCheckAndError(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
-	smoke := updater.SmokeTest(updater.Trial{Func: failing})
+	smoke := updater.SmokeTest(updater.Trial{Func: neverWorks})
 	u := w.updater(smoke)
 	_, failure := u.Apply(t.Context())
 	require.ErrorIs(t, failure, updater.ErrSmokeTest)
