@@ -159,6 +159,18 @@ func TestEventOfAVersionThatIsGivenUp(t *testing.T) {
 	require.Equal(t, "failed 1.2.3 after 1.2.2", seen.lines[len(seen.lines)-1], "without a next time")
 }
 
+// The next try is that of the version, whatever failed after it.
+func TestNextTryIsThatOfTheVersion(t *testing.T) {
+	w, seen, at := newWorld(t), &events{}, now
+	options := []updater.Option{updater.Clock(func() time.Time { return at }), updater.SmokeTest(updater.Trial{Func: neverWorks}), seen.option()}
+	for _, version := range []string{"1.2.3", "1.2.4", "1.2.3"} {
+		w.publish(version, newRelease(t, version, []byte("binary of "+version)))
+		require.Error(t, updater.Apply(w.options(append(options, updater.Version(version))...)...))
+		at = at.Add(20 * time.Minute)
+	}
+	require.Equal(t, "failed 1.2.3 after 1.2.2, next in 1h0m0s", seen.lines[len(seen.lines)-1])
+}
+
 func TestEventsOfRecoverAndRollback(t *testing.T) {
 	w, seen := newWorld(t), &events{}
 	target := updater.TargetFile(w.target)

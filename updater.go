@@ -50,7 +50,7 @@ func New(opts ...Option) (*Updater, error) {
 	}
 	s, err := c.fix()
 	if err != nil {
-		return nil, oneLine(fmt.Errorf("%w: %w", ErrConfig, err))
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	if err := s.connect(c); err != nil {
 		return nil, oneLine(fmt.Errorf("%w: %w", ErrConfig, err))
