@@ -51,7 +51,7 @@ func (u *Updater) Check(ctx context.Context) (*CheckResult, error) {
 	if err != nil {
 		return nil, s.failed(ctx, err)
 	}
-	s.emit(ctx, Event{Kind: EventChecked, Version: s.version, Previous: s.current})
+	s.happened(ctx, EventChecked, s.version, s.current, "")
 	w.keep(ctx)
 	found := &CheckResult{
 		Current: w.current,

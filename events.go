@@ -105,6 +105,10 @@ func (s *settings) emit(ctx context.Context, e Event) {
 	}
 }
 
+func (s *settings) happened(ctx context.Context, kind EventKind, version, previous, reason string) {
+	s.emit(ctx, Event{Kind: kind, Version: version, Previous: previous, Reason: reason})
+}
+
 func (s *settings) decided(ctx context.Context, update bool, reason string, next time.Time) {
 	s.emit(ctx, Event{
 		Kind: EventDecided, Version: s.version, Previous: s.current, Update: update, Reason: reason, Next: next,
@@ -131,13 +135,11 @@ func (s *settings) notApplied(ctx context.Context, err error) error {
 		return s.failed(ctx, err)
 	}
 	if errors.Is(err, ErrHealth) && RollbackError(err) == nil {
-		s.emit(ctx, Event{
-			Kind: EventRestored, Version: s.current, Previous: s.version, Reason: string(install.FailedHealthCheck),
-		})
+		s.happened(ctx, EventRestored, s.current, s.version, string(install.FailedHealthCheck))
 	}
 	f := s.failure()
 	if failed && f.Count > 0 && f.GivenUp() {
-		s.emit(ctx, Event{Kind: EventGaveUp, Version: s.version, Previous: s.current, Reason: string(f.Reason)})
+		s.happened(ctx, EventGaveUp, s.version, s.current, string(f.Reason))
 	}
 	return s.failedUntil(ctx, err, f.Next)
 }
@@ -160,19 +162,17 @@ func (s *settings) recovered(ctx context.Context, r install.Recovery) {
 	}
 	now, _ := install.Look(s.target, s.installing()) // what cannot be read has no version
 	if r.Failed != "" {
-		s.emit(ctx, Event{Kind: EventGaveUp, Version: r.Failed, Previous: now.Previous, Reason: string(install.FailedProbation)})
+		s.happened(ctx, EventGaveUp, r.Failed, now.Previous, string(install.FailedProbation))
 	}
 	switch {
-	case r.Failed != "" && r.Restored:
-		s.emit(ctx, Event{Kind: EventRestored, Version: now.Version, Previous: r.Failed, Reason: string(install.FailedProbation)})
+	case r.Restored && r.Failed != "":
+		s.happened(ctx, EventRestored, now.Version, r.Failed, string(install.FailedProbation))
 	case r.Restored:
-		s.emit(ctx, Event{Kind: EventRestored, Version: now.Version, Reason: "an update was interrupted before its health check passed"})
+		s.happened(ctx, EventRestored, now.Version, "", "an update was interrupted before its health check passed")
 	case r.Finished && now.Backup:
-		s.emit(ctx, Event{
-			Kind: EventInstalled, Version: now.Version, Previous: now.Previous, Reason: "an update that was interrupted was finished",
-		})
+		s.happened(ctx, EventInstalled, now.Version, now.Previous, "an update that was interrupted was finished")
 	case r.Finished:
-		s.emit(ctx, Event{Kind: EventRestored, Version: now.Version, Reason: "a rollback that was interrupted was finished"})
+		s.happened(ctx, EventRestored, now.Version, "", "a rollback that was interrupted was finished")
 	case r.Undone:
 		_ = s.failed(ctx, errUndone)
 	}

@@ -47,7 +47,7 @@ func (s *settings) rollback(ctx context.Context) error {
 	err = session.Rollback()
 	after, _ := session.Facts()
 	if err == nil {
-		s.emit(ctx, Event{Kind: EventRestored, Version: after.Version, Previous: before.Version, Reason: string(install.RolledBack)})
+		s.happened(ctx, EventRestored, after.Version, before.Version, string(install.RolledBack))
 	}
 	if err := errors.Join(err, session.Close()); err != nil {
 		return s.failed(ctx, fmt.Errorf("rolling back %s: %w", s.target, public(err)))

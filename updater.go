@@ -128,7 +128,7 @@ func (s *settings) apply(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.emit(ctx, Event{Kind: EventChecked, Version: s.version, Previous: s.current})
+	s.happened(ctx, EventChecked, s.version, s.current, "")
 	s.warnUnchecked(ctx)
 	if err := w.preflight(ctx); err != nil {
 		return nil, err
@@ -168,7 +168,7 @@ func (w *walk) apply(ctx context.Context, session *install.Session) (*Result, er
 		w.log.Info(ctx, "the target is the wanted version already: restart it", "version", w.version, "target", result.Target)
 		return result, nil
 	}
-	w.emit(ctx, Event{Kind: EventInstalled, Version: w.version, Previous: w.current})
+	w.happened(ctx, EventInstalled, w.version, w.current, "")
 	w.log.Info(ctx, "updated", "version", w.version, "target", result.Target, "backup", result.Backup)
 	return result, nil
 }
