@@ -344,7 +344,9 @@ func TestErrorsAreOneLine(t *testing.T) {
 			_, err := updater.FetchSpec(w.options(updater.DownloadMethod(saying{lines}))...)
 			return err
 		},
-		"a smoke test": func() error { return updater.Apply(w.options(updater.SmokeTest(joined))...) },
+		"a smoke test": func() error {
+			return updater.Apply(w.options(updater.SmokeTest(joined), updater.RetryFailed("1.2.3"))...)
+		},
 		"a health check": func() error {
 			return updater.Apply(w.options(updater.HealthCheck(joined), updater.RetryFailed("1.2.3"))...)
 		},
