@@ -335,10 +335,13 @@ var processWide = map[string][]string{
 	"os":       {"Stdin", "Stdout", "Stderr", "Exit", "Args"},
 }
 
-// excused are the two uses that the API promises: TargetFile(os.Args[0]) means
-// this program, as v0.1.0's documentation taught, and the default logger
-// writes to standard error.
-var excused = []string{"options.go: os.Args", "compat.go: os.Stderr"}
+// excused are the uses that the API promises: TargetFile(os.Args[0]) means this program,
+// as v0.1.0's documentation taught, the default logger writes to standard error, and
+// Restart hands arguments and streams on.
+var excused = []string{
+	"options.go: os.Args", "compat.go: os.Stderr", "restart.go: os.Args",
+	"restart_windows.go: os.Stdin", "restart_windows.go: os.Stdout", "restart_windows.go: os.Stderr",
+}
 
 // liberties names what a library's file does that only a program may.
 func liberties(path string, source []byte) (faults []string, err error) {

@@ -20,9 +20,11 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// Status is what Check found.
-type Status struct {
+// CheckResult is what Check found.
+type CheckResult struct {
 	UpdateNeeded bool          // Apply would install Release
+	Reason       string        // why, or why not, in words
+	Next         time.Time     // if Release failed here: when it may be tried again, zero if it was given up
 	Current      string        // CurrentVersion, empty if it was not given
 	Release      trust.Release // verified; of an unsigned v0.1.0 document only Binary and Hash are set
 	Signers      []string      // key ids of those who signed
@@ -34,24 +36,53 @@ type Status struct {
 // while the repository has the same one, the next Check costs one request that is
 // answered without a body (RFC 9110, If-None-Match). It changes nothing else on
 // disk. See [Jitter] for how often.
-func (u *Updater) Check(ctx context.Context) (*Status, error) {
+func (u *Updater) Check(ctx context.Context) (*CheckResult, error) {
 	end, err := u.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	w, err := u.settings.walk(ctx, nil)
-	if err != nil {
+	s := u.settings
+	if err := s.off(); err != nil {
+		s.decided(ctx, false, err.Error(), time.Time{})
 		return nil, err
 	}
+	w, err := s.walk(ctx, nil)
+	if err != nil {
+		return nil, s.failed(ctx, err)
+	}
+	s.happened(ctx, EventChecked, s.version, s.current, "")
 	w.keep(ctx)
-	return &Status{
-		UpdateNeeded: w.current != w.version,
-		Current:      w.current,
-		Release:      w.verified.Release,
-		Signers:      w.verified.Signers,
-		Checked:      w.now(),
-	}, nil
+	found := &CheckResult{
+		Current: w.current,
+		Release: w.verified.Release,
+		Signers: w.verified.Signers,
+		Checked: w.now(),
+	}
+	found.UpdateNeeded, found.Reason, found.Next = w.decide()
+	s.decided(ctx, found.UpdateNeeded, found.Reason, found.Next)
+	return found, nil
+}
+
+// The reasons of a decision, besides those of failures.
+const (
+	reasonRuns  = "it runs already"
+	reasonHeld  = "it is installed already, and runs from the next start on"
+	reasonOther = "it is not the version that runs"
+)
+
+// decide returns what Apply would do with the verified release, by the record.
+func (w *walk) decide() (update bool, reason string, next time.Time) {
+	failed, blocked := w.blocked()
+	switch {
+	case w.runs():
+		return false, reasonRuns, time.Time{}
+	case blocked:
+		return false, string(failed.Reason), failed.Next
+	case w.facts.Hash == w.verified.Release.Hash:
+		return false, reasonHeld, time.Time{}
+	}
+	return true, reasonOther, time.Time{}
 }
 
 // leadsNowhere reports whether the document comes from the cache, and err is that no
@@ -115,7 +146,7 @@ type PreflightError struct {
 
 func (e *PreflightError) Error() string {
 	inner := preflight.Error{Reason: preflight.Reason(e.Reason), Path: e.Path, Detail: e.Detail, Advice: e.Advice, Err: e.Err}
-	return inner.Error()
+	return unbroken(inner.Error())
 }
 
 // Unwrap returns the system's error.
@@ -141,11 +172,16 @@ func (u *Updater) Preflight(ctx context.Context) (*PreflightReport, error) {
 	defer end()
 	w, err := u.settings.walk(ctx, nil)
 	if err != nil {
-		return nil, err
+		return nil, oneLine(err)
 	}
 	report, err := w.look(ctx)
 	if err != nil {
-		return nil, err
+		return nil, oneLine(err)
+	}
+	if err := w.off(); err != nil {
+		report.Problems = append(report.Problems, &PreflightError{
+			Reason: "updates are switched off", Path: report.Target, Err: err, Advice: "switch them on, see Off()",
+		})
 	}
 	busy := install.Busy(w.target, w.installing())
 	if errors.Is(busy, ErrUnsafeDirectory) {
@@ -160,7 +196,7 @@ func (u *Updater) Preflight(ctx context.Context) (*PreflightReport, error) {
 			Advice: "wait for it to end",
 		})
 	}
-	return report, w.judge(report)
+	return report, oneLine(w.judge(report))
 }
 
 // preflight is what Apply does of it. Who owns the target is looked up only if

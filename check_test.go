@@ -54,7 +54,7 @@ func (s *status) WriteHeader(code int) {
 	s.ResponseWriter.WriteHeader(code)
 }
 
-func (w *world) check(more ...updater.Option) (*updater.Status, error) {
+func (w *world) check(more ...updater.Option) (*updater.CheckResult, error) {
 	w.t.Helper()
 	u, err := updater.New(w.options(more...)...)
 	require.NoError(w.t, err)

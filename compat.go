@@ -238,7 +238,7 @@ func FetchSpec(opts ...Option) (*Spec, error) {
 	}
 	w, err := u.settings.walk(context.Background(), nil)
 	if err != nil {
-		return nil, err
+		return nil, oneLine(err)
 	}
 	spec, err := w.asSpec()
 	if err != nil {

@@ -32,6 +32,7 @@ func TestNoSelfUpdate(t *testing.T) {
 	w.refuses(updater.ErrDisabled)
 	require.Zero(t, w.requests.Load())
 	require.ErrorIs(t, updater.Rollback(updater.TargetFile(w.target)), updater.ErrDisabled)
+	require.ErrorIs(t, w.status().Off, updater.ErrDisabled)
 	recovery, err := updater.Recover(updater.TargetFile(w.target))
 	require.NoError(t, err)
 	require.Zero(t, *recovery)

@@ -17,7 +17,7 @@
 // verifies it with package trust. It downloads the smallest artifact that the
 // document names, verifies it before and after it is decompressed, and renames the
 // new binary over the old one, which stays beside it as <target>.backup. [Rollback]
-// puts it back. Restarting is up to the program.
+// puts it back. [Restart] starts the new one in place of this process.
 //
 // # Glossary
 //
@@ -59,6 +59,13 @@
 // starts, and [Confirm] when it works. If it starts too often without Confirm, the
 // backup is restored. Recover also ends an update that was interrupted, for example by
 // a power cut.
+//
+// # A program that restarts itself
+//
+// Use [New] and [Updater.Apply], and call [Updater.Restart] if Result.Updated is true, not
+// after every call without an error: where nothing was updated, the next process would
+// come to the same place. Set [CurrentVersion] from the version that the build writes into
+// the binary. [Updater.Status] and [OnEvent] are for operators.
 //
 // # Choosing options
 //

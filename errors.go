@@ -7,6 +7,7 @@ package updater
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/choria-io/go-updater/internal/fetch"
 	"github.com/choria-io/go-updater/internal/install"
@@ -99,6 +100,15 @@ var (
 	// and a day at most, and given up after five failures on more than one day.
 	ErrFailedBefore = errors.New("this release failed here before")
 
+	// ErrVersion is a target that is the wanted release already, and that runs, while
+	// CurrentVersion says another version. A restart would lead here again. Build the
+	// release with its version, such as with -ldflags "-X main.version=1.2.3".
+	ErrVersion = errors.New("the program that runs is the wanted release, but reports another version")
+
+	// ErrOff is what Apply and Check return while updates are switched off, see Off.
+	// It is no failure.
+	ErrOff = errors.New("updates are switched off")
+
 	// ErrDisabled is what Apply and Rollback return in a program that was built
 	// with the tag noselfupdate: a distribution updates it. Recover and Confirm
 	// do nothing there.
@@ -160,9 +170,41 @@ func public(err error) error {
 		err = &LockedError{Target: held.Target, PID: held.PID, err: err}
 	}
 	if failure, ok := errors.AsType[*install.RollbackFailure](err); ok {
-		err = &RollbackFailure{Cause: failure.Cause, Err: failure.Err, err: err}
+		err = &RollbackFailure{Cause: oneLine(failure.Cause), Err: oneLine(failure.Err), err: err}
 	}
 	return err
+}
+
+// oneLine returns err with a text without line breaks: logs, and what reads them, take a
+// line for a message. Errors that were joined, what code of the program returns, and
+// names of files have them. errors.Is and errors.As find what they find in err.
+func oneLine(err error) error {
+	if err == nil || strings.IndexFunc(err.Error(), breaksLine) < 0 {
+		return err
+	}
+	return &lineError{err}
+}
+
+type lineError struct{ err error }
+
+func (e *lineError) Error() string { return unbroken(e.err.Error()) }
+
+func (e *lineError) Unwrap() error { return e.err }
+
+// unbroken returns the lines of text as one.
+func unbroken(text string) string {
+	var lines []string
+	for _, line := range strings.FieldsFunc(text, breaksLine) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
+}
+
+// breaksLine reports whether r ends a line (Unicode UAX 14, BK, CR, LF and NL).
+func breaksLine(r rune) bool {
+	return '\n' <= r && r <= '\r' || r == '\u0085' || r == '\u2028' || r == '\u2029'
 }
 
 // guard turns a panic in code of the program into a refusal: a program that

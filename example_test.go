@@ -69,6 +69,83 @@ func ExampleNew() {
 	}
 }
 
+// A program updates itself, and goes on as the new version.
+func ExampleUpdater_Restart() {
+	err := updateAndRestart(context.Background())
+	log.Print("not updated, or not restarted: ", err)
+}
+
+func updateAndRestart(ctx context.Context) error {
+	u, err := updater.New(
+		updater.SourceRepo("https://repo.example.net/updater"),
+		updater.Product("choria"),
+		updater.CurrentVersion("1.2.2"),
+		updater.Version("1.2.3"),
+		updater.PublicKey([]byte(releaseKey)),
+	)
+	if err != nil {
+		return err
+	}
+	result, err := u.Apply(ctx)
+	if err != nil || !result.Updated {
+		return err // a restart without an update would lead here again
+	}
+	return u.Restart(ctx)
+}
+
+// The first lines of a program: if this version did not work, go back to the one before.
+func ExampleRestart() {
+	recovery, err := updater.Recover()
+	if err != nil {
+		log.Print(err) // the program can run all the same
+	} else if recovery.Restored {
+		if err := updater.Restart(); err != nil {
+			log.Fatal(err)
+		}
+		return // on Windows the program before is another process
+	}
+}
+
+// An endpoint for monitoring.
+func ExampleUpdater_Status() {
+	u, err := updater.New(
+		updater.SourceRepo("https://repo.example.net/updater"),
+		updater.TargetFile("/nonexistent/choria"),
+		updater.CurrentVersion("1.2.2"),
+		updater.Version("1.2.3"),
+		updater.PublicKey([]byte(releaseKey)),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	status, err := u.Status()
+	if err != nil {
+		log.Print("the record of the last update: ", err)
+	}
+	text, err := status.MarshalJSON()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(string(text))
+	// Output: {"failed":[],"running":"1.2.2","target":"/nonexistent/choria","wanted":"1.2.3"}
+}
+
+func ExampleOnEvent() {
+	option := updater.OnEvent(func(e updater.Event) {
+		switch e.Kind {
+		case updater.EventInstalled:
+			log.Printf("%s is installed instead of %s", e.Version, e.Previous)
+		case updater.EventGaveUp, updater.EventRestored:
+			log.Printf("alert: %s %s: %s", e.Kind, e.Version, e.Reason)
+		case updater.EventFailed:
+			log.Printf("%v, next try at %v", e.Err, e.Next)
+		}
+	})
+	if err := updater.Apply(option, updater.Version("1.2.3")); err != nil {
+		log.Print(err)
+	}
+}
+
 func readKey(path string) []byte {
 	key, err := os.ReadFile(path)
 	if err != nil {

@@ -25,6 +25,14 @@ func NewProcess() Option {
 	}
 }
 
+// Boot replaces the time since the machine was booted.
+func Boot(since func() time.Duration) Option {
+	return func(c *Config) error {
+		c.set.boot = since
+		return nil
+	}
+}
+
 // Pause replaces the pause between two requests.
 func Pause(wait func(context.Context, time.Duration) error) Option {
 	return func(c *Config) error {

@@ -404,6 +404,8 @@ type choices struct {
 	client         *http.Client
 	header         http.Header
 	progress       func(ProgressReport)
+	onEvent        func(Event)
+	off            func() bool
 	allowDowngrade bool
 	allowUnsigned  bool
 	slog           SlogLogger

@@ -27,7 +27,7 @@ import (
 	"github.com/choria-io/go-updater/internal/testing/race"
 )
 
-var updateUsage = flag.Bool("update", false, "write the usage texts of README.md and docs/*.md again")
+var updateUsage = flag.Bool("update", false, "write the usage texts of README.md and docs/*.md, and testdata/status.json, again")
 
 // block is a fenced block of a document; of is the comment above it, which says
 // what the block repeats.

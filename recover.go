@@ -41,10 +41,16 @@ func (s *settings) rollback(ctx context.Context) error {
 	}
 	session, err := s.session(ctx)
 	if err != nil {
-		return fmt.Errorf("rolling back %s: %w", s.target, err)
+		return s.failed(ctx, fmt.Errorf("rolling back %s: %w", s.target, err))
 	}
-	if err := errors.Join(session.Rollback(), session.Close()); err != nil {
-		return fmt.Errorf("rolling back %s: %w", s.target, public(err))
+	before, _ := session.Facts() // of a damaged record the version is not known
+	err = session.Rollback()
+	after, _ := session.Facts()
+	if err == nil {
+		s.happened(ctx, EventRestored, after.Version, before.Version, string(install.RolledBack))
+	}
+	if err := errors.Join(err, session.Close()); err != nil {
+		return s.failed(ctx, fmt.Errorf("rolling back %s: %w", s.target, public(err)))
 	}
 	s.log.Info(ctx, "rolled back", "target", s.target)
 	return nil
@@ -104,7 +110,7 @@ func (s *settings) recover(ctx context.Context) (*Recovery, error) {
 	s.logRecovery(ctx, r)
 	found := Recovery(r)
 	if err != nil {
-		return &found, fmt.Errorf("recovering %s: %w", s.target, public(err))
+		return &found, s.failed(ctx, fmt.Errorf("recovering %s: %w", s.target, public(err)))
 	}
 	return &found, nil
 }
@@ -122,6 +128,7 @@ func (s *settings) logRecovery(ctx context.Context, r install.Recovery) {
 	if r.Restored && r.Limit > 0 {
 		s.log.Warn(ctx, "gave a version up that was not confirmed, the backup is back", "version", r.Failed, "starts", r.Starts-1)
 	}
+	s.recovered(ctx, r)
 }
 
 // Confirm ends the [Probation] of the version that runs: it works. Call it once
@@ -152,7 +159,7 @@ func (s *settings) confirm(ctx context.Context) error {
 		return nil
 	}
 	if err := install.Confirm(ctx, s.target, s.installing()); err != nil {
-		return fmt.Errorf("confirming %s: %w", s.target, public(err))
+		return s.failed(ctx, fmt.Errorf("confirming %s: %w", s.target, public(err)))
 	}
 	return nil
 }
@@ -161,7 +168,7 @@ func (s *settings) confirm(ctx context.Context) error {
 func local(opts []Option) (*settings, error) {
 	c, err := newConfig(opts)
 	if err != nil {
-		return nil, err
+		return nil, oneLine(err)
 	}
 	return c.settings(), nil
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"os"
 	"runtime"
@@ -101,12 +102,33 @@ func TestUpdateWhileOnProbationKeepsTheGoodBackup(t *testing.T) {
 	w.holds(oldContent)
 }
 
-const sayEnv = "UPDATER_TEST_SAY"
+const (
+	sayEnv    = "UPDATER_TEST_SAY"
+	switchEnv = "UPDATER_TEST_SWITCH"
+)
 
-// TestMain lets the test binary be a program that prints something.
+// TestMain lets the test binary be a program that prints something, or
+// restarts.
 func TestMain(m *testing.M) {
 	if say := os.Getenv(sayEnv); say != "" {
 		fmt.Println(say)
+		os.Exit(0)
+	}
+	if target := os.Getenv(switchEnv); target != "" {
+		u, err := updater.New(updater.TargetFile(target), updater.SourceRepo("https://repo.example.net"), updater.Version("1.2.3"),
+			updater.PublicKey(public(testKey(1))))
+		if err != nil {
+			log.Fatal(err)
+		}
+		status, err := u.Status()
+		fmt.Println(status.Off, err)
+		os.Exit(0)
+	}
+	if target := os.Getenv(restartEnv); target != "" {
+		if err := restarting(target); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
 		os.Exit(0)
 	}
 	os.Exit(m.Run())

@@ -29,6 +29,7 @@ type settings struct {
 	source   *release.Source // nil with a foreign downloader
 	foreign  *foreign        // nil with the built-in one
 	volatile *store.Volatile // of an authority without a target
+	history  *history        // of the events
 }
 
 // settings returns what needs no validation.
@@ -36,6 +37,7 @@ func (c *Config) settings() *settings {
 	return &settings{
 		set: c.set, target: c.TargetFile, repo: c.SourceRepo, version: c.Version, current: c.CurrentVersion,
 		os: c.OperatingSystem, arch: c.Architecture, log: logger{c.Log, c.set.slog}, volatile: &store.Volatile{},
+		history: &history{},
 	}
 }
 

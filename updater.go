@@ -14,6 +14,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/choria-io/go-updater/internal/install"
@@ -32,7 +34,7 @@ type Updater struct {
 
 // Result is what Apply did.
 type Result struct {
-	Updated  bool     // false: CurrentVersion was Version already
+	Updated  bool     // false: there was nothing to do, restart only if this is true
 	Version  string   // the version that the target holds now
 	Previous string   // CurrentVersion, empty if it was not given
 	Target   string   // the file that was replaced, symbolic links resolved
@@ -44,14 +46,14 @@ type Result struct {
 func New(opts ...Option) (*Updater, error) {
 	c, err := newConfig(opts)
 	if err != nil {
-		return nil, err
+		return nil, oneLine(err)
 	}
 	s, err := c.fix()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	if err := s.connect(c); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+		return nil, oneLine(fmt.Errorf("%w: %w", ErrConfig, err))
 	}
 	u := &Updater{settings: s, turn: make(chan struct{}, 1)}
 	u.turn <- struct{}{}
@@ -75,6 +77,11 @@ func (u *Updater) begin(ctx context.Context) (end func(), err error) {
 // error means that the target is what it was, unless [RollbackError] of it is
 // non-nil. Cancelling ctx stops the download; once the verified binary is being
 // swapped in, the swap is finished.
+//
+// If the target is the release already, because the program was not restarted after an
+// update, Result.Updated is false. If this process runs it even so, CurrentVersion is
+// wrong, and a restart would change nothing: that is [ErrVersion], on Linux, where it can
+// be seen.
 func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 	if install.Disabled {
 		return nil, ErrDisabled
@@ -85,8 +92,26 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 	}
 	defer end()
 	s := u.settings
-	if s.current == s.version {
+	if err := s.off(); err != nil {
+		s.decided(ctx, false, err.Error(), time.Time{})
+		return nil, err
+	}
+	result, err := s.apply(ctx)
+	if err != nil {
+		return nil, s.notApplied(ctx, err)
+	}
+	return result, nil
+}
+
+// runs reports whether CurrentVersion is Version.
+func (s *settings) runs() bool {
+	return strings.TrimPrefix(s.current, "v") == strings.TrimPrefix(s.version, "v")
+}
+
+func (s *settings) apply(ctx context.Context) (*Result, error) {
+	if s.runs() {
 		s.log.Info(ctx, "already at the wanted version", "version", s.version)
+		s.decided(ctx, false, reasonRuns, time.Time{})
 		return &Result{Version: s.version, Previous: s.current}, nil
 	}
 	s.log.Info(ctx, "starting update", "version", s.version, "current", s.current, "repo", redacted(s.repo))
@@ -103,6 +128,7 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.happened(ctx, EventChecked, s.version, s.current, "")
 	s.warnUnchecked(ctx)
 	if err := w.preflight(ctx); err != nil {
 		return nil, err
@@ -117,15 +143,20 @@ func (u *Updater) Apply(ctx context.Context) (*Result, error) {
 // apply installs the verified release: it downloads, verifies, tries and swaps.
 func (w *walk) apply(ctx context.Context, session *install.Session) (*Result, error) {
 	result := &Result{Version: w.version, Previous: w.current, Target: session.Target(), Signers: w.verified.Signers}
-	if failed, ok := session.Failed(w.verified.Release.Hash); ok && w.set.retry != w.version && failed.Blocks(w.now()) {
+	if failed, blocked := w.blocked(); blocked {
+		w.decided(ctx, false, string(failed.Reason), failed.Next)
 		return nil, failedBefore(w.version, failed)
 	}
 	if result.Updated = !session.Holds(w.verified.Release.Hash, w.size()); result.Updated {
+		w.decided(ctx, true, reasonOther, time.Time{})
 		backup, err := w.install(ctx, session)
 		if err != nil {
 			return nil, err
 		}
 		result.Backup = backup
+	} else if w.decided(ctx, false, reasonHeld, time.Time{}); w.current != "" && runsFrom(result.Target) {
+		return nil, fmt.Errorf("%w: it is %q, and CurrentVersion() is %q (build it with its version, as with -ldflags \"-X main.version=%s\")",
+			ErrVersion, w.version, w.current, w.version)
 	}
 	w.dropPartials(ctx, session, nil)
 	if err := w.remember(session, result.Updated); err != nil {
@@ -137,8 +168,21 @@ func (w *walk) apply(ctx context.Context, session *install.Session) (*Result, er
 		w.log.Info(ctx, "the target is the wanted version already: restart it", "version", w.version, "target", result.Target)
 		return result, nil
 	}
+	w.happened(ctx, EventInstalled, w.version, w.current, "")
 	w.log.Info(ctx, "updated", "version", w.version, "target", result.Target, "backup", result.Backup)
 	return result, nil
+}
+
+// runsFrom reports whether this process runs the file target, and false where that
+// cannot be seen: the system has the name of a running program at best, and an update
+// gives it to another file.
+func runsFrom(target string) bool {
+	own, err := os.Stat("/proc/self/exe")
+	if err != nil {
+		return false
+	}
+	file, err := os.Stat(target)
+	return err == nil && os.SameFile(own, file)
 }
 
 // install downloads, checks and swaps.
@@ -245,7 +289,8 @@ func (s *settings) warnUnchecked(ctx context.Context) {
 }
 
 // Apply applies a specific update: [New] and [Updater.Apply] in one, without a
-// deadline. Call [RollbackError] on its error.
+// deadline. Call [RollbackError] on its error. Without an error the target is Version;
+// only [Updater.Apply] reports whether it was before, so that a program need not restart.
 func Apply(opts ...Option) error {
 	u, err := New(opts...)
 	if err != nil {
@@ -307,14 +352,29 @@ func (w *walk) document(ctx context.Context) error {
 	return err
 }
 
+// remembered is the memory of a policy, with what became of its versions.
+func (w *walk) remembered(policy string) store.Memory { return w.facts.Review(w.memory.For(policy)) }
+
+// floor is the version below which no update goes, besides the one that runs.
+func (w *walk) floor(m store.Memory) string { return store.Higher(m.Floor(), w.facts.Version) }
+
+// blocked returns the failure because of which the verified release is not installed now.
+func (w *walk) blocked() (failed install.Failure, blocked bool) {
+	i := slices.IndexFunc(w.facts.Failed, func(f install.Failure) bool { return f.Hash == w.verified.Release.Hash })
+	if i < 0 || w.set.retry == w.version {
+		return failed, false
+	}
+	return w.facts.Failed[i], w.facts.Failed[i].Blocks(w.now())
+}
+
 // verify checks a document against the configuration and what is remembered, in the
 // order of package trust. by are those who vouch for it by other means than
 // signatures in it; trusted names everybody who is trusted.
 func (w *walk) verify(document []byte, by []string, trusted string) error {
-	m := w.facts.Review(w.memory.For(trusted))
+	m := w.remembered(trusted)
 	want := trust.Want{
 		Name: cmp.Or(w.set.product, m.Product), Version: w.version, OS: w.os, Arch: w.arch, Now: w.now(), LastSeen: m.Seen,
-		Running: w.current, Floor: store.Higher(m.Floor(), w.facts.Version), Released: m.Released(w.version),
+		Running: w.current, Floor: w.floor(m), Released: m.Released(w.version),
 		Compare: layout.CompareVersions, AllowDowngrade: w.set.allowDowngrade,
 	}
 	var v *trust.Verified
@@ -391,6 +451,22 @@ func (w *walk) memoryPath() string {
 	return filepath.Join(w.dir.Path(), memoryFile)
 }
 
+// read reads the record of the target, and what is remembered of releases: without
+// [StateDir] that is in the record.
+func (w *walk) read(session *install.Session) (record, memory error) {
+	if session != nil {
+		w.facts, record = session.Facts()
+	} else {
+		w.facts, record = install.Look(w.target, w.installing())
+	}
+	w.memory = w.facts.Memory
+	if w.set.stateDir == "" {
+		return record, record
+	}
+	w.memory, memory = w.dir.ReadMemories(memoryFile)
+	return record, memory
+}
+
 // recall reads what is remembered. A damaged file is never taken for an empty one
 // in silence: with a CurrentVersion that stays the floor and the damage is logged,
 // without one ErrState is returned.
@@ -402,17 +478,9 @@ func (w *walk) recall(ctx context.Context, session *install.Session) (err error)
 	if err != nil {
 		return err
 	}
-	if session != nil {
-		w.facts, err = session.Facts()
-	} else {
-		w.facts, err = install.Look(w.target, w.installing())
-	}
-	w.memory = w.facts.Memory
-	if w.set.stateDir != "" {
-		if err != nil {
-			w.log.Warn(ctx, "the record of the last update is damaged", "error", err)
-		}
-		w.memory, err = w.dir.ReadMemories(memoryFile)
+	record, err := w.read(session)
+	if w.set.stateDir != "" && record != nil {
+		w.log.Warn(ctx, "the record of the last update is damaged", "error", record)
 	}
 	switch {
 	case err == nil, errors.Is(err, fs.ErrNotExist):

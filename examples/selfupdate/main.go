@@ -8,6 +8,7 @@
 //
 //	selfupdate                  prints its version
 //	selfupdate update VERSION   installs that version and starts it
+//	selfupdate status           prints what is known of updates, as JSON
 //	selfupdate rollback         restores the version before
 //
 // It is built with its version, its repository and the key that it trusts:
@@ -16,9 +17,9 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"log"
 	"os"
 	"runtime"
 
@@ -34,76 +35,67 @@ var (
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	if err := run(context.Background(), os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "selfupdate:", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string) error {
-	if err := recoverUpdate(); err != nil {
-		return err
+func run(ctx context.Context, args []string) error {
+	// First, because it ends an update that was interrupted, and goes back if this
+	// version was started too often without Confirm.
+	target := updater.TargetFile(os.Args[0])
+	recovery, err := updater.Recover(target)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "selfupdate:", err) // the program can run all the same
+	} else if recovery.Restored {
+		return updater.Restart(target)
 	}
 	fmt.Printf("selfupdate %s for %s/%s\n", version, runtime.GOOS, runtime.GOARCH)
 	switch {
 	case len(args) == 0:
 		// The program has nothing else to do, so this version works.
-		return updater.Confirm(updater.TargetFile(os.Args[0]))
+		return updater.Confirm(target)
 	case len(args) == 2 && args[0] == "update":
-		return update(args[1])
+		return update(ctx, args[1], target)
+	case len(args) == 1 && args[0] == "status":
+		return status(target)
 	case len(args) == 1 && args[0] == "rollback":
-		return updater.Rollback(updater.TargetFile(os.Args[0]))
+		return updater.Rollback(target)
 	}
-	return fmt.Errorf("usage: selfupdate [update VERSION | rollback]")
+	return errors.New("usage: selfupdate [update VERSION | status | rollback]")
 }
 
-// recoverUpdate finishes or undoes an interrupted update, before anything else is done.
-// It restarts as the version before if this one was started too often without Confirm.
-func recoverUpdate() error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	recovery, err := updater.Recover(updater.TargetFile(os.Args[0]))
-	switch {
-	case errors.Is(err, updater.ErrLocked):
-		// A running update has started this program to test it.
-	case err != nil:
-		// The program can run all the same.
-		fmt.Fprintln(os.Stderr, "selfupdate:", err)
-	case recovery.Restored:
-		return restart(self)
-	}
-	return nil
-}
-
-func update(wanted string) error {
-	// Before the update: afterwards, on Windows, this process runs from the backup.
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-
-	err = updater.Apply(
-		updater.Logger(log.New(os.Stdout, "updater: ", 0)),
+func newUpdater(wanted string, target updater.Option) (*updater.Updater, error) {
+	return updater.New(
+		target,
 		updater.SourceRepo(repo),
 		updater.Product("selfupdate"),
 		updater.CurrentVersion(version),
 		updater.Version(wanted),
+		updater.RetryFailed(wanted), // a person asks for it
 		updater.PublicKey([]byte(releaseKey)),
-		updater.TargetFile(os.Args[0]),
 		updater.SmokeTest(updater.Trial{Contains: "selfupdate " + wanted}),
 		updater.Probation(3),
-		updater.RetryFailed(wanted), // a person asks for it
 		updater.Progress(progress(os.Stderr, onTerminal(os.Stderr))),
+		updater.OnEvent(func(e updater.Event) { fmt.Println("selfupdate:", e.Kind, e.Version, e.Reason) }),
 	)
+}
+
+func update(ctx context.Context, wanted string, target updater.Option) error {
+	u, err := newUpdater(wanted, target)
 	if err != nil {
-		if broken := updater.RollbackError(err); broken != nil {
-			return fmt.Errorf("the update failed and %s could not be put back, a person is needed: %w", self, broken)
-		}
+		return err
+	}
+	result, err := u.Apply(ctx)
+	if broken := updater.RollbackError(err); broken != nil {
+		return fmt.Errorf("the update failed and the old program could not be put back, a person is needed: %w", broken)
+	}
+	if err != nil {
 		return fmt.Errorf("not updated, nothing was changed: %w", err)
 	}
-
-	// Without arguments, so that the new version does not update again.
-	return restart(self)
+	if result.Updated { // else a restart would change nothing, again and again
+		return u.Restart(ctx)
+	}
+	return u.Confirm(ctx)
 }

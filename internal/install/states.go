@@ -137,6 +137,7 @@ type Facts struct {
 	Version  string // that the target is, "" if that is not known
 	Hash     string // its SHA-256, hex
 	Previous string // that the backup is, "" if there is none, or its version is not known
+	Backup   bool   // there is one
 	Judge    bool   // the backup can act as a judge
 	Worked   string // the version installed last, if it is not on probation, whatever the target is now
 
@@ -144,6 +145,7 @@ type Facts struct {
 	Starts    int
 	Limit     int           // starts, 0 for no limit
 	Time      time.Duration // limit, 0 for none
+	Elapsed   time.Duration // until the last start
 
 	Failed []Failure
 	Memory store.Memories
@@ -153,8 +155,10 @@ type Facts struct {
 func (r record) facts() Facts {
 	f := Facts{Failed: r.Failed, Memory: r.Memory}
 	if r.State == installed {
-		f.Version, f.Hash, f.Previous, f.Judge = r.New.Version, r.New.Hash, r.Backup.Version, r.Judge
-		f.Probation, f.Starts, f.Limit, f.Time = r.onProbation(), r.Probation.Starts, r.Probation.Limit, r.Probation.Time
+		f.Version, f.Hash, f.Judge = r.New.Version, r.New.Hash, r.Judge
+		f.Previous, f.Backup = r.Backup.Version, r.Backup.Hash != ""
+		f.Probation, f.Starts, f.Limit = r.onProbation(), r.Probation.Starts, r.Probation.Limit
+		f.Time, f.Elapsed = r.Probation.Time, r.Probation.Elapsed
 		if !f.Probation {
 			f.Worked = f.Version
 		}

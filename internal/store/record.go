@@ -36,6 +36,9 @@ func Format(f Fields) []byte {
 	return jcs.Format(doc)
 }
 
+// JSON returns f as Format does, without a checksum, for other programs to read.
+func (f Fields) JSON() []byte { return jcs.Format(f.plain()) }
+
 func sum(doc map[string]any) string {
 	s := sha256.Sum256(jcs.Format(doc))
 	return hex.EncodeToString(s[:])
