@@ -414,7 +414,7 @@ type choices struct {
 	healthCheck    *Trial
 	probation      int
 	probationTime  time.Duration
-	judge          bool                    // this program is one
+	judge          bool                    // this program acts as one when it is asked
 	boot           func() time.Duration    // of install.Options, nil for its default
 	hold           func(*store.Lock) error // the same
 	retry          string                  // a failed version that may be installed again

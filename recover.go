@@ -56,6 +56,7 @@ type Recovery struct {
 	Undone   bool   // an update or rollback that was interrupted never happened
 	Restored bool   // the target is an older file than when the process started: start again from it
 	Failed   string // the version that was given up, if one was
+	Back     string // the version that was put back instead, if that is known
 	Starts   int    // of the version on probation, this one included
 	Limit    int    // starts that are granted, 0 without probation
 }
@@ -104,9 +105,9 @@ func (s *settings) recover(ctx context.Context) (*Recovery, error) {
 	s.logRecovery(ctx, r)
 	found := Recovery(r)
 	if err != nil {
-		return &found, fmt.Errorf("recovering %s: %w", s.target, public(err))
+		err = fmt.Errorf("recovering %s: %w", s.target, public(err))
 	}
-	return &found, nil
+	return &found, err
 }
 
 func (s *settings) logRecovery(ctx context.Context, r install.Recovery) {
@@ -116,11 +117,12 @@ func (s *settings) logRecovery(ctx context.Context, r install.Recovery) {
 	if r.Undone {
 		s.log.Warn(ctx, "undid an update that was interrupted", "target", s.target)
 	}
-	if r.Limit > 0 && r.Failed == "" {
+	if r.Starts > 0 && r.Failed == "" {
 		s.log.Info(ctx, "a new version is on probation", "start", r.Starts, "of", r.Limit)
 	}
-	if r.Restored && r.Limit > 0 {
-		s.log.Warn(ctx, "gave a version up that was not confirmed, the backup is back", "version", r.Failed, "starts", r.Starts-1)
+	if r.Restored && r.Starts > 0 { // else a health check was interrupted
+		s.log.Warn(ctx, "gave a version up that was not confirmed, the one before is back",
+			"version", r.Failed, "starts", r.Starts-1, "back", r.Back)
 	}
 }
 

@@ -147,7 +147,7 @@ func (s *Session) overlaps(judge bool) (bool, error) {
 
 // giveUp restores the backup in place of the version on probation.
 func (s *Session) giveUp() error {
-	given := s.journal.New
+	given, back := s.journal.New, s.journal.Backup.Version
 	s.recovered.Failed = given.Version
 	err := s.rollback(FailedProbation)
 	if errors.Is(err, ErrNoBackup) {
@@ -157,7 +157,7 @@ func (s *Session) giveUp() error {
 	if err != nil {
 		return fmt.Errorf("giving up version %q: %w", given.Version, err)
 	}
-	s.recovered.Restored = true
+	s.recovered.Restored, s.recovered.Back = true, back
 	return nil
 }
 
