@@ -44,3 +44,11 @@ func PreflightOfApply(ctx context.Context, u *Updater) error {
 
 // Explain adds what a preflight finds to the error of an update that cannot begin.
 func Explain(u *Updater, err error) error { return u.settings.explain(public(err)) }
+
+// Boot replaces the clock of the machine: the time since it was booted.
+func Boot(clock func() time.Duration) Option {
+	return func(c *Config) error {
+		c.set.boot = clock
+		return nil
+	}
+}

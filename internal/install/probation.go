@@ -45,8 +45,10 @@ func Confirm(ctx context.Context, target string, o Options) (err error) {
 			return r, errNoChange
 		}
 		_ = s.fsys.Remove(s.workPath(startsFile)) // else the next update does it
-		if ours, err := s.isNew(r); err != nil || !ours {
-			return s.replaced(r), err
+		if ours, err := s.isNew(r); err != nil {
+			return r, err
+		} else if !ours {
+			return s.replaced(r), nil
 		}
 		return r.confirmed(), nil
 	})
@@ -64,8 +66,10 @@ func (s *Session) countStart(ctx context.Context, judge bool) error {
 		if s.damaged != nil || !r.onProbation() {
 			return r, errNoChange
 		}
-		if ours, err := s.isNew(r); err != nil || !ours {
-			return s.replaced(r), err
+		if ours, err := s.isNew(r); err != nil {
+			return r, err
+		} else if !ours {
+			return s.replaced(r), nil
 		}
 		overlap, err := s.overlaps(judge)
 		if err != nil {
