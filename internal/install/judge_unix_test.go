@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 // judgeAs is Judge. If stop is not 0, operation stop fails, and if the process is killed
@@ -69,6 +71,27 @@ func TestTargetThatCannotBeRead(t *testing.T) {
 			require.Equal(t, before, after)
 			requireFile(t, target, oldBytes)
 		})
+	}
+}
+
+// Another process replaces the journal while it is opened.
+func TestJournalReplacedWhileItIsOpened(t *testing.T) {
+	for replaced, want := range map[int]error{1: nil, 5: nil, 1000: store.ErrChanged} {
+		target := newTarget(t)
+		onProbation(t, target)
+		raw, err := os.ReadFile(JournalPath(target))
+		require.NoError(t, err)
+		left := replaced
+		f := &faulty{before: func(op, name string) error {
+			if op == "open" && filepath.Base(name) == journalFile && left > 0 {
+				left--
+				require.NoError(t, os.WriteFile(JournalPath(target)+"-next", raw, 0o600))
+				require.NoError(t, os.Rename(JournalPath(target)+"-next", JournalPath(target)))
+			}
+			return nil
+		}}
+		_, err = Look(target, Options{open: f.open})
+		require.ErrorIs(t, err, want)
 	}
 }
 
