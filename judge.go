@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/choria-io/go-updater/internal/install"
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 // JudgeArgument asks a program to be a judge: see [JudgeIfAsked].
@@ -23,7 +24,7 @@ const JudgeArgument = "updater-judge"
 // again, and puts the backup back when there were too many. It never runs the target.
 //
 // Of the options only TargetFile and the loggers matter. Run it as the owner of the
-// target. The command updater-judge is this function; [JudgeIfAsked] makes one of the
+// target; a setuid process judges nothing. The command updater-judge is this function; [JudgeIfAsked] makes one of the
 // program before the update.
 //
 // An error means that it could not judge. What is no reason not to start the program is
@@ -34,7 +35,8 @@ func Judge(ctx context.Context, opts ...Option) (*Recovery, error) {
 	if err != nil {
 		return nil, err
 	}
-	if install.Disabled {
+	if install.Disabled || store.Elevated() {
+		// Whoever started a process with more rights than theirs has chosen the target.
 		return &Recovery{}, nil
 	}
 	r, err := install.Judge(ctx, s.target, s.installing())
