@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 const alice = 4711
@@ -63,20 +65,21 @@ func TestRootBecomesTheOwner(t *testing.T) {
 	require.Empty(t, command(t, "find", target, "!", "-group", fmt.Sprint(alice)))
 }
 
-// The rights of root are gone before anything is touched: where alice may not write, her
+// The rights of root are gone before anything is touched: where alice may not go, her
 // program is not judged.
 func TestJudgeHasNoMoreRightsThanTheOwner(t *testing.T) {
 	needRoot(t)
 	t.Parallel()
 	w := newWorld(t)
 	target := alicesAgent(t, w)
-	work := filepath.Join(filepath.Dir(target), ".agent.update")
-	command(t, "chown", "0:0", work)
-	before := command(t, "find", filepath.Dir(target), "-printf", `%P %i %m %u %g %s %C@\n`)
+	dir := filepath.Dir(target)
+	command(t, "chown", "0:0", dir)
+	command(t, "chmod", "0700", dir)
+	before := command(t, "find", dir, "-printf", `%P %i %m %u %g %s %C@\n`)
 	out, err := exec.CommandContext(t.Context(), w.judge, target).CombinedOutput()
-	t.Logf("%v: %s", err, out)
-	require.Equal(t, before, command(t, "find", filepath.Dir(target), "-printf", `%P %i %m %u %g %s %C@\n`))
-	w.requireVersion(t, "2.0.1", target)
+	require.Error(t, err)
+	require.Contains(t, string(out), "permission denied")
+	require.Equal(t, before, command(t, "find", dir, "-printf", `%P %i %m %u %g %s %C@\n`))
 }
 
 // Another user than the owner judges nothing.
@@ -101,7 +104,7 @@ func TestSetuidJudgeDoesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	target := alicesAgent(t, w)
-	leftover := filepath.Join(filepath.Dir(target), ".agent.update", "stage-0123456789abcdef0123456789abcdef")
+	leftover := filepath.Join(filepath.Dir(target), ".agent.update", store.RandomName("stage"))
 	require.NoError(t, os.WriteFile(leftover, nil, 0o600))
 	command(t, "chown", "-R", "0:0", filepath.Dir(target))
 	setuid := filepath.Join(filepath.Dir(w.install(t)), "judge")
