@@ -330,8 +330,8 @@ func HealthCheck(t Trial) Option {
 }
 
 // Probation grants a new version that many starts without [Updater.Confirm];
-// with the next one [Updater.Recover] puts the old version back. The program
-// has to call both. Starts of processes that run at the same time count as one. Choose
+// with the next one [Updater.Recover], or [Judge], puts the old version back. The
+// program has to call both methods. Starts of processes that run at the same time count as one. Choose
 // more than a machine needs that is switched off and on again at a bad time.
 func Probation(starts int) Option {
 	return func(c *Config) error {
