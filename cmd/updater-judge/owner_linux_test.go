@@ -74,9 +74,11 @@ func TestJudgeHasNoMoreRightsThanTheOwner(t *testing.T) {
 	target := alicesAgent(t, w)
 	dir := filepath.Dir(target)
 	command(t, "chown", "0:0", dir)
-	command(t, "chmod", "0700", dir)
+	command(t, "chmod", "0770", dir) // also without root's groups
 	before := command(t, "find", dir, "-printf", `%P %i %m %u %g %s %C@\n`)
-	out, err := exec.CommandContext(t.Context(), w.judge, target).CombinedOutput()
+	root := as(t, 0, w.judge, target)
+	root.SysProcAttr.Credential.Groups = []uint32{0}
+	out, err := root.CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(out), "permission denied")
 	require.Equal(t, before, command(t, "find", dir, "-printf", `%P %i %m %u %g %s %C@\n`))
