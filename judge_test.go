@@ -6,6 +6,7 @@ package updater_test
 
 import (
 	"bytes"
+	"context"
 	"log"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 
 	updater "github.com/choria-io/go-updater"
 	"github.com/choria-io/go-updater/internal/install"
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 // machine is a clock of a machine that runs.
@@ -115,6 +117,16 @@ func TestJudgeWithAProblem(t *testing.T) {
 	}{
 		"no backup":         {func(w *world) error { return os.Remove(w.target + ".backup") }, "no backup to go back to"},
 		"a damaged journal": {func(w *world) error { return os.WriteFile(install.JournalPath(w.target), []byte("{"), 0o600) }, "journal"},
+		"a journal that another process changes": {func(w *world) error {
+			root, err := store.OpenRoot(install.WorkDir(w.target))
+			require.NoError(w.t, err)
+			lock, err := store.Acquire(root, "journal.lock")
+			w.t.Cleanup(func() {
+				require.NoError(w.t, lock.Release())
+				require.NoError(w.t, root.Close())
+			})
+			return err
+		}, "another update of this file is running"},
 		"an update that runs": {func(w *world) error {
 			s, err := install.Begin(w.t.Context(), w.target, install.Options{})
 			w.t.Cleanup(func() { require.NoError(w.t, s.Close()) })
@@ -129,7 +141,9 @@ func TestJudgeWithAProblem(t *testing.T) {
 			require.NoError(t, tc.damage(w))
 			m.up += time.Minute
 			var out bytes.Buffer
-			_, err := updater.Judge(t.Context(), updater.TargetFile(w.target), m.boot(), updater.Logger(log.New(&out, "", 0)))
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			_, err := updater.Judge(ctx, updater.TargetFile(w.target), m.boot(), updater.Logger(log.New(&out, "", 0)))
 			require.NoError(t, err)
 			require.Contains(t, out.String(), tc.says)
 			w.holds(newContent)

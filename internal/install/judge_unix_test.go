@@ -76,14 +76,17 @@ func TestTargetThatCannotBeRead(t *testing.T) {
 
 // Another process replaces the journal while it is opened.
 func TestJournalReplacedWhileItIsOpened(t *testing.T) {
-	for replaced, want := range map[int]error{1: nil, 5: nil, 1000: store.ErrChanged} {
+	for replaced, want := range map[int]error{0: nil, 1: nil, 5: nil, 1000: store.ErrChanged} {
 		target := newTarget(t)
 		onProbation(t, target)
 		raw, err := os.ReadFile(JournalPath(target))
 		require.NoError(t, err)
-		left := replaced
+		left, opened := replaced, 0
 		f := &faulty{before: func(op, name string) error {
-			if op == "open" && filepath.Base(name) == journalFile && left > 0 {
+			if op != "open" || filepath.Base(name) != journalFile {
+				return nil
+			}
+			if opened++; left > 0 {
 				left--
 				require.NoError(t, os.WriteFile(JournalPath(target)+"-next", raw, 0o600))
 				require.NoError(t, os.Rename(JournalPath(target)+"-next", JournalPath(target)))
@@ -92,6 +95,9 @@ func TestJournalReplacedWhileItIsOpened(t *testing.T) {
 		}}
 		_, err = Look(target, Options{open: f.open})
 		require.ErrorIs(t, err, want)
+		if want == nil {
+			require.Equal(t, replaced+1, opened)
+		}
 	}
 }
 
