@@ -101,10 +101,13 @@ func TestProbationTimeIsLogged(t *testing.T) {
 	w, m := newWorld(t), machine{time.Minute}
 	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
 	require.NoError(t, updater.Apply(w.options(updater.ProbationTime(time.Minute))...))
-	m.start(t, w, true)
-	m.up = time.Hour
 	var out bytes.Buffer
 	_, err := updater.Judge(t.Context(), updater.TargetFile(w.target), m.boot(), updater.Logger(log.New(&out, "", 0)))
+	require.NoError(t, err)
+	require.Equal(t, "a new version is on probation start=\"1\"\n", out.String())
+	out.Reset()
+	m.up = time.Hour
+	_, err = updater.Judge(t.Context(), updater.TargetFile(w.target), m.boot(), updater.Logger(log.New(&out, "", 0)))
 	require.NoError(t, err)
 	require.Equal(t, "warning: gave a version up that was not confirmed, the one before is back version=\"1.2.3\" starts=\"1\" back=\"1.2.2\"\n", out.String())
 }

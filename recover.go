@@ -118,7 +118,11 @@ func (s *settings) logRecovery(ctx context.Context, r install.Recovery) {
 		s.log.Warn(ctx, "undid an update that was interrupted", "target", s.target)
 	}
 	if r.Starts > 0 && r.Failed == "" {
-		s.log.Info(ctx, "a new version is on probation", "start", r.Starts, "of", r.Limit)
+		args := []any{"start", r.Starts}
+		if r.Limit > 0 {
+			args = append(args, "of", r.Limit)
+		}
+		s.log.Info(ctx, "a new version is on probation", args...)
 	}
 	if r.Restored && r.Starts > 0 { // else a health check was interrupted
 		s.log.Warn(ctx, "gave a version up that was not confirmed, the one before is back",
