@@ -37,4 +37,7 @@ func TestNoSelfUpdate(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, *recovery)
 	require.NoError(t, updater.Confirm(updater.TargetFile(w.target)))
+	recovery, err = updater.Judge(t.Context(), updater.TargetFile(w.target+"-missing"))
+	require.NoError(t, err, "it does not even look")
+	require.Zero(t, *recovery)
 }

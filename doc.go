@@ -57,7 +57,8 @@
 // [SmokeTest] runs the verified binary before it is installed, [HealthCheck] after.
 // [Probation] finds problems that appear later. The program calls [Recover] when it
 // starts, and [Confirm] when it works. If it starts too often without Confirm, the
-// backup is restored. Recover also ends an update that was interrupted, for example by
+// backup is restored. A version that fails before it can call Recover needs [Judge], which
+// the command updater-judge and [JudgeIfAsked] are. Recover also ends an update that was interrupted, for example by
 // a power cut.
 //
 // # A program that restarts itself

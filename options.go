@@ -330,8 +330,8 @@ func HealthCheck(t Trial) Option {
 }
 
 // Probation grants a new version that many starts without [Updater.Confirm];
-// with the next one [Updater.Recover] puts the old version back. The program
-// has to call both. Starts of processes that run at the same time count as one. Choose
+// with the next one [Updater.Recover], or [Judge], puts the old version back. The
+// program has to call both methods. Starts of processes that run at the same time count as one. Choose
 // more than a machine needs that is switched off and on again at a bad time.
 func Probation(starts int) Option {
 	return func(c *Config) error {
@@ -416,7 +416,7 @@ type choices struct {
 	healthCheck    *Trial
 	probation      int
 	probationTime  time.Duration
-	judge          bool                    // this program is one
+	judge          bool                    // this program acts as one when it is asked
 	boot           func() time.Duration    // of install.Options, nil for its default
 	hold           func(*store.Lock) error // the same
 	retry          string                  // a failed version that may be installed again

@@ -82,11 +82,11 @@ func TestDocumentsRepeatFiles(t *testing.T) {
 	require.GreaterOrEqual(t, repeated, 2)
 }
 
-// commands builds the two commands and returns a function that runs them.
+// commands builds the commands and returns a function that runs them.
 func commands(t *testing.T) func(dir string, words ...string) (string, error) {
 	t.Helper()
 	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", bin, "./cmd/keygen", "./cmd/update-repo")
+	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", bin, "./cmd/keygen", "./cmd/update-repo", "./cmd/updater-judge")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return func(dir string, words ...string) (string, error) {

@@ -62,6 +62,7 @@ type Recovery struct {
 	Undone   bool   // an update or rollback that was interrupted never happened
 	Restored bool   // the target is an older file than when the process started: start again from it
 	Failed   string // the version that was given up, if one was
+	Back     string // the version that was put back instead, if that is known
 	Starts   int    // of the version on probation, this one included
 	Limit    int    // starts that are granted, 0 without probation
 }
@@ -110,9 +111,9 @@ func (s *settings) recover(ctx context.Context) (*Recovery, error) {
 	s.logRecovery(ctx, r)
 	found := Recovery(r)
 	if err != nil {
-		return &found, s.failed(ctx, fmt.Errorf("recovering %s: %w", s.target, public(err)))
+		err = s.failed(ctx, fmt.Errorf("recovering %s: %w", s.target, public(err)))
 	}
-	return &found, nil
+	return &found, err
 }
 
 func (s *settings) logRecovery(ctx context.Context, r install.Recovery) {
@@ -122,11 +123,16 @@ func (s *settings) logRecovery(ctx context.Context, r install.Recovery) {
 	if r.Undone {
 		s.log.Warn(ctx, "undid an update that was interrupted", "target", s.target)
 	}
-	if r.Limit > 0 && r.Failed == "" {
-		s.log.Info(ctx, "a new version is on probation", "start", r.Starts, "of", r.Limit)
+	if r.Starts > 0 && r.Failed == "" {
+		args := []any{"start", r.Starts}
+		if r.Limit > 0 {
+			args = append(args, "of", r.Limit)
+		}
+		s.log.Info(ctx, "a new version is on probation", args...)
 	}
-	if r.Restored && r.Limit > 0 {
-		s.log.Warn(ctx, "gave a version up that was not confirmed, the backup is back", "version", r.Failed, "starts", r.Starts-1)
+	if r.Restored && r.Starts > 0 { // else a health check was interrupted
+		s.log.Warn(ctx, "gave a version up that was not confirmed, the one before is back",
+			"version", r.Failed, "starts", r.Starts-1, "back", r.Back)
 	}
 	s.recovered(ctx, r)
 }

@@ -227,9 +227,16 @@ func copyOf(t *testing.T, target string) string {
 // trace runs the program under the tracer.
 func (w *world) trace(t *testing.T, hook faults.Hook, target string, args ...string) *faults.Result {
 	t.Helper()
+	return w.traceOf(t, hook, target, target, args...)
+}
+
+// traceOf runs another program under the tracer, which sees its calls in the target's
+// directory.
+func (w *world) traceOf(t *testing.T, hook faults.Hook, target, program string, args ...string) *faults.Result {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	res, err := faults.Run(ctx, exec.Command(target, args...), faults.Watch{Dirs: []string{filepath.Dir(target)}, Fold: true}, hook)
+	res, err := faults.Run(ctx, exec.Command(program, args...), faults.Watch{Dirs: []string{filepath.Dir(target)}, Fold: true}, hook)
 	if errors.Is(err, faults.ErrUnsupported) {
 		t.Skip("NOT PROVEN: ", err)
 	}

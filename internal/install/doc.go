@@ -82,6 +82,7 @@
 //	installed on probation            neither; if the target was on probation, its backup stays
 //	start on probation                counted once, by the judge or Recover; the clock runs
 //	start that overlaps with another  not counted
+//	two judges within a second        one start, unless a process called Recover between
 //	start of what another installed   not on probation any more; neither good nor left
 //	Confirm after a start             good
 //	Confirm before a start            nothing: the caller is the version before

@@ -147,7 +147,7 @@ func parseJournal(raw []byte) (record, error) {
 // replaces it: the target is complete in any state.
 func (s *Session) readJournal() error {
 	s.journal, s.onDisk, s.damaged = record{}, nil, nil
-	f, info, err := store.OpenRegular(s.fsys, s.workPath(journalFile), os.O_RDONLY)
+	f, info, err := s.openJournal()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
@@ -170,6 +170,18 @@ func (s *Session) readJournal() error {
 		s.damaged = fmt.Errorf("%w (%s; the next update replaces it)", err, s.WorkDir())
 	}
 	return nil
+}
+
+// openJournal opens the journal. A process that counts a start or confirms may replace it
+// between the two looks of [store.OpenRegular]: then the next one is as good.
+func (s *Session) openJournal() (f *os.File, info fs.FileInfo, err error) {
+	for range 100 {
+		f, info, err = store.OpenRegular(s.fsys, s.workPath(journalFile), os.O_RDONLY)
+		if !errors.Is(err, store.ErrChanged) {
+			break
+		}
+	}
+	return f, info, err
 }
 
 // change replaces the journal by what f returns. f gets the journal as it is on disk,

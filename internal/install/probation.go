@@ -45,8 +45,10 @@ func Confirm(ctx context.Context, target string, o Options) (err error) {
 			return r, errNoChange
 		}
 		_ = s.fsys.Remove(s.workPath(startsFile)) // else the next update does it
-		if ours, err := s.isNew(r); err != nil || !ours {
-			return s.replaced(r), err
+		if ours, err := s.isNew(r); err != nil {
+			return r, err
+		} else if !ours {
+			return s.replaced(r), nil
 		}
 		return r.confirmed(), nil
 	})
@@ -64,8 +66,10 @@ func (s *Session) countStart(ctx context.Context, judge bool) error {
 		if s.damaged != nil || !r.onProbation() {
 			return r, errNoChange
 		}
-		if ours, err := s.isNew(r); err != nil || !ours {
-			return s.replaced(r), err
+		if ours, err := s.isNew(r); err != nil {
+			return r, err
+		} else if !ours {
+			return s.replaced(r), nil
 		}
 		overlap, err := s.overlaps(judge)
 		if err != nil {
@@ -147,7 +151,7 @@ func (s *Session) overlaps(judge bool) (bool, error) {
 
 // giveUp restores the backup in place of the version on probation.
 func (s *Session) giveUp() error {
-	given := s.journal.New
+	given, back := s.journal.New, s.journal.Backup.Version
 	s.recovered.Failed = given.Version
 	err := s.rollback(FailedProbation)
 	if errors.Is(err, ErrNoBackup) {
@@ -157,7 +161,7 @@ func (s *Session) giveUp() error {
 	if err != nil {
 		return fmt.Errorf("giving up version %q: %w", given.Version, err)
 	}
-	s.recovered.Restored = true
+	s.recovered.Restored, s.recovered.Back = true, back
 	return nil
 }
 

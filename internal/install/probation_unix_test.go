@@ -35,7 +35,7 @@ func TestRecoverCountsStarts(t *testing.T) {
 	}
 	r, err := Recover(t.Context(), target, Options{})
 	require.NoError(t, err)
-	require.Equal(t, Recovery{Restored: true, Failed: "2.0.0", Starts: 3, Limit: 2}, r)
+	require.Equal(t, Recovery{Restored: true, Failed: "2.0.0", Back: "1.0.0", Starts: 3, Limit: 2}, r)
 	requireFile(t, target, oldBytes)
 	require.NoFileExists(t, target+".backup")
 

@@ -21,6 +21,7 @@ type Recovery struct {
 	Undone   bool   // an interrupted update or rollback was undone
 	Restored bool   // the old file was restored: the program should restart
 	Failed   string // the version that was given up, or empty
+	Back     string // the version that was restored instead, or empty if that is not known
 	Starts   int    // of the version on probation, this one included
 	Limit    int    // allowed starts, 0 without probation
 }
@@ -45,29 +46,34 @@ func recoverTarget(ctx context.Context, target string, o Options, judge bool) (r
 	if err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
+	err = s.recoverStart(ctx, judge)
+	return s.recovered, errors.Join(err, s.Close())
+}
+
+// recoverStart recovers the target, and counts a start of the version on probation.
+func (s *Session) recoverStart(ctx context.Context, judge bool) error {
 	if found, err := s.look(); !found || err != nil {
-		return r, err
+		return err
 	}
 	leftovers, err := s.hasLeftovers()
 	if err != nil {
-		return r, err
+		return err
 	}
 	if leftovers || !s.journal.atRest() || s.statTarget() == nil && s.journal.putBack(s.old) {
 		if err := s.lockAndRecover(ctx, false); err != nil {
 			// What is left over does no harm.
 			if err = unlessLocked(unlessReadOnly(err)); err != nil || !s.journal.atRest() {
-				return s.recovered, err
+				return err
 			}
 		}
 	}
 	if s.damaged != nil {
-		return s.recovered, s.damaged
+		return s.damaged
 	}
 	if s.journal.onProbation() {
-		err = s.countStart(ctx, judge)
+		return s.countStart(ctx, judge)
 	}
-	return s.recovered, err
+	return nil
 }
 
 // hasLeftovers reports whether the work directory has files of an update that was

@@ -41,14 +41,16 @@ func withBackup(t *testing.T, target string) {
 	require.NoError(t, os.WriteFile(target+".backup", goodBytes, 0o755))
 }
 
-func onProbation(t *testing.T, target string) {
+func onProbation(t *testing.T, target string, starts ...int) {
 	require.NoError(t, os.WriteFile(target, goodBytes, 0o755))
 	s, err := Begin(t.Context(), target, Options{})
 	require.NoError(t, err)
-	_, err = s.Commit(stage(t, s, oldBytes), Plan{Version: "1", Probation: 3})
+	_, err = s.Commit(stage(t, s, oldBytes), Plan{Version: "1", Probation: append(starts, 3)[0]})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 }
+
+func onThreeStarts(t *testing.T, target string) { onProbation(t, target) }
 
 func withUpdate(t *testing.T, target string) {
 	require.NoError(t, os.WriteFile(target, newBytes, 0o755))
@@ -62,9 +64,9 @@ var interruptions = map[string]interrupted{
 	"probation":               {plan: Plan{Version: "2", Probation: 2}, backup: oldBytes},
 	"health check":            {checked: true, backup: oldBytes, prepare: withBackup, before: goodBytes},
 	"health check, aside":     {aside: true, checked: true, backup: oldBytes, prepare: withBackup, before: goodBytes},
-	"while on probation":      {prepare: onProbation, backup: goodBytes, before: goodBytes},
-	"on probation, and check": {prepare: onProbation, checked: true, backup: goodBytes, before: goodBytes},
-	"on probation, aside":     {aside: true, prepare: onProbation, backup: goodBytes, before: goodBytes},
+	"while on probation":      {prepare: onThreeStarts, backup: goodBytes, before: goodBytes},
+	"on probation, and check": {prepare: onThreeStarts, checked: true, backup: goodBytes, before: goodBytes},
+	"on probation, aside":     {aside: true, prepare: onThreeStarts, backup: goodBytes, before: goodBytes},
 	"rollback":                {rollback: true, prepare: withUpdate, before: newBytes},
 	"rollback, aside":         {aside: true, rollback: true, prepare: withUpdate, before: newBytes},
 }

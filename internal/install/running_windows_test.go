@@ -32,7 +32,7 @@ func program(t *testing.T, version string) []byte {
 }
 
 // start runs path, which cannot be replaced or removed until stop is called.
-func start(t *testing.T, path string) (stop func()) {
+func startTarget(t *testing.T, path string) (stop func()) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), path)
 	cmd.Env = append(os.Environ(), runEnv+"=1")
@@ -62,7 +62,7 @@ func TestRunningProgramIsReplacedAndRestored(t *testing.T) {
 	target := filepath.Join(t.TempDir(), "tool.exe")
 	old, next := program(t, "1"), program(t, "2")
 	require.NoError(t, os.WriteFile(target, old, 0o755))
-	stopOld := start(t, target)
+	stopOld := startTarget(t, target)
 	require.ErrorIs(t, os.Remove(target), windows.ERROR_ACCESS_DENIED, "it is running")
 
 	update(t, target, next)
@@ -71,13 +71,13 @@ func TestRunningProgramIsReplacedAndRestored(t *testing.T) {
 	moved := asides(t, target)
 	require.Len(t, moved, 1)
 	requireRemovedAtBoot(t, moved[0])
-	stopNext := start(t, target)
+	stopNext := startTarget(t, target)
 
 	require.NoError(t, Rollback(t.Context(), target))
 	requireFile(t, target, old)
 	require.NoFileExists(t, target+".backup")
 	require.Len(t, asides(t, target), 2)
-	stopAgain := start(t, target)
+	stopAgain := startTarget(t, target)
 	stopAgain()
 	stopNext()
 	stopOld()
@@ -116,7 +116,7 @@ func TestInterruptEveryOperationWhileRunning(t *testing.T) {
 			for n := 1; ; n += step {
 				target := filepath.Join(t.TempDir(), "tool.exe")
 				require.NoError(t, os.WriteFile(target, old, 0o755))
-				stop := start(t, target)
+				stop := startTarget(t, target)
 				stopped, reported := interruptUpdate(t, target, next, checked, n)
 				_, err := Recover(t.Context(), target, Options{})
 				require.NoError(t, err, n)
@@ -129,7 +129,7 @@ func TestInterruptEveryOperationWhileRunning(t *testing.T) {
 				} else {
 					requireFile(t, target+".backup", old)
 				}
-				start(t, target)() // it runs
+				startTarget(t, target)() // it runs
 				stop()
 				_, err = Recover(t.Context(), target, Options{})
 				require.NoError(t, err, n)
@@ -172,7 +172,7 @@ func interruptUpdate(t *testing.T, target string, next []byte, checked bool, sto
 	}
 	plan := Plan{Version: "2"}
 	if checked {
-		plan.Check = func() error { start(t, target)(); return nil }
+		plan.Check = func() error { startTarget(t, target)(); return nil }
 	}
 	_, err = s.Commit(st, plan)
 	return stopped, err

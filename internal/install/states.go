@@ -49,20 +49,30 @@ type start struct {
 	boot    time.Duration
 }
 
+// together is the time within which judges see one start, as long as no process called
+// Recover: several instances of a program start at once, and each has a judge.
+const together = time.Second
+
 // counted returns the probation after a start. A start counts once, by the first that
 // sees it, and starts that overlap are one.
 func (p probation) counted(by start) probation {
 	switch {
-	case by.judge && !by.overlap:
+	case by.judge && (by.overlap || p.justJudged(by.boot)):
+	case by.judge:
 		p = p.started(by.boot)
 		p.Judged = true
-	case by.judge:
 	case p.Judged:
 		p.Judged = false
 	case !by.overlap:
 		p = p.started(by.boot)
 	}
 	return p
+}
+
+// justJudged reports whether a judge counted a start a moment ago. Without a clock of the
+// machine that is not known.
+func (p probation) justJudged(boot time.Duration) bool {
+	return p.Judged && boot > 0 && boot >= p.Clock && boot-p.Clock < together
 }
 
 // onProbation reports whether there is a version on probation.

@@ -383,6 +383,11 @@ func TestStartsAreCountedOnce(t *testing.T) {
 		"the program after the judge":     {judged, start{}, 1, false},
 		"another program after the judge": {judged, start{overlap: true}, 1, false},
 		"the judge after a crash":         {judged, start{judge: true}, 2, true},
+		"the judge of another instance":   {at(judged, 5*time.Second), start{judge: true, boot: 5*time.Second + together - 1}, 1, true},
+		"the judge a second later":        {at(judged, 5*time.Second), start{judge: true, boot: 5*time.Second + together}, 2, true},
+		"the judge after a reboot":        {at(judged, 5*time.Second), start{judge: true, boot: 4 * time.Second}, 2, true},
+		"the judge right after a start":   {at(probation{Limit: 3, Starts: 1}, 5*time.Second), start{judge: true, boot: 5 * time.Second}, 2, true},
+		"the judge without a clock":       {at(judged, 0), start{judge: true}, 2, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			after := tc.before.counted(tc.by)
@@ -410,4 +415,9 @@ func TestTimeOnProbation(t *testing.T) {
 		require.Equal(t, step.elapsed, p.Elapsed)
 	}
 	require.True(t, p.over())
+}
+
+func at(p probation, clock time.Duration) probation {
+	p.Clock = clock
+	return p
 }
