@@ -315,12 +315,12 @@ func TestA14_ElevatedProgramDoesNotConfirm(t *testing.T) {
 	require.NoError(t, os.Chmod(target, 0o755|fs.ModeSetuid))
 	out, err := startAs(t, target, alice, startEnv+"="+target)
 	require.NoError(t, err, out)
-	require.Contains(t, out, "{false false false  1 3}")
+	require.Contains(t, out, "{false false false   1 3}")
 	out, err = startAs(t, target, bob, startEnv+"="+target, confirmEnv+"=1")
 	require.NoError(t, err, out)
 	out, err = startAs(t, target, alice, startEnv+"="+target)
 	require.NoError(t, err, out)
-	require.Contains(t, out, "{false false false  2 3}", "it is still on probation")
+	require.Contains(t, out, "{false false false   2 3}", "it is still on probation")
 }
 
 // A file of another user with the right content is not the one that was verified.
