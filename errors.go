@@ -170,7 +170,7 @@ func public(err error) error {
 		err = &LockedError{Target: held.Target, PID: held.PID, err: err}
 	}
 	if failure, ok := errors.AsType[*install.RollbackFailure](err); ok {
-		err = &RollbackFailure{Cause: oneLine(failure.Cause), Err: oneLine(failure.Err), err: err}
+		err = &RollbackFailure{Cause: oneLine(failure.Cause), Err: oneLine(failure.Err), err: oneLine(err)}
 	}
 	return err
 }

@@ -368,6 +368,21 @@ func TestErrorsAreOneLine(t *testing.T) {
 	w.holds(oldContent)
 }
 
+// So are the parts of a failure that a program prints by themselves.
+func TestPartsOfARollbackFailureAreOneLine(t *testing.T) {
+	w := newWorld(t)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	err := updater.Apply(w.options(updater.HealthCheck(updater.Trial{Func: func(_ context.Context, path string) error {
+		return errors.Join(errSick, os.Remove(path+".backup"))
+	}}))...)
+	var failure *updater.RollbackFailure
+	require.ErrorAs(t, err, &failure)
+	require.ErrorIs(t, failure.Cause, errSick)
+	for _, err := range []error{err, failure, failure.Cause, failure.Err, updater.RollbackError(err)} {
+		require.NotContains(t, err.Error(), "\n")
+	}
+}
+
 // What a trial prints is quoted.
 func TestOutputOfATrialIsOneLine(t *testing.T) {
 	w := newWorld(t)
