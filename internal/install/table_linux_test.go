@@ -90,30 +90,30 @@ func (s scene) make(t *testing.T, dir string) (target string) {
 }
 
 // outcome is what the table says of a scene: an error, or the update is done.
-func (s scene) outcome() (error, string) {
+func (s scene) outcome() (advice string, err error) {
 	open := s.aboveMode == 0o777
 	mayWrite := s.runner == root || s.runner == s.above || s.aboveMode&0o002 != 0
 	switch {
 	case s.runner != root && s.runner != s.owner:
-		return ErrOwner, ""
+		return "", ErrOwner
 	case open:
-		return ErrUnsafeDirectory, "chmod o-w"
+		return "chmod o-w", ErrUnsafeDirectory
 	case s.work >= 0 && s.work != s.owner: // it is replaced, if it can be
 		if mayWrite && (s.runner == root || s.runner == s.above || s.aboveMode&fs.ModeSticky == 0) {
-			return nil, ""
+			return "", nil
 		}
 		if s.leftovers == "empty" && s.aboveMode&fs.ModeSticky == 0 && mayWrite {
-			return nil, ""
+			return "", nil
 		}
-		return ErrUnsafeDirectory, "has to remove it"
+		return "has to remove it", ErrUnsafeDirectory
 	case s.work >= 0 && s.workMode&0o002 != 0:
-		return ErrUnsafeDirectory, "chmod go-w"
+		return "chmod go-w", ErrUnsafeDirectory
 	case s.work >= 0 && s.workMode&0o020 != 0 && (s.aboveMode&0o020 == 0 || s.above != s.work):
-		return ErrUnsafeDirectory, "chmod go-w"
+		return "chmod go-w", ErrUnsafeDirectory
 	case !mayWrite:
-		return fs.ErrPermission, ""
+		return "", fs.ErrPermission
 	}
-	return nil, ""
+	return "", nil
 }
 
 // Every combination has the outcome of the table. A refusal changes nothing, and once
@@ -134,7 +134,7 @@ func TestTableOfUsers(t *testing.T) {
 		as(t, s.runner, func() {
 			// A start is an error only where a person has to act.
 			_, err := Recover(t.Context(), target, Options{})
-			if want, _ := s.outcome(); want == nil || want == ErrOwner {
+			if _, want := s.outcome(); want == nil || want == ErrOwner {
 				if s.leftovers == "damaged journal" && want == nil && s.work == s.owner {
 					want = ErrJournal
 				}
@@ -144,7 +144,7 @@ func TestTableOfUsers(t *testing.T) {
 				require.ErrorIs(t, err, want, s)
 			}
 		})
-		want, advice := s.outcome()
+		advice, want := s.outcome()
 		before := snapshot(t, filepath.Dir(target)) // a start may remove an empty directory of its own
 		err := updateAs(t, s.runner, target, newBytes)
 		require.ErrorIs(t, err, want, s)
