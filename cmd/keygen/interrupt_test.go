@@ -43,7 +43,7 @@ func TestInterruptAfterPassphraseWritesNoKey(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			code, stderr = keygen(ctx, args)
-			require.Equal(t, term.ExitFailed, code)
+			require.Equal(t, term.ExitInterrupted, code)
 			require.Equal(t, "keygen: error: interrupted\n", stderr)
 
 			after, err := os.ReadFile(filepath.Join(dir, "old.key"))

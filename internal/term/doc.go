@@ -12,7 +12,11 @@ package term
 //     never go there.
 //   - A message is one line on standard error: "name: error: …", "name: hint:
 //     …" or "name: warning: …", escaped by Sanitize.
-//   - The exit code is 0 for success, 1 for failure, 2 for a wrong command line.
+//   - The exit code is 0 for success, 1 for failure, 2 for a wrong command line,
+//     130 after Ctrl-C and 143 after SIGTERM.
+//   - A command that only has other commands, called with nothing, prints its help
+//     to standard error and exits with 2, as go does. Help that was asked for is
+//     data: standard output, and 0.
 //   - A passphrase comes from a file or a variable that a flag names, otherwise
 //     from the terminal: from /dev/tty, so that standard input can be a pipe, or
 //     from standard input if that is a terminal. It never comes from the command

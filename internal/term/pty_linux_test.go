@@ -106,7 +106,7 @@ func TestInterruptRestoresTerminal(t *testing.T) {
 	cmd, out, stderr := asker(t, p, false)
 	p.answer(t, "New passphrase for the key: ", "half a pass\x03")
 	require.Error(t, cmd.Wait())
-	require.Equal(t, ExitFailed, cmd.ProcessState.ExitCode())
+	require.Equal(t, ExitInterrupted, cmd.ProcessState.ExitCode())
 	require.Equal(t, "ask: error: interrupted\n", stderr.String())
 	require.Equal(t, `got ""`, out.String())
 	require.True(t, p.echoes(t), "the terminal is restored")

@@ -69,7 +69,7 @@ func TestFail(t *testing.T) {
 			WithHint(errors.New("bad flag: -----BEGIN PRIVATE KEY-----\nMC4C"), "h"), ExitFailed,
 			"tool: error: message not shown, because it contains a private key (a key was given where something else is expected)\ntool: hint: h\n",
 		},
-		"interrupted": {fmt.Errorf("asking: %w", context.Canceled), ExitFailed, "tool: error: interrupted\n"},
+		"interrupted": {fmt.Errorf("asking: %w", context.Canceled), ExitInterrupted, "tool: error: interrupted\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, err bytes.Buffer
@@ -109,8 +109,8 @@ func TestExecute(t *testing.T) {
 	}{
 		{[]string{"sub", "x"}, ExitOK, ""},
 		{[]string{"sub", "fail"}, ExitFailed, "tool: error: it broke\n"},
-		{[]string{}, ExitMisuse, "tool: error: no command given\n"},
-		{[]string{"sbu"}, ExitMisuse, `tool: error: unknown command "sbu"`},
+		{[]string{}, ExitMisuse, "A tool.\n\nUsage:\n"},
+		{[]string{"sbu"}, ExitMisuse, "tool: error: unknown command \"sbu\" (did you mean sub?)\ntool: hint: see tool --help\n"},
 		{[]string{"sub"}, ExitMisuse, "tool: error: accepts 1 arg"},
 		{[]string{"sub", "x", "--what"}, ExitMisuse, "tool: error: unknown flag: --what\ntool: hint: see tool sub --help"},
 		{[]string{"sub", "x", "--n=y"}, ExitMisuse, `invalid argument "y"`},
@@ -124,7 +124,10 @@ func TestExecute(t *testing.T) {
 	code, out, _ := run("--help")
 	require.Equal(t, ExitOK, code)
 	require.Contains(t, out, "completion")
-	require.NotContains(t, out, "man ")
+	require.Contains(t, out, "\n  man ")
+	code, out, _ = run()
+	require.Equal(t, ExitMisuse, code)
+	require.Empty(t, out, "help that was not asked for is not data")
 	code, out, _ = run("--version")
 	require.Equal(t, ExitOK, code)
 	require.True(t, strings.HasPrefix(out, "tool "))
