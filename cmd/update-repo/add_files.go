@@ -18,21 +18,46 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-var withPlatform = regexp.MustCompile(`^([a-z0-9]+)/([a-z0-9]+)=(.+)$`)
+// anyPlatform matches OS/ARCH=FILE, also with names that no platform of Go has.
+var anyPlatform = regexp.MustCompile(`^([^/=\\]+)/([^/=\\]+)=(.+)$`)
+
+// platformAndPath parses OS/ARCH=FILE. It returns an empty platform if arg has none,
+// and an error if Go does not support the platform. A file may have such a name, too.
+func platformAndPath(arg string) (repository.File, error) {
+	m := anyPlatform.FindStringSubmatch(arg)
+	if m == nil {
+		return repository.File{Path: arg}, nil
+	}
+	if err := checkPlatform(m[1], m[2]); err != nil {
+		if _, statErr := os.Stat(arg); statErr == nil {
+			return repository.File{Path: arg}, nil
+		}
+		return repository.File{}, err
+	}
+
+	return repository.File{OS: m[1], Arch: m[2], Path: m[3]}, nil
+}
 
 // files parses the arguments of add, and finds the platform of each.
 func (o *addOptions) files(c *term.Console, args []string) ([]repository.File, error) {
 	if o.os != "" && len(args) > 1 {
 		return nil, term.Usagef("--os and --arch apply to one FILE, but %d are given (use OS/ARCH=FILE for each)", len(args))
 	}
+	if o.os != "" {
+		if err := checkPlatform(o.os, o.arch); err != nil {
+			return nil, err
+		}
+	}
 	files := make([]repository.File, 0, len(args))
 	for _, arg := range args {
-		f := repository.File{OS: o.os, Arch: o.arch, Path: arg}
-		if m := withPlatform.FindStringSubmatch(arg); m != nil {
-			if o.os != "" {
-				return nil, term.Usagef("%q contains a platform (leave out --os and --arch)", arg)
-			}
-			f = repository.File{OS: m[1], Arch: m[2], Path: m[3]}
+		f, err := platformAndPath(arg)
+		switch {
+		case err != nil:
+			return nil, err
+		case f.OS != "" && o.os != "":
+			return nil, term.Usagef("%q contains a platform (leave out --os and --arch)", arg)
+		case f.OS == "":
+			f.OS, f.Arch = o.os, o.arch
 		}
 		if err := refusePrivateKey(f.Path); err != nil {
 			return nil, err
@@ -50,11 +75,14 @@ func (o *addOptions) files(c *term.Console, args []string) ([]repository.File, e
 func (o *addOptions) compressed(files []repository.File) ([]repository.File, error) {
 	var out []repository.File
 	for _, arg := range o.artifacts {
-		f := repository.File{OS: files[0].OS, Arch: files[0].Arch, Path: arg}
-		if m := withPlatform.FindStringSubmatch(arg); m != nil {
-			f = repository.File{OS: m[1], Arch: m[2], Path: m[3]}
-		} else if len(files) > 1 {
+		f, err := platformAndPath(arg)
+		switch {
+		case err != nil:
+			return nil, err
+		case f.OS == "" && len(files) > 1:
 			return nil, term.Usagef("artifact %q could be for any of %d platforms (use --artifact OS/ARCH=FILE)", arg, len(files))
+		case f.OS == "":
+			f.OS, f.Arch = files[0].OS, files[0].Arch
 		}
 		if err := refusePrivateKey(f.Path); err != nil {
 			return nil, err

@@ -76,6 +76,9 @@ func addCommand(c *term.Console) *cobra.Command {
 	f.StringSliceVar(&o.patchFrom, "patch-from", nil, "make patches from the versions in `LIST`")
 	f.BoolVar(&o.force, "force", false, "replace a published release")
 	f.BoolVar(&o.insecure, "insecure-unsigned", false, "publish without a signature, for clients that do not verify any")
+	completePlatformFlags(cmd)
+	completeFlag(cmd, "encodings", completeEncodings)
+	cmd.ValidArgsFunction = completeFile
 	cmd.MarkFlagsMutuallyExclusive("key", "insecure-unsigned")
 	cmd.MarkFlagsMutuallyExclusive("patches", "patch-from")
 	cmd.MarkFlagsRequiredTogether("os", "arch")

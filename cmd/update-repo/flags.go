@@ -24,6 +24,7 @@ func (f *filterFlags) add(cmd *cobra.Command, verb string) {
 	cmd.Flags().StringVar(&f.Version, "version", "", verb+" only releases of version `V`")
 	cmd.Flags().StringVar(&f.OS, "os", "", verb+" only releases for operating system `OS`")
 	cmd.Flags().StringVar(&f.Arch, "arch", "", verb+" only releases for architecture `ARCH`")
+	completePlatformFlags(cmd)
 }
 
 func repoFlag(cmd *cobra.Command, dir *string) {

@@ -35,7 +35,7 @@ func TestSignals(t *testing.T) {
 	for _, tc := range []struct {
 		signal syscall.Signal
 		tries  int
-	}{{syscall.SIGKILL, 10}, {syscall.SIGINT, 5}} {
+	}{{syscall.SIGKILL, 10}, {syscall.SIGINT, 5}, {syscall.SIGTERM, 5}} {
 		t.Run(tc.signal.String(), func(t *testing.T) {
 			b := newBench(t)
 			b.publish(t, t.Context(), 0)
@@ -51,7 +51,7 @@ func TestSignals(t *testing.T) {
 				}
 				b.requireWhole(t)
 				after := b.state(t)
-				if tc.signal == syscall.SIGINT && after == before {
+				if tc.signal != syscall.SIGKILL && after == before {
 					require.Empty(t, b.leftovers(t), "an interrupt removes private files")
 					require.Equal(t, 18, b.count(t), "an interrupt removes private files")
 				}
@@ -123,9 +123,9 @@ func (b *bench) publishAndStop(t *testing.T, seed int, signal syscall.Signal, af
 	timer := time.AfterFunc(after, func() { _ = cmd.Process.Signal(signal) })
 	defer timer.Stop()
 	err := cmd.Wait()
-	if err != nil && signal == syscall.SIGINT && cmd.ProcessState.Exited() {
+	if err != nil && signal != syscall.SIGKILL && cmd.ProcessState.Exited() {
 		require.Contains(t, out.String(), "update-repo: error: interrupted")
-		require.Equal(t, 1, cmd.ProcessState.ExitCode())
+		require.Equal(t, 128+int(signal), cmd.ProcessState.ExitCode())
 	}
 
 	return err != nil

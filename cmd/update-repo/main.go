@@ -12,7 +12,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -35,7 +34,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	c := term.NewConsole("update-repo", stdin, stdout, stderr)
 	root := newRoot(c)
 
-	return c.Execute(ctx, root, withCommand(root, args))
+	args, err := withCommand(c, root, args)
+	if err != nil {
+		return c.Fail(err)
+	}
+
+	return c.Execute(ctx, root, args)
 }
 
 const rootHelp = `Publish the releases of a program into a repository: a directory of plain files
@@ -48,30 +52,9 @@ command, write it as ./list.`
 func newRoot(c *term.Console) *cobra.Command {
 	root := term.NewRoot("update-repo", "Publish signed releases for programs that update themselves", rootHelp)
 	root.AddCommand(addCommand(c), listCommand(c), verifyCommand(c), signCommand(c), cosignCommand(c), tufCommand(c))
+	root.AddCommand(topics()...)
 
 	return root
-}
-
-// withCommand inserts the command that is missing in the command line of v0.1.0.
-func withCommand(root *cobra.Command, args []string) []string {
-	if len(args) == 0 {
-		return args
-	}
-	first := args[0]
-	// cobra adds the first two when it runs; shells call the others to complete.
-	known := []string{"help", "completion", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}
-	for _, cmd := range root.Commands() {
-		known = append(known, cmd.Name())
-	}
-	switch {
-	case slices.Contains(known, first), first == "-h", first == "--help":
-		return args
-	// Alone, it asks for the version of update-repo.
-	case len(args) == 1 && first == "--version":
-		return args
-	}
-
-	return append([]string{"add"}, args...)
 }
 
 // newCommand returns a command that runs run and explains its errors.

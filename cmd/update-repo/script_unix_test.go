@@ -53,6 +53,7 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("CI", "1")
+			env.Setenv("SECRET", "MC4CAQAwBQYDK2VwBCIEIJ0aZ8xY1pKq3mB7cW5nD2rT4sE6hG9jL0vU8iO1kN3")
 			env.Setenv("ESCAPE", "1.0\x1b[2J")
 			env.Setenv("NATIVE", native)
 			env.Setenv("GOOS", runtime.GOOS)

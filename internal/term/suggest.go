@@ -20,7 +20,7 @@ const maxQuoted = 40
 // Nearest returns the candidate that a user most likely meant by word, or "".
 func Nearest(word string, candidates []string) string {
 	word = strings.ToLower(word)
-	best, distance := "", max(1, len(word)/3)+1
+	best, distance := "", max(1, (len(word)+1)/3)+1
 	for _, c := range candidates {
 		if d := edits(word, strings.ToLower(c)); d < distance {
 			best, distance = c, d
@@ -77,6 +77,10 @@ var synonyms = map[string]string{
 // UnknownCommand returns the error for a word in the place of a command of cmd: with
 // the command that was meant, or else with all commands.
 func UnknownCommand(cmd *cobra.Command, word string) error {
+	if !cmd.HasParent() {
+		cmd.InitDefaultHelpCmd()
+		cmd.InitDefaultCompletionCmd()
+	}
 	var names []string
 	for _, sub := range cmd.Commands() {
 		if sub.IsAvailableCommand() || sub.Name() == "help" {
@@ -102,6 +106,10 @@ func UnknownCommand(cmd *cobra.Command, word string) error {
 
 // flagError adds to the error of an unknown flag the one that was meant.
 func flagError(cmd *cobra.Command, err error) error {
+	// The flag is one of a command whose name was mistyped.
+	if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 {
+		return UnknownCommand(cmd, cmd.Flags().Arg(0))
+	}
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if !ok {
 		return err
