@@ -46,6 +46,8 @@ type Checked struct {
 	Expires  *time.Time `json:"expires,omitempty"`
 	Faults   []Fault    `json:"faults,omitempty"`
 	Warnings []string   `json:"warnings,omitempty"`
+
+	unread error // why there is no document to check
 }
 
 func (c *Checked) warn(format string, args ...any) {

@@ -37,8 +37,10 @@ type VerifyRequest struct {
 	// If nil, the oldest root of the repository is trusted.
 	TrustedRoot []byte
 
-	// HTTP, if set, is used by VerifyURL.
-	HTTP *http.Client
+	// HTTP, if set, is used by VerifyURL. Header is sent to the server of its base
+	// only, as by clients with the option Header.
+	HTTP   *http.Client
+	Header http.Header
 }
 
 // Verify checks each release that the filter selects: its document, as a client
@@ -92,6 +94,7 @@ func (req *VerifyRequest) check(ctx context.Context, src source, l Location, tuf
 	c := Checked{Location: l, Document: l.document()}
 	raw, err := src.document(ctx, l)
 	if err != nil {
+		c.unread = err
 		c.fault(err)
 		return c
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -59,7 +60,13 @@ func TestVerifyURL(t *testing.T) {
 	t.Run("a server that fails", func(t *testing.T) {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
 		defer server.Close()
-		report, err := VerifyURL(t.Context(), parseURL(t, server.URL), req)
+		_, err := VerifyURL(t.Context(), parseURL(t, server.URL), req)
+		require.ErrorIs(t, err, fetch.ErrStatus)
+		require.Equal(t, 1, strings.Count(err.Error(), "release.json"), "one failure, not one for each platform")
+
+		one := req
+		one.OS, one.Arch = "linux", "amd64"
+		report, err := VerifyURL(t.Context(), parseURL(t, server.URL), one)
 		require.NoError(t, err)
 		require.False(t, report.OK())
 		require.ErrorIs(t, report.Releases[0].Faults[0].Err, fetch.ErrStatus)
@@ -108,4 +115,65 @@ func TestVerifyURLEscapesPlus(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, report.OK())
 	require.Len(t, report.Releases, 2)
+}
+
+// A server that wants credentials wants them for everything.
+func TestE12_CredentialsAreMissing(t *testing.T) {
+	for name, tc := range map[string]struct {
+		dir  string
+		only string // what credentials are wanted for
+	}{
+		"everything":       {dir: "plain"},
+		"metadata":         {dir: "tuf", only: "metadata/"},
+		"documents":        {dir: "tuf", only: "release.json"},
+		"all but metadata": {dir: "plain", only: "1.2.3/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, _ := published(t)
+			if tc.dir == "tuf" {
+				dir = t.TempDir()
+				r := create(t, dir)
+				withTUF(t, r)
+				_, err := r.Add(t.Context(), tufRequest(t, 1, true))
+				require.NoError(t, err)
+			}
+			files := http.FileServer(http.Dir(dir))
+			var wanted, elsewhere atomic.Int32
+			other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("Authorization") != "" {
+					elsewhere.Add(1)
+				}
+			}))
+			defer other.Close()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case strings.Contains(r.URL.Path, tc.only) && r.Header.Get("Authorization") != "Bearer t0ken":
+					wanted.Add(1)
+					w.WriteHeader(http.StatusUnauthorized)
+				case strings.Contains(r.URL.Path, "/aix/"):
+					http.Redirect(w, r, other.URL+"/x", http.StatusFound)
+				default:
+					files.ServeHTTP(w, r)
+				}
+			}))
+			defer server.Close()
+			_, key := seeded(t, 1)
+			req := VerifyRequest{Policy: policy(t, 1, key), Now: now, Filter: Filter{Version: "1.2.3"}}
+			_, err := VerifyURL(t.Context(), parseURL(t, server.URL+"/"), req)
+			require.ErrorIs(t, err, fetch.ErrUnauthorized)
+			require.NotErrorIs(t, err, fetch.ErrProxy)
+			require.NotContains(t, err.Error(), "no document can be read")
+			require.LessOrEqual(t, int(wanted.Load()), 2*probes, "it does not go on")
+
+			req.Header = http.Header{"Authorization": {"Bearer t0ken"}}
+			report, err := VerifyURL(t.Context(), parseURL(t, server.URL+"/"), req)
+			require.NoError(t, err)
+			require.NotEmpty(t, report.Releases)
+			require.Zero(t, elsewhere.Load(), "another server does not get the header")
+		})
+	}
+	_, err := VerifyURL(t.Context(), parseURL(t, "https://example.com/"), VerifyRequest{
+		InsecureUnsigned: true, Now: now, Filter: Filter{Version: "1.2.3"}, Header: http.Header{"X": {"a\nb"}},
+	})
+	require.ErrorIs(t, err, fetch.ErrHeader)
 }

@@ -6,12 +6,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/choria-io/go-updater/internal/fetch"
 	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/internal/term"
 	"github.com/choria-io/go-updater/repository"
@@ -24,11 +26,15 @@ verified; --version is required then, and without --os and --arch every platform
 is tried. TUF metadata, if there is any, is verified too: all of it, and that TUF
 clients see the same releases.
 
+A server that wants credentials gets them with --header, which is sent to no other
+server.
+
 The exit code is 1 if a client would refuse any of the releases. By default this
 is a client without Product and MaxSize; set them with --name and --max-size.`
 
 const verifyExample = `  update-repo verify --repo repo --public-key release.pub
-  update-repo verify --repo https://example.com/repo --version 1.2.3 --public-key release.pub --public-key second.pub --threshold 2`
+  update-repo verify --repo https://example.com/repo --version 1.2.3 --public-key release.pub --public-key second.pub --threshold 2
+  update-repo verify --repo https://example.com/private --version 1.2.3 --public-key release.pub --header env:AUTHORIZATION`
 
 type verifyOptions struct {
 	filterFlags
@@ -38,6 +44,7 @@ type verifyOptions struct {
 	insecure, json bool
 	public         publicKeyFlags
 	tuf            tufFlags
+	header         headerFlag
 }
 
 func verifyCommand(c *term.Console) *cobra.Command {
@@ -48,6 +55,7 @@ func verifyCommand(c *term.Console) *cobra.Command {
 	o.filterFlags.add(cmd, "verify")
 	o.public.add(cmd)
 	o.tuf.addRoot(cmd)
+	o.header.add(cmd)
 	cmd.Flags().StringVar(&o.name, "name", "", "verify for clients whose Product is `NAME`")
 	cmd.Flags().Int64Var(&o.maxSize, "max-size", 0, "verify for clients whose MaxSize is `BYTES`")
 	cmd.Flags().BoolVar(&o.insecure, "insecure-unsigned", false, "accept releases without a signature")
@@ -68,9 +76,13 @@ func (o *verifyOptions) run(ctx context.Context, c *term.Console) error {
 	if err != nil {
 		return err
 	}
+	header, err := o.header.headers(c)
+	if err != nil {
+		return err
+	}
 	report, err := o.verify(ctx, repository.VerifyRequest{
 		Filter: o.Filter, Policy: policy, InsecureUnsigned: o.insecure, Now: time.Now(), TrustedRoot: root,
-		Name: o.name, MaxSize: o.maxSize,
+		Name: o.name, MaxSize: o.maxSize, Header: header,
 	})
 	if err != nil {
 		return err
@@ -93,11 +105,10 @@ func (o *verifyOptions) run(ctx context.Context, c *term.Console) error {
 
 func (o *verifyOptions) verify(ctx context.Context, req repository.VerifyRequest) (*repository.Report, error) {
 	if strings.Contains(o.repo, "://") {
-		base, err := layout.ParseURL(o.repo)
-		if err != nil {
-			return nil, term.Usagef("--repo: %w", err)
-		}
-		return repository.VerifyURL(ctx, base, req)
+		return o.verifyURL(ctx, req)
+	}
+	if len(req.Header) > 0 {
+		return nil, term.Usagef("--header needs the URL of a server (use --repo)")
 	}
 	r, err := repository.Open(o.repo)
 	if err != nil {
@@ -106,6 +117,28 @@ func (o *verifyOptions) verify(ctx context.Context, req repository.VerifyRequest
 	defer func() { _ = r.Close() }()
 
 	return r.Verify(ctx, req)
+}
+
+func (o *verifyOptions) verifyURL(ctx context.Context, req repository.VerifyRequest) (*repository.Report, error) {
+	base, err := layout.ParseURL(o.repo)
+	if err != nil {
+		return nil, term.Usagef("--repo: %w", err)
+	}
+	if len(req.Header) > 0 && base.Scheme == "file" {
+		return nil, term.Usagef("--header needs the URL of a server (use --repo)")
+	}
+	report, err := repository.VerifyURL(ctx, base, req)
+	switch {
+	case errors.Is(err, fetch.ErrHeader):
+		return nil, term.Usagef("--header: %w", err)
+	case errors.Is(err, fetch.ErrUnauthorized) && !errors.Is(err, fetch.ErrProxy) && len(req.Header) > 0:
+		return nil, fmt.Errorf("%s refuses the credentials of --header", fetch.Shown(base))
+	// The error itself is for programmers.
+	case errors.Is(err, fetch.ErrUnauthorized) && !errors.Is(err, fetch.ErrProxy):
+		return nil, fmt.Errorf("%s wants credentials (use --header with env:NAME or file:FILE)", fetch.Shown(base))
+	}
+
+	return report, err
 }
 
 func (o *verifyOptions) print(c *term.Console, report *repository.Report) error {

@@ -64,7 +64,7 @@ func TestScript(t *testing.T) {
 		Condition: condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "newkey": newKey, "only": only, "secretfree": secretFree,
-			"serve": serve, "tmpfs": tmpfs, "flip": flip, "append": appendTo,
+			"serve": serve, "serveprivate": servePrivate, "tmpfs": tmpfs, "flip": flip, "append": appendTo,
 		},
 	})
 }
@@ -214,6 +214,21 @@ func secretFree(ts *testscript.TestScript, _ bool, args []string) {
 // serve NAME DIR: serve the directory and set the variable to its URL.
 func serve(ts *testscript.TestScript, _ bool, args []string) {
 	server := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[1]))))
+	ts.Defer(server.Close)
+	ts.Setenv(args[0], server.URL)
+}
+
+// serveprivate NAME DIR HEADER: as serve, to clients that send the header.
+func servePrivate(ts *testscript.TestScript, _ bool, args []string) {
+	name, value, _ := strings.Cut(args[2], ": ")
+	files := http.FileServer(http.Dir(ts.MkAbs(args[1])))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get(name) != value {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		files.ServeHTTP(w, r)
+	}))
 	ts.Defer(server.Close)
 	ts.Setenv(args[0], server.URL)
 }

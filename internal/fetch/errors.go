@@ -27,8 +27,9 @@ var (
 	// store returns it for a missing object too, unless the caller may list objects.
 	ErrForbidden = errors.New("forbidden")
 
-	// ErrUnauthorized means status 401, or 407 of a proxy.
+	// ErrUnauthorized means status 401, or 407 of a proxy, which is ErrProxy, too.
 	ErrUnauthorized = errors.New("credentials wanted")
+	ErrProxy        = errors.New("credentials wanted by the proxy")
 
 	// ErrTemporary matches what may succeed later without a change on this side:
 	// [ErrStalled], most of [ErrConnection] and the statuses that the package doc

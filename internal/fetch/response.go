@@ -53,6 +53,8 @@ func (e *statusError) Is(target error) bool {
 		return e.code == http.StatusForbidden && !e.temporary
 	case ErrUnauthorized:
 		return e.code == http.StatusUnauthorized || e.code == http.StatusProxyAuthRequired
+	case ErrProxy:
+		return e.code == http.StatusProxyAuthRequired
 	default:
 		return false
 	}
