@@ -23,8 +23,9 @@ type SignTUFRequest struct {
 	// described.
 	Signer signature.Signer
 
-	// Show, if set, is called with what a draft says before the key signs it.
-	Show func(publish.Summary)
+	// Show, if set, is called with what a draft says before the key signs it. After an
+	// error nothing is signed.
+	Show func(publish.Summary) error
 
 	// Copies are drafts that other key holders signed elsewhere.
 	Copies [][]byte
@@ -34,13 +35,15 @@ type SignTUFRequest struct {
 	Now time.Time
 }
 
+var errNoDraft = fmt.Errorf("%w: nothing waits for a signature", publish.ErrDraft)
+
 // SignTUF signs the drafts in the repository. A draft with all signatures that it
 // needs is published.
 func (r *Repository) SignTUF(ctx context.Context, req SignTUFRequest) (*TUFChange, error) {
 	return r.changeTUF(ctx, req.TUF, req.Now, func(m *metadata) ([]*publish.Draft, error) {
 		drafts := slices.DeleteFunc([]*publish.Draft{m.state.RootDraft, m.state.TargetsDraft}, func(d *publish.Draft) bool { return d == nil })
 		if len(drafts) == 0 {
-			return nil, fmt.Errorf("%w: nothing waits for a signature", publish.ErrDraft)
+			return nil, errNoDraft
 		}
 		if err := m.merge(drafts, req.Copies); err != nil {
 			return nil, err
@@ -56,14 +59,16 @@ func (r *Repository) SignTUF(ctx context.Context, req SignTUFRequest) (*TUFChang
 	})
 }
 
-func (m *metadata) sign(ctx context.Context, drafts []*publish.Draft, signer *publish.Signer, show func(publish.Summary)) error {
+func (m *metadata) sign(ctx context.Context, drafts []*publish.Draft, signer *publish.Signer, show func(publish.Summary) error) error {
 	var refused error
 	signed := 0
 	for _, d := range drafts {
 		err := d.MaySign(signer.Key(), m.state.Authority())
 		if err == nil {
 			if show != nil {
-				show(m.state.Summary(d))
+				if err := show(m.state.Summary(d)); err != nil {
+					return err
+				}
 			}
 			err = d.Sign(ctx, signer, m.state.Authority())
 		}

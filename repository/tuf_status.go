@@ -42,6 +42,34 @@ func (r *Repository) StatusTUF(ctx context.Context, now time.Time, trustedRoot [
 		return out, ctx.Err()
 	}
 	out.Warnings = state.Problems
+	if out.Drafts, err = draftsOf(state); err != nil {
+		return nil, err
+	}
+	if !state.Exists() && len(out.Drafts) == 0 {
+		return nil, fmt.Errorf("%w: this repository has no TUF metadata", publish.ErrMissing)
+	}
+
+	return out, nil
+}
+
+// DraftsTUF returns the drafts that wait for signatures, for key holders to read before
+// they give their passphrase. It returns publish.ErrDraft if there are none.
+// trustedRoot may be nil; see [TUF].
+func (r *Repository) DraftsTUF(ctx context.Context, trustedRoot []byte) ([]TUFDraft, error) {
+	state, err := publish.Load(ctx, metadataFiles{r}, publish.Options{Trusted: trustedRoot})
+	if err != nil {
+		return nil, fmt.Errorf("reading TUF metadata: %w", err)
+	}
+	drafts, err := draftsOf(state)
+	if err == nil && len(drafts) == 0 {
+		err = errNoDraft
+	}
+
+	return drafts, err
+}
+
+func draftsOf(state *publish.State) ([]TUFDraft, error) {
+	var out []TUFDraft
 	for _, d := range []*publish.Draft{state.RootDraft, state.TargetsDraft} {
 		if d == nil {
 			continue
@@ -50,10 +78,7 @@ func (r *Repository) StatusTUF(ctx context.Context, now time.Time, trustedRoot [
 		if err != nil && !errors.Is(err, publish.ErrMissing) {
 			return nil, err
 		}
-		out.Drafts = append(out.Drafts, TUFDraft{File: layout.Metadata(d.Name()), Summary: state.Summary(d), Progress: progress})
-	}
-	if !state.Exists() && len(out.Drafts) == 0 {
-		return nil, fmt.Errorf("%w: this repository has no TUF metadata", publish.ErrMissing)
+		out = append(out, TUFDraft{File: layout.Metadata(d.Name()), Summary: state.Summary(d), Progress: progress})
 	}
 
 	return out, nil

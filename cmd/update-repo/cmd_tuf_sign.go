@@ -6,9 +6,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/sigstore/sigstore/pkg/signature"
@@ -20,8 +23,8 @@ import (
 )
 
 const tufSignHelp = `Sign the drafts of TUF metadata with a root key or a targets key. First it prints what
-the draft says, and how that differs from what is published. Without --key it only
-prints.
+the drafts say, and how that differs from what is published; then it asks for the
+passphrase. Without --key it only prints.
 
 Key holders need not share a repository: --file signs a copy of a draft, and --from
 takes over the signatures of a copy. A draft is published when it has all signatures
@@ -79,27 +82,54 @@ func (o *tufSignOptions) run(ctx context.Context, c *term.Console) error {
 		return err
 	}
 	defer func() { _ = r.Close() }()
+	shown, err := o.show(ctx, c, r)
+	if err != nil {
+		return err
+	}
 	req := repository.SignTUFRequest{Copies: copies, Now: time.Now()}
 	if req.TUF, err = o.tuf(ctx, c, r, &o.key.passphrase); err != nil {
 		return err
 	}
-	if o.key.ref != "" {
-		if req.Signer, err = o.key.signer(ctx, c, r); err != nil {
-			return err
-		}
+	if req.Signer, err = o.key.signer(ctx, c, r); err != nil {
+		return err
 	}
-	shown := false
-	req.Show = func(s publish.Summary) {
-		if shown = true; !o.json {
-			printSummary(c, s)
+	// The repository is not locked while a key holder thinks.
+	req.Show = func(s publish.Summary) error {
+		if !slices.ContainsFunc(shown, func(d repository.TUFDraft) bool { return reflect.DeepEqual(d.Summary, s) }) {
+			return errOtherDraft
 		}
+		return nil
 	}
 	out, err := r.SignTUF(ctx, req)
 	if err != nil {
 		return err
 	}
 
-	return printChange(c, o.repo, out, o.json, !shown)
+	return printChange(c, o.repo, out, o.json, o.key.ref == "")
+}
+
+var errOtherDraft = errors.New("the draft is another one than was shown, because another process changed it; nothing was signed")
+
+// show prints what the key is going to sign, before its passphrase is asked for.
+func (o *tufSignOptions) show(ctx context.Context, c *term.Console, r *repository.Repository) ([]repository.TUFDraft, error) {
+	if o.key.ref == "" {
+		return nil, nil
+	}
+	trusted, err := o.trustedRoot()
+	if err != nil {
+		return nil, err
+	}
+	drafts, err := r.DraftsTUF(ctx, trusted)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range drafts {
+		if !o.json {
+			printSummary(c, d.Summary)
+		}
+	}
+
+	return drafts, nil
 }
 
 func (o *tufSignOptions) signFile(ctx context.Context, c *term.Console, copies [][]byte) error {

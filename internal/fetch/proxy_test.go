@@ -17,7 +17,7 @@ func TestC8_ProxyThatRefuses(t *testing.T) {
 		errs     []error
 		requests int
 	}{
-		407: {[]error{ErrUnauthorized, ErrStatus}, 1},
+		407: {[]error{ErrUnauthorized, ErrProxy, ErrStatus}, 1},
 		403: {[]error{ErrForbidden}, 1},
 		503: {[]error{ErrTemporary, ErrStatus}, maxTries},
 	} {
