@@ -85,7 +85,7 @@ func (o *verifyOptions) run(ctx context.Context, c *term.Console) error {
 		Name: o.name, MaxSize: o.maxSize, Header: header,
 	})
 	if err != nil {
-		return err
+		return o.explain(err)
 	}
 	if err := o.print(c, report); err != nil || report.OK() {
 		return err

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -25,6 +26,18 @@ func (f *filterFlags) add(cmd *cobra.Command, verb string) {
 	cmd.Flags().StringVar(&f.OS, "os", "", verb+" only releases for operating system `OS`")
 	cmd.Flags().StringVar(&f.Arch, "arch", "", verb+" only releases for architecture `ARCH`")
 	completePlatformFlags(cmd)
+}
+
+// explain adds to the error that there is no release which platform was meant.
+func (f *filterFlags) explain(err error) error {
+	if !errors.Is(err, repository.ErrNoRelease) || f.OS == "" || f.Arch == "" || repository.CheckPlatform(f.OS, f.Arch) == nil {
+		return err
+	}
+	if meant := nearestPlatform(f.OS, f.Arch); meant != "" {
+		return term.WithHint(err, "did you mean --os and --arch of "+meant+"?")
+	}
+
+	return err
 }
 
 func repoFlag(cmd *cobra.Command, dir *string) {

@@ -54,6 +54,7 @@ func TestScript(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("CI", "1")
 			env.Setenv("SECRET", "MC4CAQAwBQYDK2VwBCIEIJ0aZ8xY1pKq3mB7cW5nD2rT4sE6hG9jL0vU8iO1kN3")
+			env.Setenv("SECRET2", "MC4CAQAwBQYDK2VwBCIEIJ0aZ8xY1pKq3m/7cW5nD2rT4sE6hG9jL0vU8iO1kN3")
 			env.Setenv("ESCAPE", "1.0\x1b[2J")
 			env.Setenv("NATIVE", native)
 			env.Setenv("GOOS", runtime.GOOS)
@@ -64,7 +65,7 @@ func TestScript(t *testing.T) {
 		Condition: condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "newkey": newKey, "only": only, "secretfree": secretFree,
-			"serve": serve, "serveprivate": servePrivate, "tmpfs": tmpfs, "flip": flip, "append": appendTo,
+			"serve": serve, "serveprivate": servePrivate, "proxy": proxy, "tmpfs": tmpfs, "flip": flip, "append": appendTo,
 		},
 	})
 }
@@ -231,6 +232,15 @@ func servePrivate(ts *testscript.TestScript, _ bool, args []string) {
 	}))
 	ts.Defer(server.Close)
 	ts.Setenv(args[0], server.URL)
+}
+
+// proxy: requests to other machines go to a proxy that wants credentials.
+func proxy(ts *testscript.TestScript, _ bool, _ []string) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusProxyAuthRequired)
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("HTTP_PROXY", server.URL)
 }
 
 // tmpfs DIR SIZE: mount a small disk. It needs the condition [root].
