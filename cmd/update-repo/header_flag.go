@@ -42,7 +42,7 @@ func (h *headerFlag) headers(c *term.Console) (http.Header, error) {
 				continue
 			}
 			name, value, ok := strings.Cut(line, ":")
-			if name = strings.TrimSpace(name); !ok || name == "" {
+			if name = strings.TrimSpace(name); !ok {
 				return nil, term.Usagef("%s does not contain a header (use 'Name: value', with the colon)", from)
 			}
 			if found = true; from == "--header" && isSecret(name) {

@@ -19,8 +19,10 @@ func TestSignalsHaveExitCodes(t *testing.T) {
 		ctx, stop := WithSignals(t.Context())
 		require.NoError(t, syscall.Kill(syscall.Getpid(), signal))
 		code, _, stderr := tool(ctx, "list")
+		again, _, _ := tool(ctx, "group", "remove")
 		stop()
 		require.Equal(t, want, code)
+		require.Equal(t, want, again, "a command returns the error of the context, not its cause")
 		require.Equal(t, "tool: error: interrupted\n", stderr)
 		require.ErrorIs(t, context.Cause(ctx), context.Canceled, "callers need not know about signals")
 	}

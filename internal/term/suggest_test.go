@@ -27,6 +27,8 @@ func TestE3_Nearest(t *testing.T) {
 	require.Empty(t, Nearest("list", nil))
 	require.Equal(t, 1, edits("ab", "ba"), "two letters were swapped")
 	require.Equal(t, 3, edits("kitten", "sitting"))
+	long := strings.Repeat("a", maxQuoted+1)
+	require.Equal(t, len(long), edits(long, long), "long words are not compared")
 }
 
 // tool returns a command with commands in two levels, and runs it.
@@ -43,7 +45,10 @@ func tool(ctx context.Context, args ...string) (code int, stdout, stderr string)
 	list.Flags().String("secret", "", "")
 	_ = list.Flags().MarkHidden("secret")
 	group := &cobra.Command{Use: "group", Short: "Group"}
-	group.AddCommand(&cobra.Command{Use: "remove", Short: "Remove", RunE: wait})
+	group.AddCommand(&cobra.Command{Use: "remove", Short: "Remove", RunE: func(cmd *cobra.Command, _ []string) error {
+		<-cmd.Context().Done()
+		return cmd.Context().Err()
+	}})
 	root.AddCommand(list, group, &cobra.Command{Use: "topic", Short: "Topic", Long: "All about it."})
 	code = c.Execute(ctx, root, args)
 
@@ -98,6 +103,8 @@ func TestE3_HelpWhenCalledWithNothing(t *testing.T) {
 			require.Empty(t, again)
 		}
 	}
+	_, _, stderr := tool(t.Context(), "help", "tpoic")
+	require.Contains(t, stderr, "hint: tool --help lists the commands and topics")
 	code, stdout, _ := tool(t.Context(), "help", "topic")
 	require.Equal(t, ExitOK, code)
 	require.Equal(t, "All about it.\n\n", stdout)
