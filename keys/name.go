@@ -41,7 +41,7 @@ func isPublic(text string) bool {
 // be a seed as well.
 func hideName(err error, name string) error {
 	failed, ok := errors.AsType[*fs.PathError](err)
-	if !ok || !keytext.MaybeSecret(name) && !isPublic(name) {
+	if !ok || !keytext.MaybeSecretPath(name) && !isPublic(name) {
 		return err
 	}
 	return fmt.Errorf("%w (the name is not shown, because it looks like a key and not like the name of a file)", failed.Err)

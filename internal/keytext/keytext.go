@@ -5,7 +5,11 @@
 // Package keytext recognizes private keys in text, so that no message quotes one.
 package keytext
 
-import "strings"
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
 
 // private are parts of the text of private keys that no other text contains. They
 // come before the secret bytes, so text that is cut before them reveals nothing.
@@ -69,4 +73,18 @@ func MaybeSecret(name string) bool {
 	}
 	isHex := strings.Trim(name, "0123456789abcdefABCDEF") == ""
 	return len(name) >= shortest && (other || isHex || upper && lower && digit)
+}
+
+// MaybeSecretPath is MaybeSecret for the name of a file that cannot be opened. A name
+// in a directory that exists is one, unless it contains a private key.
+func MaybeSecretPath(path string) bool {
+	if !MaybeSecret(path) || IsPrivate(path) {
+		return IsPrivate(path)
+	}
+	dir := filepath.Dir(path)
+	if dir == "." || dir == filepath.Dir(dir) {
+		return true // a key may begin with a slash
+	}
+	_, err := os.Stat(dir)
+	return err != nil
 }

@@ -78,3 +78,19 @@ func TestMaybeSecret(t *testing.T) {
 		require.Equal(t, want, keytext.MaybeSecret(name), name)
 	}
 }
+
+func TestMaybeSecretPath(t *testing.T) {
+	seed := strings.Repeat("aB3d", 11)
+	dir := filepath.Join(t.TempDir(), seed)
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	for path, want := range map[string]bool{
+		seed:                           true,
+		"/" + seed:                     true,
+		seed[:20] + "/" + seed[20:]:    true,
+		filepath.Join(dir, "none"):     false, // in a directory that exists
+		filepath.Join(dir, "MC4CAQAw"): true,
+		"release.key":                  false,
+	} {
+		require.Equal(t, want, keytext.MaybeSecretPath(path), path)
+	}
+}
