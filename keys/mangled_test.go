@@ -51,6 +51,7 @@ func TestE13_KeyAsNameIsNotQuoted(t *testing.T) {
 		"PEM, escaped":         strings.ReplaceAll(string(testdata(t, "openssl.pem")), "\n", `\n`),
 		"PEM, spaces":          strings.ReplaceAll(string(testdata(t, "openssl.pem")), "\n", " "),
 		"PEM in base64":        base64.StdEncoding.EncodeToString(testdata(t, "openssl.pem")),
+		"two lines":            "a-key-of-an-unknown-kind\nand-its-second-line",
 		"seed":                 base64.StdEncoding.EncodeToString(seed),
 		"seed, URL":            base64.RawURLEncoding.EncodeToString(seed),
 		"seed, hex":            hex.EncodeToString(seed),
@@ -58,10 +59,13 @@ func TestE13_KeyAsNameIsNotQuoted(t *testing.T) {
 		"a seed that begins /": "/" + base64.StdEncoding.EncodeToString(seed)[1:],
 	} {
 		t.Run(name, func(t *testing.T) {
-			for i, ref := range []string{key, "env:" + key, "ssh-agent:" + key, " " + key, "env: " + key} {
+			for i, ref := range []string{key, "env:" + key, "ssh-agent:" + key, "ssh-agent:SHA256:" + key, " " + key, "env: " + key} {
 				_, _, err := Resolve(t.Context(), ref, Options{})
 				require.Error(t, err)
 				requireNoQuote(t, err, []byte(key), nil, ref, i)
+				if !strings.Contains(name, "seed") {
+					require.ErrorIs(t, err, ErrIsKey)
+				}
 			}
 			_, err := ReadFile(key)
 			require.Error(t, err)

@@ -65,6 +65,7 @@ func TestMaybeSecret(t *testing.T) {
 		strings.ToUpper(hex.EncodeToString(seed)):                true,
 		" " + hex.EncodeToString(seed) + "\n":                    true,
 		`"` + hex.EncodeToString(seed) + `"`:                     true,
+		strings.Repeat("A", 43) + "=":                            true,
 		"-----BEGIN":                                             true,
 		"MC4CAQ":                                                 true,
 		"one\ntwo":                                               true,
