@@ -6,12 +6,16 @@ package term
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+	"github.com/spf13/pflag"
+
+	"github.com/choria-io/go-updater/internal/keytext"
 )
 
 // Execute runs a command and returns its exit code. Errors before a RunE starts
@@ -22,6 +26,13 @@ func (c *Console) Execute(ctx context.Context, root *cobra.Command, args []strin
 	root.SetIn(c.In)
 	root.SetOut(c.Out)
 	root.SetErr(c.Err)
+	// Flags that take a key must not quote it.
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok && keytext.MaybeSecret(bad.GetValue()) {
+			return fmt.Errorf("invalid argument for %q flag: %w", "--"+bad.GetFlag().Name, bad.Unwrap())
+		}
+		return err
+	})
 	started := false
 	markStart(root, &started)
 
