@@ -84,8 +84,9 @@ var arrows = map[string]arrow{
 	},
 	"internal/codec/bz2": {other: []string{"github.com/dsnet/compress"}},
 	"internal/codec/zst": {other: []string{"github.com/klauspost/compress/zstd"}},
+	"internal/keytext":   {},
 	"keys": {
-		own: []string{"trust"},
+		own: []string{"trust", "internal/keytext"},
 		other: []string{
 			"aead.dev/minisign", "github.com/secure-systems-lab/go-securesystemslib/encrypted",
 			"github.com/sigstore/sigstore/pkg", "golang.org/x/crypto", "golang.org/x/sys",
@@ -98,6 +99,7 @@ var arrows = map[string]arrow{
 		},
 	},
 	"internal/term": {
+		own: []string{"internal/keytext"},
 		other: []string{
 			"github.com/schollz/progressbar/v3", "github.com/spf13/cobra", "github.com/spf13/pflag",
 			"golang.org/x/sys", "golang.org/x/term",

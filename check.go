@@ -103,7 +103,10 @@ func (w *walk) afresh(ctx context.Context, session *install.Session, why error) 
 	again.answer, err = w.source.Document(ctx, release.Cache{}, func(document []byte) error {
 		return again.verify(document, nil, again.policyID())
 	})
-	if err != nil || bytes.Equal(again.raw, w.raw) {
+	if err != nil {
+		return nil, fmt.Errorf("%w; fetching the document again: %w", why, err)
+	}
+	if bytes.Equal(again.raw, w.raw) {
 		return nil, why
 	}
 	if err := again.preflight(ctx); err != nil {

@@ -23,9 +23,10 @@ const JudgeArgument = "updater-judge"
 // start of a version on [Probation], which the program's own Recover then does not count
 // again, and puts the backup back when there were too many. It never runs the target.
 //
-// Of the options only TargetFile and the loggers matter. Run it as the owner of the
-// target; a setuid process judges nothing. The command updater-judge is this function; [JudgeIfAsked] makes one of the
-// program before the update.
+// Of the options only TargetFile, [InsecureSharedDirectory] and the loggers matter. Run
+// it as the owner of the target; a setuid process judges nothing. The command
+// updater-judge is this function; [JudgeIfAsked] makes one of the program before the
+// update.
 //
 // An error means that it could not judge. What is no reason not to start the program is
 // logged: [ErrLocked], [ErrJournal], and [ErrNoBackup], of a version that stays because

@@ -90,7 +90,7 @@ func (w *walk) recall(ctx context.Context, session *install.Session) (err error)
 	switch {
 	case err == nil, errors.Is(err, fs.ErrNotExist):
 		return nil
-	case errors.Is(err, store.ErrForeign):
+	case session == nil && errors.Is(err, store.ErrForeign):
 		w.log.Info(ctx, "what is remembered belongs to another user", "file", w.memoryPath(), "error", err)
 		return nil
 	case errors.Is(err, store.ErrUnsafeDirectory):
@@ -106,8 +106,8 @@ func (w *walk) recall(ctx context.Context, session *install.Session) (err error)
 const rememberWait = 5 * time.Second
 
 // installed is what is remembered of the verified release. The time is raised only by
-// documents that expire, and to no more than that: a clock that is wrong during one
-// update locks nothing.
+// documents that expire, and to no more than that: what a clock that is wrong during one
+// update locks out ends with that document.
 func (w *walk) installed() *store.Installed {
 	r := w.verified.Release
 	seen := w.now().UTC()

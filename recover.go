@@ -26,7 +26,8 @@ func (u *Updater) Rollback(ctx context.Context) error {
 }
 
 // Rollback is [Updater.Rollback] without a deadline. Of the options only
-// TargetFile and the loggers matter: neither repository nor key is needed.
+// TargetFile, [InsecureSharedDirectory] and the loggers matter: neither repository nor
+// key is needed.
 func Rollback(opts ...Option) error {
 	s, err := local(opts)
 	if err != nil {
@@ -93,7 +94,8 @@ func (u *Updater) Recover(ctx context.Context) (*Recovery, error) {
 }
 
 // Recover is [Updater.Recover] without a deadline. Of the options only
-// TargetFile and the loggers matter: neither repository nor key is needed. If
+// TargetFile, [InsecureSharedDirectory] and the loggers matter: neither repository nor
+// key is needed. If
 // there is nothing to do it costs a look into one directory.
 func Recover(opts ...Option) (*Recovery, error) {
 	s, err := local(opts)

@@ -188,3 +188,28 @@ func TestA4_PreflightLooksAtTheWorkDirectory(t *testing.T) {
 		require.ErrorIs(t, err, want)
 	}
 }
+
+// Root keeps what is remembered in StateDir, where the owner of the program cannot read
+// it: for an update of theirs it is not nothing.
+func TestStateDirOfRootIsNotForgottenByTheOwner(t *testing.T) {
+	w := ownedWorld(t, alice)
+	state := filepath.Join(filepath.Dir(filepath.Dir(w.target)), "state")
+	require.NoError(t, os.Mkdir(state, 0o755))
+	for _, v := range []string{"1.2.2", "1.2.3", "1.2.4"} {
+		w.publish(v, newRelease(t, v, []byte(v)))
+	}
+	to := func(version string, more ...updater.Option) error {
+		return updater.Apply(w.options(append([]updater.Option{
+			updater.CurrentVersion(""), updater.StateDir(state), updater.Version(version),
+		}, more...)...)...)
+	}
+	require.NoError(t, to("1.2.3"))
+	require.NoError(t, os.Chtimes(w.target, now, now), "else the record says what runs")
+	var lower, higher error
+	as(t, alice, func() { lower = to("1.2.2") })
+	require.ErrorIs(t, lower, updater.ErrState)
+	w.holds("1.2.3")
+	as(t, alice, func() { higher = to("1.2.4", updater.CurrentVersion("1.2.3")) })
+	require.NoError(t, higher)
+	w.holds("1.2.4")
+}

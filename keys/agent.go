@@ -14,6 +14,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 
 	"github.com/sigstore/sigstore/pkg/signature"
 	"golang.org/x/crypto/ssh"
@@ -34,6 +35,10 @@ type agentSigner struct {
 // resolveAgent finds a key by its OpenSSH fingerprint, SHA256:….
 func resolveAgent(ctx context.Context, fingerprint string) (agentSigner, error) {
 	var found agentSigner
+	// Anything else is not quoted, because it may be the key itself.
+	if !strings.HasPrefix(fingerprint, "SHA256:") {
+		return found, fmt.Errorf("%w: expected ssh-agent:SHA256:…, as ssh-add -l prints it", ErrUnsupported)
+	}
 	err := withAgent(ctx, func(a agent.Agent) error {
 		held, err := a.List()
 		if err != nil {

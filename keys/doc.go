@@ -26,6 +26,14 @@
 //
 // Every format that this version reads or writes stays readable.
 //
+// # What is repaired
+//
+// Editors on Windows and build services change the text of a key, in files and in
+// variables. A byte order mark, other line breaks, blanks at the end, and line
+// breaks that became the two characters \n or a space are read as what they were.
+// UTF-16, quotation marks, base64 of the whole file and missing lines are not
+// repaired: the error names them.
+//
 // # What is rejected
 //
 // A key file whose public half does not belong to its private half is rejected
@@ -38,7 +46,8 @@
 //
 // Errors never quote what was read, because it may be a private key or a
 // passphrase. They do not wrap the errors of parsing libraries, some of which
-// quote their input.
+// quote their input. A key that is given in place of the name of a file or variable
+// is not quoted either.
 //
 // All functions are safe for concurrent use.
 package keys

@@ -26,14 +26,14 @@ type File struct {
 // than [MaxFile], and [ErrIsKey] if path is a private key.
 func ReadFile(path string) (_ *File, err error) {
 	// Errors quote path, which must not be a private key.
-	if isKey(path) {
-		return nil, fmt.Errorf("reading key: %w", ErrIsKey)
+	if err := checkName(path); err != nil {
+		return nil, fmt.Errorf("reading key: %w", err)
 	}
 	// O_NONBLOCK: opening a fifo does not wait for its writer. It has no effect
 	// on a regular file.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, fmt.Errorf("reading key: %w", err)
+		return nil, fmt.Errorf("reading key: %w", hideName(err, path))
 	}
 	defer f.Close()
 	// Stat of the open file, because path may name another one by now.

@@ -17,6 +17,12 @@ func seeds(f *testing.F) {
 	for _, data := range keyFiles(f) {
 		f.Add(data)
 	}
+	for _, name := range []string{"openssl.pem", "openssl.pub", "minisign.key", "minisign.pub", "openssh"} {
+		for _, mangle := range mangled {
+			f.Add([]byte(mangle(string(testdata(f, name)))))
+		}
+		f.Add([]byte(toUTF16(string(testdata(f, name)), false, true)))
+	}
 }
 
 // Everything that parses is an Ed25519 key with matching halves, and every format

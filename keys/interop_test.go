@@ -130,6 +130,23 @@ func TestWeReadMinisignKeys(t *testing.T) {
 	require.Equal(t, secondLine(t, pub.Data), secondLine(t, formatted))
 }
 
+// minisign encrypts with an empty passphrase if the user only presses Enter.
+func TestE14_MinisignKeyOfTheToolWithEmptyPassphrase(t *testing.T) {
+	slow(t)
+	dir := t.TempDir()
+	secret, public := filepath.Join(dir, "m.key"), filepath.Join(dir, "m.pub")
+	output(t, "\n\n", "minisign", "-G", "-s", secret, "-p", public)
+	file, err := ReadFile(secret)
+	require.NoError(t, err)
+	k, err := ParsePrivate(file.Data, []byte{})
+	require.NoError(t, err)
+	pub, err := ReadFile(public)
+	require.NoError(t, err)
+	want, err := ParsePublic(pub.Data)
+	require.NoError(t, err)
+	require.Equal(t, want[0], k.Public())
+}
+
 func secondLine(t *testing.T, file []byte) string {
 	t.Helper()
 	lines := strings.Split(string(file), "\n")

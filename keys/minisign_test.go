@@ -28,6 +28,11 @@ func TestWrongMinisignPassphrase(t *testing.T) {
 // cheapMinisign encrypts k with testPassphrase and the lowest possible costs.
 func cheapMinisign(t *testing.T, k *PrivateKey) []byte {
 	t.Helper()
+	return cheapMinisignWith(t, k, testPassphrase)
+}
+
+func cheapMinisignWith(t *testing.T, k *PrivateKey, passphrase string) []byte {
+	t.Helper()
 	raw, err := minisignLine(formatMinisign(k))
 	require.NoError(t, err)
 	copy(raw[2:], "Sc")
@@ -35,7 +40,7 @@ func cheapMinisign(t *testing.T, k *PrivateKey) []byte {
 	binary.LittleEndian.PutUint64(raw[46:], 1<<20)
 	sum := blake2b.Sum256(append([]byte("Ed"), raw[minisignIDAt:minisignSumAt]...))
 	copy(raw[minisignSumAt:], sum[:])
-	stream, err := scrypt.Key([]byte(testPassphrase), raw[6:38], 1<<10, 8, 1, len(raw)-minisignIDAt)
+	stream, err := scrypt.Key([]byte(passphrase), raw[6:38], 1<<10, 8, 1, len(raw)-minisignIDAt)
 	require.NoError(t, err)
 	subtle.XORBytes(raw[minisignIDAt:], raw[minisignIDAt:], stream)
 	return minisignFile(raw)

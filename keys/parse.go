@@ -32,8 +32,10 @@ type container struct {
 }
 
 // ParsePrivate reads exactly one private key in any [PrivateFormat]. If the key
-// is encrypted and passphrase is nil, it returns [ErrPassphraseNeeded]. If it is
-// not encrypted, passphrase is ignored. Other errors are [ErrMalformed],
+// is encrypted and passphrase is nil, it returns [ErrPassphraseNeeded]; other tools
+// encrypt keys with an empty passphrase, which is not nil. If it is
+// not encrypted, passphrase is ignored. A byte order mark is ignored, and so is
+// that the line breaks of PEM or minisign became \n or spaces. Other errors are [ErrMalformed],
 // [ErrPassphrase], [ErrNotEd25519], [ErrKeyMismatch], [ErrNotPrivate] and
 // [ErrUnsupported].
 func ParsePrivate(data, passphrase []byte) (*PrivateKey, error) {
@@ -62,7 +64,11 @@ func detect(data []byte) (container, error) {
 	if len(data) > MaxFile {
 		return container{}, tooLarge()
 	}
-	text := bytes.TrimSpace(data)
+	cleaned, err := clean(data)
+	if err != nil {
+		return container{}, err
+	}
+	text := bytes.TrimSpace(cleaned)
 	switch {
 	case len(text) == 0:
 		return container{}, fmt.Errorf("%w: the input is empty", ErrMalformed)
@@ -76,7 +82,7 @@ func detect(data []byte) (container, error) {
 	if _, err := ParsePublic(data); err == nil {
 		return container{}, ErrNotPrivate
 	}
-	return container{}, fmt.Errorf("%w: neither PEM nor minisign", ErrMalformed)
+	return container{}, fmt.Errorf("%w: %s", ErrMalformed, notAKey(text))
 }
 
 func detectPEM(text []byte) (container, error) {
@@ -116,7 +122,7 @@ func onePEM(text []byte) (*pem.Block, error) {
 	case bytes.Count(text, []byte("-----BEGIN ")) > 1:
 		return nil, fmt.Errorf("%w: more than one PEM block", ErrMalformed)
 	case block == nil:
-		return nil, fmt.Errorf("%w: damaged PEM", ErrMalformed)
+		return nil, fmt.Errorf("%w: %s", ErrMalformed, damagedPEM(text))
 	case len(bytes.TrimSpace(rest)) > 0:
 		return nil, fmt.Errorf("%w: text after the PEM block", ErrMalformed)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/choria-io/go-updater/internal/keytext"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -101,18 +102,23 @@ func FormatPublic(k PublicKey, f PublicFormat) ([]byte, error) {
 
 // ParsePublic reads public keys: everything that [trust.ParseKeys] reads, the
 // lines of an OpenSSH .pub file, and a minisign .pub file or its second line
-// alone. It returns between one and [trust.MaxKeys] keys. Errors are
+// alone. What an editor or a build service does to text is undone, as in
+// [ParsePrivate]. It returns between one and [trust.MaxKeys] keys. Errors are
 // [ErrMalformed], [ErrNotEd25519], [ErrNotPublic] and [trust.ErrBadKey].
 func ParsePublic(data []byte) ([]PublicKey, error) {
 	if len(data) > MaxFile {
 		return nil, tooLarge()
+	}
+	data, err := clean(data)
+	if err != nil {
+		return nil, err
 	}
 	text := bytes.TrimSpace(data)
 	switch {
 	case len(data) == ed25519.PublicKeySize:
 	case len(text) == 0:
 		return nil, fmt.Errorf("%w: the input is empty", ErrMalformed)
-	case bytes.Contains(text, []byte("PRIVATE KEY-----")):
+	case keytext.IsPrivate(string(text)):
 		return nil, ErrNotPublic
 	case bytes.HasPrefix(text, []byte(minisignComment)):
 		raw, err := minisignLine(text)
@@ -130,6 +136,9 @@ func ParsePublic(data []byte) ([]PublicKey, error) {
 		return parseSSHLines(text)
 	}
 	parsed, err := trust.ParseKeys(data)
+	if err != nil && notAKey(text) == base64File {
+		return nil, fmt.Errorf("%w: %s", ErrMalformed, base64File)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,9 @@ var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 // [ParsePrivate], and [ErrAgent]. With ssh-agent, the signer asks the agent for each
 // signature; pass options.WithContext to SignMessage to limit the wait.
 func Resolve(ctx context.Context, ref string, o Options) (signature.Signer, trust.Key, error) {
+	if err := checkName(ref); err != nil {
+		return nil, trust.Key{}, fmt.Errorf("reading the key: %w", err) // never quoted
+	}
 	if fingerprint, ok := strings.CutPrefix(ref, "ssh-agent:"); ok {
 		s, err := resolveAgent(ctx, fingerprint)
 		if err != nil {
@@ -54,16 +57,13 @@ func Resolve(ctx context.Context, ref string, o Options) (signature.Signer, trus
 }
 
 func resolvePrivate(ctx context.Context, ref string, o Options) (*PrivateKey, error) {
-	if isKey(ref) {
-		return nil, fmt.Errorf("reading the key: %w", ErrIsKey) // never quoted
-	}
 	if found := scheme.FindString(ref); found != "" {
 		return nil, fmt.Errorf("%w: key reference that starts with %q (use a file, env:NAME or ssh-agent:SHA256:…)", ErrUnsupported, found)
 	}
 	if name, ok := strings.CutPrefix(ref, "env:"); ok {
 		value, set := os.LookupEnv(name)
 		if !set {
-			return nil, fmt.Errorf("reading the key: environment variable %q is not set", name)
+			return nil, fmt.Errorf("reading the key: %w", notSet(name))
 		}
 		return o.open(ctx, []byte(value), fmt.Sprintf("environment variable %q", name))
 	}
@@ -72,12 +72,6 @@ func resolvePrivate(ctx context.Context, ref string, o Options) (*PrivateKey, er
 		return nil, err
 	}
 	return o.Open(ctx, file)
-}
-
-// isKey reports whether the name of a file or variable is a private key instead.
-// Private keys have more than one line, and names almost never do.
-func isKey(name string) bool {
-	return strings.ContainsAny(name, "\r\n") || strings.Contains(name, "PRIVATE KEY-----")
 }
 
 // Open parses the private key in f. It calls o.Warn if other users have access
@@ -100,6 +94,10 @@ func (o Options) open(ctx context.Context, data []byte, what string) (*PrivateKe
 			return nil, fmt.Errorf("passphrase of %s: %w", what, err)
 		}
 		key, err = ParsePrivate(data, passphrase)
+		// A build service passes secrets that it withholds as empty variables.
+		if errors.Is(err, ErrPassphrase) && len(passphrase) == 0 {
+			err = fmt.Errorf("%w (the passphrase is empty)", err)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", what, err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/choria-io/go-updater/internal/keytext"
 	"github.com/choria-io/go-updater/internal/term"
 	"github.com/choria-io/go-updater/keys"
 )
@@ -94,8 +95,12 @@ func (p *protection) String() string {
 	return "encrypted"
 }
 
-// absent fails if path exists, even as a symbolic link, or has no directory.
+// absent fails if path exists, even as a symbolic link, or has no directory. A path
+// that is a key would be shown, and stay in the name of a file.
 func absent(path string) error {
+	if keytext.IsPrivate(path) {
+		return term.Usage(fmt.Errorf("creating key file: %w", keys.ErrIsKey))
+	}
 	_, err := os.Lstat(path)
 	switch {
 	case err == nil:

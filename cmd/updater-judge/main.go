@@ -33,9 +33,12 @@ and did not confirm that it works, the version before is put back. PROGRAM is ne
 Run it as the owner of PROGRAM, before each start. Root becomes the owner.
 
 Usage:
-  updater-judge [--json] PROGRAM
+  updater-judge [--json] [--insecure-shared-directory] PROGRAM
 
 Flags:
+      --insecure-shared-directory
+                  accept that every user may write to the directory of PROGRAM, as
+                  the program itself does
       --json      print what was found and done, as JSON
       --version   print the version
   -h, --help      print this text
@@ -54,6 +57,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("updater-judge", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	asJSON, printVersion := flags.Bool("json", false, ""), flags.Bool("version", false, "")
+	shared := flags.Bool("insecure-shared-directory", false, "")
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -69,7 +73,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "updater-judge: error:", err)
 		return 2
 	}
-	if err := judge(ctx, flags.Arg(0), *asJSON, stdout, stderr); err != nil {
+	if err := judge(ctx, flags.Arg(0), *asJSON, *shared, stdout, stderr); err != nil {
 		fmt.Fprintln(stderr, "updater-judge: error:", err)
 		return 1
 	}
@@ -87,11 +91,15 @@ type verdict struct {
 	Limit    int    `json:"limit"`    // starts that are granted
 }
 
-func judge(ctx context.Context, program string, asJSON bool, stdout, stderr io.Writer) error {
+func judge(ctx context.Context, program string, asJSON, shared bool, stdout, stderr io.Writer) error {
 	if err := becomeOwner(program); err != nil {
 		return err
 	}
-	found, err := updater.Judge(ctx, updater.TargetFile(program), updater.Logger(log.New(stderr, "updater-judge: ", 0)))
+	opts := []updater.Option{updater.TargetFile(program), updater.Logger(log.New(stderr, "updater-judge: ", 0))}
+	if shared {
+		opts = append(opts, updater.InsecureSharedDirectory())
+	}
+	found, err := updater.Judge(ctx, opts...)
 	if err != nil || !asJSON {
 		return err
 	}

@@ -7,6 +7,7 @@ package install
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
@@ -108,6 +109,9 @@ func (s *Session) linkOrCopy(f *os.File, name, kind string) (namedFile, error) {
 		return namedFile{}, err
 	}
 	defer dst.Close()
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return namedFile{}, err
+	}
 	copied, err := s.fsys.Copy(dst, f)
 	if err != nil {
 		return namedFile{}, err

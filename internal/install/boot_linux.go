@@ -5,6 +5,8 @@
 package install
 
 import (
+	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,4 +19,10 @@ func sinceBoot() time.Duration {
 		return 0
 	}
 	return time.Duration(t.Nano())
+}
+
+// bootID returns a name for this boot of this machine.
+func bootID() string {
+	id, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // "" where it is hidden
+	return strings.TrimSpace(string(id))
 }

@@ -10,3 +10,6 @@ import "time"
 
 // sinceBoot is not known here: probation ends by starts only.
 func sinceBoot() time.Duration { return 0 }
+
+// bootID returns "": the system does not name its boots.
+func bootID() string { return "" }

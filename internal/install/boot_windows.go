@@ -12,3 +12,6 @@ import (
 
 // sinceBoot returns how long ago the machine was booted, suspended time included.
 func sinceBoot() time.Duration { return windows.DurationSinceBoot() }
+
+// bootID returns "": the system does not name its boots.
+func bootID() string { return "" }

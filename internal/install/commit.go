@@ -75,7 +75,7 @@ func (s *Session) Commit(st *Staged, p Plan) (backup string, err error) {
 	}
 	// If this fails, Recover finishes the update, and it is reported as done. If there
 	// is a check Recover would undo it, so it is undone here.
-	if err := s.writeJournal(next.finished()); err != nil && next.Check {
+	if err := s.leave(next, record.finished); err != nil && next.Check {
 		return "", s.undoCommit(next, s.restoreTarget(s.oldFile(next, saved), err))
 	}
 	if next.Older != "" {

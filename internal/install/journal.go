@@ -167,7 +167,7 @@ func (s *Session) readJournal() error {
 	}
 	s.onDisk = raw
 	if s.journal, err = parseJournal(raw); err != nil {
-		s.damaged = fmt.Errorf("%w (%s; the next update replaces it)", err, s.WorkDir())
+		s.damaged = fmt.Errorf("%w (%s; an update that knows which version runs replaces it)", err, s.WorkDir())
 	}
 	return nil
 }
@@ -236,6 +236,19 @@ func (s *Session) announce(build func() (record, error)) (tried bool, err error)
 		}
 	}
 	return false, fmt.Errorf("announcing the update: %w", &LockedError{Target: s.Target()})
+}
+
+// leave ends the swap j: the journal becomes what to makes of it. A Confirm of the version
+// before, which came meanwhile, counts.
+func (s *Session) leave(j record, to func(record) record) error {
+	return s.change(context.Background(), func(fresh record) (record, error) {
+		if fresh.State == swapping && fresh.Before != nil && j.Before != nil {
+			before := *j.Before
+			before.Probation = fresh.Before.Probation
+			j.Before = &before
+		}
+		return to(j), nil
+	})
 }
 
 // Fail remembers that a release did not work, before it was installed.

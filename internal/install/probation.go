@@ -18,7 +18,8 @@ import (
 // so the next one sees whether it overlaps with another.
 const startsFile = "starts.lock"
 
-// Confirm ends the probation of target. It does nothing without a probation, or before
+// Confirm ends the probation of target, also while the next version is being swapped in
+// over it. It does nothing without a probation, or before
 // Recover has counted a start: then the caller is a process of the version before. It
 // waits for nothing but another change of the journal, and returns ErrJournal if that is
 // damaged.
@@ -37,10 +38,15 @@ func Confirm(ctx context.Context, target string, o Options) (err error) {
 	if s.damaged != nil {
 		return s.damaged
 	}
-	if !confirmable(s.journal) {
+	if b := s.journal.Before; !confirmable(s.journal) && (b == nil || !confirmable(*b)) {
 		return nil
 	}
 	return s.change(ctx, func(r record) (record, error) {
+		if b := r.Before; r.State == swapping && b != nil && confirmable(*b) {
+			before := b.confirmed()
+			r.Before = &before
+			return r, nil
+		}
 		if !confirmable(r) {
 			return r, errNoChange
 		}
@@ -48,7 +54,7 @@ func Confirm(ctx context.Context, target string, o Options) (err error) {
 		if ours, err := s.isNew(r); err != nil {
 			return r, err
 		} else if !ours {
-			return s.replaced(r), nil
+			return s.replaced(r)
 		}
 		return r.confirmed(), nil
 	})
@@ -69,14 +75,14 @@ func (s *Session) countStart(ctx context.Context, judge bool) error {
 		if ours, err := s.isNew(r); err != nil {
 			return r, err
 		} else if !ours {
-			return s.replaced(r), nil
+			return s.replaced(r)
 		}
 		overlap, err := s.overlaps(judge)
 		if err != nil {
 			return r, err
 		}
 		before := r.Probation
-		r.Probation = before.counted(start{judge, overlap, s.boot()})
+		r.Probation = before.counted(start{judge, overlap, s.boot(), s.bootID()})
 		s.recovered.Starts, s.recovered.Limit = r.Probation.Starts, r.Probation.Limit
 		if r.Probation == before {
 			return r, errNoChange
@@ -109,7 +115,7 @@ func (s *Session) isNew(r record) (bool, error) {
 	if err := s.statTarget(); err != nil {
 		return false, err
 	}
-	if next := r.Probation.started(s.boot()); r.New.matches(s.old) && !next.over() {
+	if next := r.Probation.started(start{boot: s.boot(), id: s.bootID()}); r.New.matches(s.old) && !next.over() {
 		return true, nil
 	}
 	return s.has(s.base, r.New)
@@ -117,11 +123,15 @@ func (s *Session) isNew(r record) (bool, error) {
 
 // replaced returns the journal after another program, or a person, replaced the version on
 // probation.
-func (s *Session) replaced(r record) record {
-	if r.putBack(s.old) {
-		return r.leftByHand(s.now())
+func (s *Session) replaced(r record) (record, error) {
+	if !r.putBack(s.old) {
+		return r.cleared(), nil
 	}
-	return r.cleared()
+	same, err := s.has(s.base, r.Backup)
+	if err != nil || !same {
+		return r.cleared(), err
+	}
+	return r.leftByHand(s.now()), nil
 }
 
 // overlaps reports whether a process that started before, on this probation, still runs.
@@ -154,6 +164,10 @@ func (s *Session) giveUp() error {
 	given, back := s.journal.New, s.journal.Backup.Version
 	s.recovered.Failed = given.Version
 	err := s.rollback(FailedProbation)
+	if errors.Is(err, errNoChange) {
+		s.recovered.Failed = "" // it was confirmed meanwhile
+		return nil
+	}
 	if errors.Is(err, ErrNoBackup) {
 		return errors.Join(fmt.Errorf("giving up version %q: %w", given.Version, err), s.change(context.Background(),
 			func(r record) (record, error) { return r.failed(given, FailedProbation, s.now()).confirmed(), nil }))

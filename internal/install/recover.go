@@ -128,7 +128,7 @@ func (s *Session) recover() error {
 	s.recovered.Finished, s.recovered.Undone = isNew, !isNew
 	switch {
 	case isNew && j.State == swapping:
-		return s.writeJournal(j.finished())
+		return s.leave(j, record.finished)
 	case isNew:
 		return s.finishRollback(j)
 	case j.State == swapping:
@@ -184,7 +184,7 @@ func (s *Session) restoreOld(j record) error {
 // undoSwap removes our backup. removeLeftovers then restores the older one.
 func (s *Session) undoSwap(j record) error {
 	if j.Keep != "" {
-		return s.writeJournal(j.undone()) // the backup was not replaced
+		return s.leave(j, record.undone) // the backup was not replaced
 	}
 	ours, err := s.has(s.backup(), j.Old)
 	if err != nil {
@@ -206,5 +206,5 @@ func (s *Session) undoSwap(j record) error {
 	if err := store.SyncDir(s.fsys, "."); err != nil {
 		return err
 	}
-	return s.writeJournal(j.undone())
+	return s.leave(j, record.undone)
 }

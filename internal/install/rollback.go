@@ -43,6 +43,9 @@ func (s *Session) rollback(why Reason) error {
 	var next record
 	var stage, current namedFile
 	tried, err := s.announce(func() (_ record, err error) {
+		if why == FailedProbation && !(s.journal.onProbation() && s.journal.Probation.over()) {
+			return next, errNoChange // it was confirmed meanwhile
+		}
 		if stage, err = s.linkOrCopy(f, s.backup(), "stage"); err != nil {
 			return next, fmt.Errorf("staging backup: %w", err)
 		}
@@ -112,8 +115,9 @@ func (s *Session) openBackup() (*os.File, fs.FileInfo, error) {
 	n, err := links(f)
 	switch {
 	case err != nil:
-	case n != 1:
-		// It may be the target itself, or another file that was linked.
+	case n != 1 && s.journal.State != installed:
+		// It may be the target itself, or another file that was linked. If its hash is
+		// known a snapshot of hard links does no harm: it is copied.
 		err = fmt.Errorf("%w: %q has other names", ErrNoBackup, s.backup())
 	case info.Size() == 0:
 		err = fmt.Errorf("%w: %q is empty", ErrNoBackup, s.backup())

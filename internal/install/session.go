@@ -31,9 +31,10 @@ type Session struct {
 	renameAside bool // renamesAside, but for tests
 	closed      bool
 
-	now  func() time.Time
-	boot func() time.Duration
-	hold func(*store.Lock) error // nil: a start ends with the call
+	now    func() time.Time
+	boot   func() time.Duration
+	bootID func() string
+	hold   func(*store.Lock) error // nil: a start ends with the call
 
 	journal   record
 	onDisk    []byte // the journal as it was read or written
@@ -56,8 +57,9 @@ type Options struct {
 	// replace the target, and what is remembered of it.
 	Shared bool
 
-	Now  func() time.Time     // nil: time.Now
-	Boot func() time.Duration // time since the machine was booted; nil: the system's
+	Now    func() time.Time     // nil: time.Now
+	Boot   func() time.Duration // time since the machine was booted; nil: the system's
+	BootID func() string        // which boot; nil: the system's
 
 	// Hold keeps a lock until the process ends, see [store.Lock.Detach]. With it a start
 	// that Recover counts lasts as long as the process.
@@ -88,7 +90,7 @@ func newSession(target string, o Options) (*Session, error) {
 	}
 	s := &Session{
 		dir: filepath.Dir(path), base: filepath.Base(path), shared: o.Shared, renameAside: renamesAside,
-		now: o.Now, boot: o.Boot, hold: o.Hold,
+		now: o.Now, boot: o.Boot, bootID: o.BootID, hold: o.Hold,
 	}
 	s.work = workName(s.base)
 	if s.now == nil {
@@ -96,6 +98,9 @@ func newSession(target string, o Options) (*Session, error) {
 	}
 	if s.boot == nil {
 		s.boot = sinceBoot
+	}
+	if s.bootID == nil {
+		s.bootID = bootID
 	}
 	open := openRoot
 	if o.open != nil {

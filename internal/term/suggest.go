@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/choria-io/go-updater/internal/keytext"
 )
 
 // maxQuoted is the longest word that an error quotes if it is neither a command nor
@@ -104,8 +106,13 @@ func UnknownCommand(cmd *cobra.Command, word string) error {
 	return Usagef("unknown command %s (the commands are %s)", quoted, strings.Join(names, ", "))
 }
 
-// flagError adds to the error of an unknown flag the one that was meant.
+// flagError adds to the error of an unknown flag the one that was meant, and removes
+// what may be a key.
 func flagError(cmd *cobra.Command, err error) error {
+	// Flags that take a key must not quote it.
+	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok && keytext.MaybeSecret(bad.GetValue()) {
+		return fmt.Errorf("invalid argument for %q flag: %w", "--"+bad.GetFlag().Name, bad.Unwrap())
+	}
 	// The flag is one of a command whose name was mistyped.
 	if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 {
 		return UnknownCommand(cmd, cmd.Flags().Arg(0))

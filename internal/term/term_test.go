@@ -154,25 +154,20 @@ func TestPassphraseFlags(t *testing.T) {
 		return path
 	}
 	t.Setenv("TEST_PASSPHRASE", "from env")
-	t.Setenv("TEST_EMPTY", "")
 	t.Setenv("COSIGN_PASSWORD", "another tool's")
 	for name, tc := range map[string]struct{ args, want, err string }{
-		"line":          {"--passphrase-file=" + file("secret\n"), "secret", ""},
-		"no newline":    {"--passphrase-file=" + file("secret"), "secret", ""},
-		"CRLF":          {"--passphrase-file=" + file("secret\r\nmore"), "secret", ""},
-		"spaces stay":   {"--passphrase-file=" + file("  se cret \n"), "  se cret ", ""},
-		"first line":    {"--passphrase-file=" + file("one\ntwo\n"), "one", ""},
-		"empty file":    {"--passphrase-file=" + file(""), "", errNoPassphrase.Error()},
-		"empty line":    {"--passphrase-file=" + file("\nsecret"), "", errNoPassphrase.Error()},
-		"huge":          {"--passphrase-file=" + file(strings.Repeat("x", maxPassphraseFile+1)), "", "larger than"},
-		"missing":       {"--passphrase-file=" + filepath.Join(t.TempDir(), "none"), "", "none"},
-		"directory":     {"--passphrase-file=" + t.TempDir(), "", "is a directory"},
-		"variable":      {"--passphrase-env=TEST_PASSPHRASE", "from env", ""},
-		"empty value":   {"--passphrase-env=TEST_EMPTY", "", errNoPassphrase.Error()},
-		"unset":         {"--passphrase-env=TEST_NO_SUCH", "", `environment variable "TEST_NO_SUCH" is not set`},
-		"no name":       {"--passphrase-env=correct horse", "", "the environment variable that --passphrase-env names is not set"},
-		"no file":       {"--passphrase-file=correct horse", "", "the file that --passphrase-file names: "},
-		"a device file": {"--passphrase-file=" + os.DevNull, "", errNoPassphrase.Error()},
+		"line":        {"--passphrase-file=" + file("secret\n"), "secret", ""},
+		"no newline":  {"--passphrase-file=" + file("secret"), "secret", ""},
+		"CRLF":        {"--passphrase-file=" + file("secret\r\nmore"), "secret", ""},
+		"spaces stay": {"--passphrase-file=" + file("  se cret \n"), "  se cret ", ""},
+		"first line":  {"--passphrase-file=" + file("one\ntwo\n"), "one", ""},
+		"huge":        {"--passphrase-file=" + file(strings.Repeat("x", maxPassphraseFile+1)), "", "larger than"},
+		"missing":     {"--passphrase-file=" + filepath.Join(t.TempDir(), "none"), "", "none"},
+		"directory":   {"--passphrase-file=" + t.TempDir(), "", "is a directory"},
+		"variable":    {"--passphrase-env=TEST_PASSPHRASE", "from env", ""},
+		"unset":       {"--passphrase-env=TEST_NO_SUCH", "", `environment variable "TEST_NO_SUCH" is not set`},
+		"no name":     {"--passphrase-env=correct horse", "", "the environment variable that --passphrase-env names is not set"},
+		"no file":     {"--passphrase-file=correct horse", "", "the file that --passphrase-file names: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stderr bytes.Buffer
