@@ -188,3 +188,32 @@ func TestA4_PreflightLooksAtTheWorkDirectory(t *testing.T) {
 		require.ErrorIs(t, err, want)
 	}
 }
+
+// Alice gives the name of her program to a file that root left in her directory: root
+// would take it for its own, and run what she puts there.
+func TestA13_PlantedTargetIsNotRunAsRoot(t *testing.T) {
+	w := ownedWorld(t, alice)
+	dir := filepath.Dir(w.target)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	left := filepath.Join(dir, ".viminfo")
+	require.NoError(t, os.WriteFile(left, []byte("# root was here"), 0o600))
+	as(t, alice, func() { require.NoError(t, os.Rename(left, w.target)) })
+	before := w.snapshot()
+	err := w.refuses(updater.ErrUnsafeDirectory, updater.SmokeTest(updater.Trial{}))
+	require.ErrorContains(t, err, "chown the directory to root, or the program to user 54321")
+	require.Zero(t, w.requests.Load(), "found before the download")
+	require.Equal(t, before, w.snapshot())
+	u, err := updater.New(w.options()...)
+	require.NoError(t, err)
+	report, err := u.Preflight(t.Context())
+	require.ErrorIs(t, err, updater.ErrUnsafeDirectory)
+	require.Len(t, report.Problems, 1)
+
+	// Each advice can be followed.
+	require.NoError(t, os.Chown(w.target, alice, alice))
+	require.NoError(t, updater.Apply(w.options()...))
+	require.NoError(t, os.Chown(w.target, 0, 0))
+	require.NoError(t, os.Chown(dir, 0, 0))
+	w.publish("1.2.4", newRelease(t, "1.2.4", []byte(newContent+"4")))
+	require.NoError(t, updater.Apply(w.options(updater.Version("1.2.4"))...))
+}

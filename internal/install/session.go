@@ -148,7 +148,11 @@ func (s *Session) lockAndRecover(ctx context.Context, wait bool) error {
 	if err := s.removeLeftovers(); err != nil {
 		return fmt.Errorf("removing leftovers of an earlier update: %w", err)
 	}
+	// Again, as the target, and with it its owner, may have been exchanged meanwhile.
 	if err := s.statTarget(); err != nil {
+		return err
+	}
+	if err := errors.Join(s.checkRunner(), s.checkParents()); err != nil {
 		return err
 	}
 	return s.notePutBack(ctx)

@@ -262,3 +262,59 @@ func TestA7_Umask(t *testing.T) {
 		}
 	}
 }
+
+// Root trusts root and the owner of the target, in each directory above it.
+func TestA13_OwnersOfTheDirectories(t *testing.T) {
+	for _, tc := range []struct {
+		owner, dir, above int
+		sticky            bool
+		want              error
+	}{
+		{root, root, root, false, nil},
+		{root, alice, root, false, ErrUnsafeDirectory},
+		{root, root, alice, false, ErrUnsafeDirectory},
+		{root, alice, root, true, ErrUnsafeDirectory},
+		{root, root, alice, true, ErrUnsafeDirectory}, // its owner may rename everything in it
+		{root, root, root, true, nil},
+		{alice, alice, root, true, nil},
+		{alice, alice, alice, false, nil},
+		{alice, root, root, false, nil},
+		{alice, bob, root, false, ErrUnsafeDirectory},
+		{alice, alice, bob, false, ErrUnsafeDirectory},
+	} {
+		t.Run(fmt.Sprintf("%d in %d in %d sticky %v", tc.owner, tc.dir, tc.above, tc.sticky), func(t *testing.T) {
+			target := newPlace(t, tc.owner)
+			dir := filepath.Dir(target)
+			require.NoError(t, os.Chown(dir, tc.dir, tc.dir))
+			require.NoError(t, os.Chown(filepath.Dir(dir), tc.above, tc.above))
+			if tc.sticky {
+				require.NoError(t, os.Chmod(filepath.Dir(dir), 0o777|fs.ModeSticky))
+			}
+			before := snapshot(t, dir)
+			require.ErrorIs(t, updateAs(t, root, target, newBytes), tc.want)
+			if tc.want != nil {
+				require.Equal(t, before, snapshot(t, dir))
+				s, err := Begin(t.Context(), target, Options{Shared: true})
+				require.NoError(t, err, "accepted by the program")
+				require.NoError(t, s.Close())
+			}
+		})
+	}
+}
+
+// Alice exchanges her program once root has looked at it.
+func TestA13_TargetExchangedAfterTheFirstLook(t *testing.T) {
+	target := newPlace(t, alice)
+	left := target + ".left"
+	program(t, left, root, root, 0o755)
+	f := &faulty{}
+	f.before = func(op, name string) error {
+		if op == "mkdir" {
+			f.before = nil
+			return os.Rename(left, target)
+		}
+		return nil
+	}
+	_, err := Begin(t.Context(), target, Options{open: f.open})
+	require.ErrorIs(t, err, ErrUnsafeDirectory)
+}

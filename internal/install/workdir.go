@@ -147,8 +147,14 @@ func (s *Session) checkRunner() error {
 		ErrOwner, s.Target(), s.access.Owner.UID, s.access.Runner, fs.ErrPermission)
 }
 
-// checkParent refuses a directory in which every user may replace files of others.
+// checkParent refuses a directory in which every user may replace files of others, and one
+// whose owner could have root run another program.
 func (s *Session) checkParent(path string, info fs.FileInfo) error {
+	if s.access.Exposes(info) {
+		uid, _ := store.Owner(info)
+		return fmt.Errorf("%w: user %d owns %q, and could have root run another program than that of user %d (chown the directory to root, or the program to user %d)",
+			ErrUnsafeDirectory, uid, path, s.access.Owner.UID, uid)
+	}
 	if s.shared || !store.OpenToAll(info) {
 		return nil
 	}
