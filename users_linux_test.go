@@ -7,8 +7,10 @@ package updater_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -216,4 +218,31 @@ func TestA13_PlantedTargetIsNotRunAsRoot(t *testing.T) {
 	require.NoError(t, os.Chown(dir, 0, 0))
 	w.publish("1.2.4", newRelease(t, "1.2.4", []byte(newContent+"4")))
 	require.NoError(t, updater.Apply(w.options(updater.Version("1.2.4"))...))
+}
+
+// Alice puts a link in the place of the work directory while the artifact is downloaded.
+// Root creates nothing where it leads.
+func TestA12_WorkDirExchangedDuringTheDownload(t *testing.T) {
+	w := ownedWorld(t, alice)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	victim := t.TempDir()
+	work := filepath.Join(filepath.Dir(w.target), ".app.update")
+	w.handler = func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+		if strings.HasSuffix(r.URL.Path, ".bz2") {
+			as(t, alice, func() {
+				require.NoError(t, os.Rename(work, work+".away"))
+				require.NoError(t, os.Symlink(victim, work))
+			})
+			require.NoError(t, os.Chtimes(victim, now, now))
+		}
+		next.ServeHTTP(rw, r)
+	}
+	require.Error(t, updater.Apply(w.options()...))
+	w.holds(oldContent)
+	found, err := os.ReadDir(victim)
+	require.NoError(t, err)
+	require.Empty(t, found)
+	info, err := os.Stat(victim)
+	require.NoError(t, err)
+	require.True(t, info.ModTime().Equal(now), "nothing was created and removed")
 }

@@ -9,7 +9,8 @@
 //
 //	s, err := install.Begin(ctx, target, install.Options{})
 //	defer s.Close()
-//	path, err := s.StagePath()               // download to path
+//	path, err := s.StagePath()
+//	f, remove, err := s.Create(path)         // download to f
 //	staged, err := s.Seal(path, hash, size)  // verify the download
 //	backup, err := s.Commit(staged, plan)    // install it
 //

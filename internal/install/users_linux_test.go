@@ -318,3 +318,46 @@ func TestA13_TargetExchangedAfterTheFirstLook(t *testing.T) {
 	_, err := Begin(t.Context(), target, Options{open: f.open})
 	require.ErrorIs(t, err, ErrUnsafeDirectory)
 }
+
+// The file for Seal is created in the work directory, wherever a link leads.
+func TestA12_Create(t *testing.T) {
+	target := newPlace(t, alice)
+	s, err := Begin(t.Context(), target, Options{})
+	require.NoError(t, err)
+	defer s.Close()
+	path, err := s.StagePath()
+	require.NoError(t, err)
+	was := unix.Umask(0o777)
+	f, remove, err := s.Create(path)
+	unix.Umask(was)
+	require.NoError(t, err)
+	defer f.Close()
+	info, err := os.Lstat(path)
+	require.NoError(t, err)
+	uid, _ := store.Owner(info)
+	require.Equal(t, []any{root, fs.FileMode(0o600)}, []any{uid, info.Mode()}, "alice cannot write to it")
+	_, _, err = s.Create(path)
+	require.ErrorIs(t, err, fs.ErrExist)
+	require.NoError(t, remove())
+	require.NoFileExists(t, path)
+	for _, other := range []string{target + ".new", filepath.Join(WorkDir(target), journalFile), filepath.Join(WorkDir(target), "..", filepath.Base(path))} {
+		_, _, err = s.Create(other)
+		require.ErrorContains(t, err, "is not at a stage path")
+	}
+	p, err := s.Partial(sum(newBytes))
+	require.NoError(t, err)
+	info, err = p.Stat()
+	require.NoError(t, err)
+	uid, _ = store.Owner(info)
+	require.Equal(t, alice, uid, "other files are the owner's")
+	require.NoError(t, p.End(false))
+
+	victim := t.TempDir()
+	require.NoError(t, os.Rename(WorkDir(target), WorkDir(target)+".away"))
+	require.NoError(t, os.Symlink(victim, WorkDir(target)))
+	_, _, err = s.Create(path)
+	require.Error(t, err)
+	require.NoFileExists(t, filepath.Join(victim, filepath.Base(path)))
+	require.NoError(t, os.Remove(WorkDir(target)))
+	require.NoError(t, os.Rename(WorkDir(target)+".away", WorkDir(target)))
+}
