@@ -361,3 +361,44 @@ func TestA12_Create(t *testing.T) {
 	require.NoError(t, os.Remove(WorkDir(target)))
 	require.NoError(t, os.Rename(WorkDir(target)+".away", WorkDir(target)))
 }
+
+// Root restored the journal, or saved it with an editor: chown without -R. It is reported,
+// and replaced by the next update.
+func TestA2_JournalOfRoot(t *testing.T) {
+	target := newPlace(t, alice)
+	require.NoError(t, updateAs(t, root, target, newBytes))
+	require.NoError(t, os.Chown(filepath.Join(WorkDir(target), journalFile), root, root))
+	before := snapshot(t, filepath.Dir(target))
+	var recovered, confirmed error
+	start := func() {
+		_, recovered = Recover(t.Context(), target, Options{})
+		confirmed = Confirm(t.Context(), target, Options{})
+	}
+	as(t, alice, start)
+	require.ErrorIs(t, recovered, ErrJournal)
+	require.ErrorContains(t, recovered, "the next update replaces it")
+	require.ErrorIs(t, confirmed, ErrJournal)
+	require.Equal(t, before, snapshot(t, filepath.Dir(target)), "only an update replaces it")
+	require.NoError(t, updateAs(t, alice, target, []byte("third")))
+	requireFile(t, target, []byte("third"))
+	requireOwned(t, target, alice)
+	as(t, alice, start)
+	require.NoError(t, recovered)
+	require.NoError(t, confirmed)
+}
+
+// A journal that may not be opened in the directory of another user is not called damaged.
+func TestA2_JournalThatRootMayNotOpen(t *testing.T) {
+	target := newPlace(t, alice)
+	require.NoError(t, updateAs(t, root, target, newBytes))
+	f := &faulty{}
+	f.before = func(op, name string) error {
+		if op == "open" && filepath.Base(name) == journalFile {
+			return fs.ErrPermission // as root on NFS
+		}
+		return nil
+	}
+	_, err := Recover(t.Context(), target, Options{open: f.open})
+	require.ErrorIs(t, err, fs.ErrPermission)
+	require.NotErrorIs(t, err, ErrJournal)
+}

@@ -193,6 +193,22 @@ func (s *Session) openWorkDir() (bool, error) {
 	return verdict == store.Use || verdict == store.Narrow, err
 }
 
+// unreadable takes a journal that the owner of the work directory may not open for a
+// damaged one: root restored it, or edited it. Its next update can replace it, as every
+// name in the directory is the owner's.
+func (s *Session) unreadable(err error) error {
+	err = fmt.Errorf("reading journal: %w", err)
+	dir, statErr := s.fsys.Lstat(s.work)
+	if !errors.Is(err, fs.ErrPermission) || statErr != nil {
+		return err
+	}
+	if uid, _ := store.Owner(dir); uid != s.access.Runner {
+		return err
+	}
+	s.damaged = fmt.Errorf("%w: %w (%s; the next update replaces it)", ErrJournal, err, s.WorkDir())
+	return nil
+}
+
 // kindOf returns the kind of one of our random names, and "" for any other name. Files
 // with other names are never removed.
 func kindOf(name string) string {
