@@ -122,7 +122,7 @@ var (
 	ErrOwner = install.ErrOwner
 
 	// ErrUnsafeDirectory is a target in a directory where other users could
-	// exchange files. Fix its permissions.
+	// exchange files. Fix its permissions, or who owns it.
 	ErrUnsafeDirectory = install.ErrUnsafeDirectory
 )
 

@@ -240,8 +240,9 @@ func (w *walk) binary(ctx context.Context, session *install.Session, path string
 		},
 	}
 	if w.foreign != nil {
-		return w.foreign.fetchBinary(ctx, w.spec, path, work)
+		return w.foreign.fetchBinary(ctx, w.spec, path, work) // it has the path, as in v0.1.0
 	}
+	work.Create = session.Create
 	err := guard("fetching the binary", func() error { return w.source.Binary(ctx, w.verified, path, work) })
 	w.deadEnd = w.leadsNowhere(ctx, err)
 	return err

@@ -7,8 +7,10 @@ package updater_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -212,4 +214,60 @@ func TestStateDirOfRootIsNotForgottenByTheOwner(t *testing.T) {
 	as(t, alice, func() { higher = to("1.2.4", updater.CurrentVersion("1.2.3")) })
 	require.NoError(t, higher)
 	w.holds("1.2.4")
+}
+
+// Alice gives the name of her program to a file that root left in her directory: root
+// would take it for its own, and run what she puts there.
+func TestA13_PlantedTargetIsNotRunAsRoot(t *testing.T) {
+	w := ownedWorld(t, alice)
+	dir := filepath.Dir(w.target)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	left := filepath.Join(dir, ".viminfo")
+	require.NoError(t, os.WriteFile(left, []byte("# root was here"), 0o600))
+	as(t, alice, func() { require.NoError(t, os.Rename(left, w.target)) })
+	before := w.snapshot()
+	err := w.refuses(updater.ErrUnsafeDirectory, updater.SmokeTest(updater.Trial{}))
+	require.ErrorContains(t, err, "chown the directory to root, or the program to user 54321")
+	require.Zero(t, w.requests.Load(), "found before the download")
+	require.Equal(t, before, w.snapshot())
+	u, err := updater.New(w.options()...)
+	require.NoError(t, err)
+	report, err := u.Preflight(t.Context())
+	require.ErrorIs(t, err, updater.ErrUnsafeDirectory)
+	require.Len(t, report.Problems, 1)
+
+	// Each advice can be followed.
+	require.NoError(t, os.Chown(w.target, alice, alice))
+	require.NoError(t, updater.Apply(w.options()...))
+	require.NoError(t, os.Chown(w.target, 0, 0))
+	require.NoError(t, os.Chown(dir, 0, 0))
+	w.publish("1.2.4", newRelease(t, "1.2.4", []byte(newContent+"4")))
+	require.NoError(t, updater.Apply(w.options(updater.Version("1.2.4"))...))
+}
+
+// Alice puts a link in the place of the work directory while the artifact is downloaded.
+// Root creates nothing where it leads.
+func TestA12_WorkDirExchangedDuringTheDownload(t *testing.T) {
+	w := ownedWorld(t, alice)
+	w.publish("1.2.3", newRelease(t, "1.2.3", []byte(newContent)))
+	victim := t.TempDir()
+	work := filepath.Join(filepath.Dir(w.target), ".app.update")
+	w.handler = func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+		if strings.HasSuffix(r.URL.Path, ".bz2") {
+			as(t, alice, func() {
+				require.NoError(t, os.Rename(work, work+".away"))
+				require.NoError(t, os.Symlink(victim, work))
+			})
+			require.NoError(t, os.Chtimes(victim, now, now))
+		}
+		next.ServeHTTP(rw, r)
+	}
+	require.Error(t, updater.Apply(w.options()...))
+	w.holds(oldContent)
+	found, err := os.ReadDir(victim)
+	require.NoError(t, err)
+	require.Empty(t, found)
+	info, err := os.Stat(victim)
+	require.NoError(t, err)
+	require.True(t, info.ModTime().Equal(now), "nothing was created and removed")
 }

@@ -9,7 +9,8 @@
 //
 //	s, err := install.Begin(ctx, target, install.Options{})
 //	defer s.Close()
-//	path, err := s.StagePath()               // download to path
+//	path, err := s.StagePath()
+//	f, remove, err := s.Create(path)         // download to f
 //	staged, err := s.Seal(path, hash, size)  // verify the download
 //	backup, err := s.Commit(staged, plan)    // install it
 //
@@ -131,7 +132,9 @@
 //
 // A directory that every user may write to is refused, unless it is sticky or
 // Options.Shared is set. Its owner and a group that may write to it are trusted, because
-// they can replace the program anyway. So are other processes of the same user. The table
+// they can replace the program anyway. So are other processes of the same user. Root
+// refuses a target below a directory that belongs neither to root nor to the target's
+// owner: its owner chooses the file, and so the user as whom the program runs. The table
 // in package store says who may use the work directory, and what is done with one that is
 // found.
 //

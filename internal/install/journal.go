@@ -154,7 +154,7 @@ func (s *Session) readJournal() error {
 	case errors.Is(err, store.ErrNotRegular):
 		return fmt.Errorf("%w: %w (remove it)", ErrJournal, err)
 	case err != nil:
-		return fmt.Errorf("reading journal: %w", err)
+		return s.unreadable(err)
 	}
 	defer f.Close()
 	raw, err := io.ReadAll(io.LimitReader(f, maxJournal+1))

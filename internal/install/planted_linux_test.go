@@ -340,3 +340,58 @@ func TestB2_OwnerDecides(t *testing.T) {
 	require.ErrorIs(t, f.run(target, false), ErrChanged)
 	requireFile(t, target, oldBytes)
 }
+
+// Alice writes a journal of an update that has to be undone, and exchanges the backup for
+// a file of root's at any look at it. Root copies it for nobody.
+func TestA12_SecretOfRootAtTheBackup(t *testing.T) {
+	secret := []byte("secret of root")
+	for _, linked := range []bool{true, false} { // linked: fs.protected_hardlinks is 0
+		for at := 1; at <= 4; at++ {
+			t.Run(fmt.Sprintf("linked %v, look %d", linked, at), func(t *testing.T) {
+				target := newPlace(t, alice)
+				backup, of := target+".backup", target+".secret"
+				s, err := Begin(t.Context(), target, Options{})
+				require.NoError(t, err)
+				require.NoError(t, s.writeJournal(record{State: swapping, Check: true, Old: content{Hash: sum(newBytes)}, New: content{Hash: sum(oldBytes)}}))
+				require.NoError(t, s.Close())
+				require.NoError(t, os.WriteFile(backup, newBytes, 0o755))
+				require.NoError(t, os.Chown(backup, alice, alice))
+				require.NoError(t, os.WriteFile(of, secret, 0o600))
+
+				looks, moved := 0, false
+				f := &faulty{}
+				f.before = func(op, name string) error {
+					switch {
+					case op == "link" && moved: // so that it is copied
+						moved = false
+						return errors.Join(os.Rename(backup, of), os.WriteFile(backup, []byte("x"), 0o755))
+					case name != "tool.backup" || op != "lstat" && op != "open":
+						return nil
+					}
+					if looks++; looks != at {
+						return nil
+					}
+					if linked {
+						return errors.Join(os.Remove(backup), os.Link(of, backup))
+					}
+					moved = true
+					return os.Rename(of, backup)
+				}
+				s, err = Begin(t.Context(), target, Options{open: f.open})
+				if err == nil {
+					err = s.Close()
+				}
+				got, readErr := os.ReadFile(target)
+				require.NoError(t, readErr)
+				require.NotEqual(t, string(secret), string(got), "%v", err)
+				left, globErr := filepath.Glob(filepath.Join(WorkDir(target), "*-*"))
+				require.NoError(t, globErr)
+				for _, path := range left {
+					got, readErr := os.ReadFile(path)
+					require.NoError(t, readErr)
+					require.NotEqual(t, string(secret), string(got), path)
+				}
+			})
+		}
+	}
+}

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 
 	"github.com/choria-io/go-updater/internal/store"
@@ -155,17 +154,19 @@ func (s *Session) restoreOld(j record) error {
 	if j.Keep != "" {
 		from = s.workPath(j.Keep)
 	}
-	if intact, err := s.has(from, j.Old); err != nil || !intact {
-		return errors.Join(fmt.Errorf("%w: %q is not the file that was replaced", ErrNoBackup, from), err)
-	}
 	if err := s.statTarget(); err != nil {
 		return err
 	}
-	f, _, err := store.OpenRegular(s.fsys, from, os.O_RDONLY)
+	// One handle for checks and copy: the owner of the directory may exchange the file
+	// between two. It may have another name, if this was interrupted before.
+	f, _, err := s.openOfOwner(from)
 	if err != nil {
-		return err
+		return errors.Join(fmt.Errorf("%w: %q cannot be restored", ErrNoBackup, from), err)
 	}
 	defer f.Close()
+	if hash, err := hashOf(f); err != nil || hash != j.Old.Hash {
+		return errors.Join(fmt.Errorf("%w: %q is not the file that was replaced", ErrNoBackup, from), err)
+	}
 	stage, err := s.linkOrCopy(f, from, "stage")
 	if err != nil {
 		return err

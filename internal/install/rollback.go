@@ -101,17 +101,10 @@ func (s *Session) finishRollback(j record) error {
 // openBackup opens the backup. It returns an error if Commit cannot have made it: if it
 // is empty, has another owner than the target, or has other names.
 func (s *Session) openBackup() (*os.File, fs.FileInfo, error) {
-	f, info, err := store.OpenRegular(s.fsys, s.backup(), os.O_RDONLY)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil, fmt.Errorf("%q: %w", s.backup(), ErrNoBackup)
-	case errors.Is(err, store.ErrNotRegular):
-		return nil, nil, fmt.Errorf("%w: %w", ErrNoBackup, err)
-	case err != nil:
-		return nil, nil, fmt.Errorf("opening backup: %w", err)
+	f, info, err := s.openOfOwner(s.backup())
+	if err != nil {
+		return nil, nil, err
 	}
-	uid, gid := store.Owner(s.old)
-	u, g := store.Owner(info)
 	n, err := links(f)
 	switch {
 	case err != nil:
@@ -121,12 +114,30 @@ func (s *Session) openBackup() (*os.File, fs.FileInfo, error) {
 		err = fmt.Errorf("%w: %q has other names", ErrNoBackup, s.backup())
 	case info.Size() == 0:
 		err = fmt.Errorf("%w: %q is empty", ErrNoBackup, s.backup())
-	case u != uid || g != gid:
-		err = fmt.Errorf("%w: %q belongs to user %d and group %d", ErrOwner, s.backup(), u, g)
 	}
 	if err != nil {
 		_ = f.Close()
 		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+// openOfOwner opens a file that is to become the target. Its owner has to be that of the
+// target, who could else have root copy a file of another user's for them.
+func (s *Session) openOfOwner(name string) (*os.File, fs.FileInfo, error) {
+	f, info, err := store.OpenRegular(s.fsys, name, os.O_RDONLY)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil, fmt.Errorf("%q: %w", name, ErrNoBackup)
+	case errors.Is(err, store.ErrNotRegular):
+		return nil, nil, fmt.Errorf("%w: %w", ErrNoBackup, err)
+	case err != nil:
+		return nil, nil, fmt.Errorf("opening backup: %w", err)
+	}
+	uid, gid := store.Owner(s.old)
+	if u, g := store.Owner(info); u != uid || g != gid {
+		_ = f.Close()
+		return nil, nil, fmt.Errorf("%w: %q belongs to user %d and group %d", ErrOwner, name, u, g)
 	}
 	return f, info, nil
 }

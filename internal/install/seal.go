@@ -100,11 +100,11 @@ func (s *Session) Seal(path, sha256hex string, size int64) (*Staged, error) {
 	if s.closed {
 		return nil, errClosed
 	}
-	base := filepath.Base(path)
-	if kindOf(base) != "stage" || filepath.Clean(path) != filepath.Join(s.WorkDir(), base) {
-		return nil, fmt.Errorf("staged file %q is not at a stage path of this update", path)
+	name, err := s.stageName(path)
+	if err != nil {
+		return nil, err
 	}
-	st := &Staged{name: s.workPath(base)}
+	st := &Staged{name: name}
 	if err := s.seal(st, sha256hex, size); err != nil {
 		st.close()
 		return nil, fmt.Errorf("verifying staged file: %w", err)

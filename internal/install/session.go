@@ -153,7 +153,11 @@ func (s *Session) lockAndRecover(ctx context.Context, wait bool) error {
 	if err := s.removeLeftovers(); err != nil {
 		return fmt.Errorf("removing leftovers of an earlier update: %w", err)
 	}
+	// Again, as the target, and with it its owner, may have been exchanged meanwhile.
 	if err := s.statTarget(); err != nil {
+		return err
+	}
+	if err := errors.Join(s.checkRunner(), s.checkParents()); err != nil {
 		return err
 	}
 	return s.notePutBack(ctx)
@@ -233,12 +237,38 @@ func (s *Session) Target() string { return filepath.Join(s.dir, s.base) }
 func (s *Session) WorkDir() string { return filepath.Join(s.dir, s.work) }
 
 // StagePath returns a new path in the work directory, at which the caller creates a
-// file for Seal.
+// file for Seal; see Create.
 func (s *Session) StagePath() (string, error) {
 	if s.closed {
 		return "", errClosed
 	}
 	return filepath.Join(s.WorkDir(), store.RandomName("stage")), nil
+}
+
+// Create creates the file for Seal at a StagePath, private, and returns how to remove it.
+// Unlike a caller that opens the path, it follows no link out of the target's directory that
+// was put in the place of the work directory (T18). The file stays root's until Commit.
+func (s *Session) Create(path string) (f *os.File, remove func() error, err error) {
+	if s.closed {
+		return nil, nil, errClosed
+	}
+	name, err := s.stageName(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.fsys.CreateFor(store.User{})
+	defer s.fsys.CreateFor(s.access.Owner)
+	f, err = s.fsys.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	return f, func() error { return s.fsys.Remove(name) }, err
+}
+
+// stageName returns the name of the file at a StagePath.
+func (s *Session) stageName(path string) (string, error) {
+	base := filepath.Base(path)
+	if kindOf(base) != "stage" || filepath.Clean(path) != filepath.Join(s.WorkDir(), base) {
+		return "", fmt.Errorf("staged file %q is not at a stage path of this update", path)
+	}
+	return s.workPath(base), nil
 }
 
 var errClosed = fmt.Errorf("update session: %w", fs.ErrClosed)

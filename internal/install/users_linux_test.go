@@ -262,3 +262,143 @@ func TestA7_Umask(t *testing.T) {
 		}
 	}
 }
+
+// Root trusts root and the owner of the target, in each directory above it.
+func TestA13_OwnersOfTheDirectories(t *testing.T) {
+	for _, tc := range []struct {
+		owner, dir, above int
+		sticky            bool
+		want              error
+	}{
+		{root, root, root, false, nil},
+		{root, alice, root, false, ErrUnsafeDirectory},
+		{root, root, alice, false, ErrUnsafeDirectory},
+		{root, alice, root, true, ErrUnsafeDirectory},
+		{root, root, alice, true, ErrUnsafeDirectory}, // its owner may rename everything in it
+		{root, root, root, true, nil},
+		{alice, alice, root, true, nil},
+		{alice, alice, alice, false, nil},
+		{alice, root, root, false, nil},
+		{alice, bob, root, false, ErrUnsafeDirectory},
+		{alice, alice, bob, false, ErrUnsafeDirectory},
+	} {
+		t.Run(fmt.Sprintf("%d in %d in %d sticky %v", tc.owner, tc.dir, tc.above, tc.sticky), func(t *testing.T) {
+			target := newPlace(t, tc.owner)
+			dir := filepath.Dir(target)
+			require.NoError(t, os.Chown(dir, tc.dir, tc.dir))
+			require.NoError(t, os.Chown(filepath.Dir(dir), tc.above, tc.above))
+			if tc.sticky {
+				require.NoError(t, os.Chmod(filepath.Dir(dir), 0o777|fs.ModeSticky))
+			}
+			before := snapshot(t, dir)
+			require.ErrorIs(t, updateAs(t, root, target, newBytes), tc.want)
+			if tc.want != nil {
+				require.Equal(t, before, snapshot(t, dir))
+				s, err := Begin(t.Context(), target, Options{Shared: true})
+				require.NoError(t, err, "accepted by the program")
+				require.NoError(t, s.Close())
+			}
+		})
+	}
+}
+
+// Alice exchanges her program once root has looked at it.
+func TestA13_TargetExchangedAfterTheFirstLook(t *testing.T) {
+	target := newPlace(t, alice)
+	left := target + ".left"
+	program(t, left, root, root, 0o755)
+	f := &faulty{}
+	f.before = func(op, name string) error {
+		if op == "mkdir" {
+			f.before = nil
+			return os.Rename(left, target)
+		}
+		return nil
+	}
+	_, err := Begin(t.Context(), target, Options{open: f.open})
+	require.ErrorIs(t, err, ErrUnsafeDirectory)
+}
+
+// The file for Seal is created in the work directory, wherever a link leads.
+func TestA12_Create(t *testing.T) {
+	target := newPlace(t, alice)
+	s, err := Begin(t.Context(), target, Options{})
+	require.NoError(t, err)
+	defer s.Close()
+	path, err := s.StagePath()
+	require.NoError(t, err)
+	was := unix.Umask(0o777)
+	f, remove, err := s.Create(path)
+	unix.Umask(was)
+	require.NoError(t, err)
+	defer f.Close()
+	info, err := os.Lstat(path)
+	require.NoError(t, err)
+	uid, _ := store.Owner(info)
+	require.Equal(t, []any{root, fs.FileMode(0o600)}, []any{uid, info.Mode()}, "alice cannot write to it")
+	_, _, err = s.Create(path)
+	require.ErrorIs(t, err, fs.ErrExist)
+	require.NoError(t, remove())
+	require.NoFileExists(t, path)
+	for _, other := range []string{target + ".new", filepath.Join(WorkDir(target), journalFile), filepath.Join(WorkDir(target), "..", filepath.Base(path))} {
+		_, _, err = s.Create(other)
+		require.ErrorContains(t, err, "is not at a stage path")
+	}
+	p, err := s.Partial(sum(newBytes))
+	require.NoError(t, err)
+	info, err = p.Stat()
+	require.NoError(t, err)
+	uid, _ = store.Owner(info)
+	require.Equal(t, alice, uid, "other files are the owner's")
+	require.NoError(t, p.End(false))
+
+	victim := t.TempDir()
+	require.NoError(t, os.Rename(WorkDir(target), WorkDir(target)+".away"))
+	require.NoError(t, os.Symlink(victim, WorkDir(target)))
+	_, _, err = s.Create(path)
+	require.Error(t, err)
+	require.NoFileExists(t, filepath.Join(victim, filepath.Base(path)))
+	require.NoError(t, os.Remove(WorkDir(target)))
+	require.NoError(t, os.Rename(WorkDir(target)+".away", WorkDir(target)))
+}
+
+// Root restored the journal, or saved it with an editor: chown without -R. It is reported,
+// and replaced by the next update.
+func TestA2_JournalOfRoot(t *testing.T) {
+	target := newPlace(t, alice)
+	require.NoError(t, updateAs(t, root, target, newBytes))
+	require.NoError(t, os.Chown(filepath.Join(WorkDir(target), journalFile), root, root))
+	before := snapshot(t, filepath.Dir(target))
+	var recovered, confirmed error
+	start := func() {
+		_, recovered = Recover(t.Context(), target, Options{})
+		confirmed = Confirm(t.Context(), target, Options{})
+	}
+	as(t, alice, start)
+	require.ErrorIs(t, recovered, ErrJournal)
+	require.ErrorContains(t, recovered, "the next update replaces it")
+	require.ErrorIs(t, confirmed, ErrJournal)
+	require.Equal(t, before, snapshot(t, filepath.Dir(target)), "only an update replaces it")
+	require.NoError(t, updateAs(t, alice, target, []byte("third")))
+	requireFile(t, target, []byte("third"))
+	requireOwned(t, target, alice)
+	as(t, alice, start)
+	require.NoError(t, recovered)
+	require.NoError(t, confirmed)
+}
+
+// A journal that may not be opened in the directory of another user is not called damaged.
+func TestA2_JournalThatRootMayNotOpen(t *testing.T) {
+	target := newPlace(t, alice)
+	require.NoError(t, updateAs(t, root, target, newBytes))
+	f := &faulty{}
+	f.before = func(op, name string) error {
+		if op == "open" && filepath.Base(name) == journalFile {
+			return fs.ErrPermission // as root on NFS
+		}
+		return nil
+	}
+	_, err := Recover(t.Context(), target, Options{open: f.open})
+	require.ErrorIs(t, err, fs.ErrPermission)
+	require.NotErrorIs(t, err, ErrJournal)
+}

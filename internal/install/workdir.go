@@ -147,8 +147,14 @@ func (s *Session) checkRunner() error {
 		ErrOwner, s.Target(), s.access.Owner.UID, s.access.Runner, fs.ErrPermission)
 }
 
-// checkParent refuses a directory in which every user may replace files of others.
+// checkParent refuses a directory in which every user may replace files of others, and one
+// whose owner could have root run another program.
 func (s *Session) checkParent(path string, info fs.FileInfo) error {
+	if s.access.Exposes(info) {
+		uid, _ := store.Owner(info)
+		return fmt.Errorf("%w: user %d owns %q, and could have root run another program than that of user %d (chown the directory to root, or the program to user %d)",
+			ErrUnsafeDirectory, uid, path, s.access.Owner.UID, uid)
+	}
 	if s.shared || !store.OpenToAll(info) {
 		return nil
 	}
@@ -185,6 +191,22 @@ func (s *Session) openWorkDir() (bool, error) {
 		_ = s.fsys.Narrow(s.work, found) // it may be unreadable; see store.Settle
 	}
 	return verdict == store.Use || verdict == store.Narrow, err
+}
+
+// unreadable takes a journal that the owner of the work directory may not open for a
+// damaged one: root restored it, or edited it. Its next update can replace it, as every
+// name in the directory is the owner's.
+func (s *Session) unreadable(err error) error {
+	err = fmt.Errorf("reading journal: %w", err)
+	dir, statErr := s.fsys.Lstat(s.work)
+	if !errors.Is(err, fs.ErrPermission) || statErr != nil {
+		return err
+	}
+	if uid, _ := store.Owner(dir); uid != s.access.Runner {
+		return err
+	}
+	s.damaged = fmt.Errorf("%w: %w (%s; the next update replaces it)", ErrJournal, err, s.WorkDir())
+	return nil
 }
 
 // kindOf returns the kind of one of our random names, and "" for any other name. Files

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/choria-io/go-updater/internal/store"
 )
 
 // ErrUnsafeDirectory means that other users could replace files during the update. A
@@ -100,6 +102,7 @@ func (p targetFile) problems(q Question) []*Error {
 	}
 	if !q.Shared {
 		add(p.unsafe())
+		add(p.exposed())
 	}
 	add(p.writable())
 	add(p.readable())
@@ -138,6 +141,24 @@ func (p targetFile) unsafe() *Error {
 				Reason: ReasonUnsafeDirectory, Path: dir, Detail: "every user may replace files in it",
 				Advice: "remove the write permission of others (chmod o-w), install the program elsewhere, or accept that with InsecureSharedDirectory()",
 				Err:    ErrUnsafeDirectory,
+			}
+		}
+		if dir == filepath.Dir(dir) {
+			return nil
+		}
+	}
+}
+
+// exposed finds a directory whose owner could have root run another program.
+func (p targetFile) exposed() *Error {
+	access := store.AccessTo(p.info, false)
+	for dir := p.dir; ; dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err == nil && access.Exposes(info) {
+			uid, _ := store.Owner(info)
+			return &Error{
+				Reason: ReasonUnsafeDirectory, Path: dir, Err: ErrUnsafeDirectory,
+				Detail: fmt.Sprintf("user %d owns it, and could have root run another program than that of user %d", uid, access.Owner.UID),
+				Advice: fmt.Sprintf("chown the directory to root, or the program to user %d", uid),
 			}
 		}
 		if dir == filepath.Dir(dir) {
@@ -285,7 +306,8 @@ const (
 	ReasonForeignOwner Reason = "foreign owner"
 	// ReasonMountPoint is a file that is a mount point, as in containers.
 	ReasonMountPoint Reason = "mount point"
-	// ReasonUnsafeDirectory is a directory in which every user may rename files.
+	// ReasonUnsafeDirectory is a directory in which every user may rename files, or whose
+	// owner could have root run another program.
 	ReasonUnsafeDirectory Reason = "unsafe directory"
 
 	// ReasonPackageManager is a file that a package manager owns; only a notice.

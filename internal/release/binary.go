@@ -32,6 +32,11 @@ type Workspace struct {
 	// Partial opens the file that collects the download with this SHA-256, with
 	// what is there already. end closes it, and removes it unless keep is set.
 	Partial func(sha256hex string) (file *os.File, end func(keep bool) error, err error)
+
+	// Create creates a private file at path, target or another one beside it, which
+	// must not exist. remove removes it again. If Create is nil, path is opened as it
+	// is: another user must not be able to exchange the directories in it.
+	Create func(path string) (file *os.File, remove func() error, err error)
 }
 
 // Binary creates target, which must not exist, with the uncompressed binary of a
@@ -160,8 +165,17 @@ func (d *download) collect(a *trust.Artifact) (packed *os.File, end func(keep bo
 		return d.work.Partial(a.Hash)
 	}
 	name := filepath.Join(filepath.Dir(d.target), "stage-"+rand.Text())
-	packed, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	return packed, func(bool) error { return errors.Join(packed.Close(), os.Remove(name)) }, err
+	packed, remove, err := d.create(name)
+	return packed, func(bool) error { return errors.Join(packed.Close(), remove()) }, err
+}
+
+// create creates a private file at path.
+func (d *download) create(path string) (file *os.File, remove func() error, err error) {
+	if d.work.Create != nil {
+		return d.work.Create(path)
+	}
+	file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	return file, func() error { return os.Remove(path) }, err
 }
 
 // fetch writes the artifact to packed and checks its length and hash, if the
@@ -188,7 +202,7 @@ func (d *download) fetch(ctx context.Context, a *trust.Artifact, packed *os.File
 
 // decode writes the binary into a new file at the target.
 func (d *download) decode(ctx context.Context, a *trust.Artifact, packed, old *os.File) (err error) {
-	out, err := os.OpenFile(d.target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	out, remove, err := d.create(d.target)
 	if err != nil {
 		return &fetch.LocalError{Doing: "creating the staged file", Err: err}
 	}
@@ -197,7 +211,7 @@ func (d *download) decode(ctx context.Context, a *trust.Artifact, packed, old *o
 			err = &fetch.LocalError{Doing: "closing the staged file", Err: closeErr}
 		}
 		if err != nil {
-			os.Remove(d.target)
+			_ = remove()
 		}
 	}()
 	from := Input{Artifact: *a, Packed: packed, MaxSize: d.MaxSize}

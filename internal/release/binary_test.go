@@ -357,6 +357,34 @@ func TestPartialThatCannotBeOpened(t *testing.T) {
 	requireNothing(t, target)
 }
 
+// With Create no file is opened by its path.
+func TestCreateMakesAllFiles(t *testing.T) {
+	for want, content := range map[error][]byte{nil: newBinary, release.ErrHash: oldBinary} {
+		p := publish(t)
+		p.files[at.File("app.bz2")] = compress(t, content)
+		s, _ := newSource(t, p.repository)
+		dir := t.TempDir()
+		created, removed := 0, 0
+		err := s.Binary(t.Context(), p.verified, filepath.Join(t.TempDir(), "absent", "new"), release.Workspace{
+			Create: func(path string) (*os.File, func() error, error) {
+				created++
+				path = filepath.Join(dir, filepath.Base(path))
+				f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+				return f, func() error { removed++; return os.Remove(path) }, err
+			},
+		})
+		require.ErrorIs(t, err, want)
+		left, readErr := os.ReadDir(dir)
+		require.NoError(t, readErr)
+		require.Len(t, left, created-removed)
+		if want == nil {
+			require.Equal(t, []int{2, 1}, []int{created, removed}, "the artifact and the binary")
+		} else {
+			require.Empty(t, left)
+		}
+	}
+}
+
 func TestDecodingStopsWhenTheContextIsDone(t *testing.T) {
 	p := publish(t)
 	large := bytes.Repeat(newBinary, 100)

@@ -50,6 +50,11 @@ func Outsider(target string, shared bool) bool {
 	return err == nil && AccessTo(info, shared).Outsider()
 }
 
+// Exposes reports whether the owner of dir, the directory of the target or one above it,
+// could have root run what is theirs: dir belongs neither to root nor to the owner of the
+// target. They can give the target's name to any file that root left there (T18).
+func (a Access) Exposes(dir fs.FileInfo) bool { return a.Runner == 0 && !a.Shared && !a.trusts(dir) }
+
 // Verdict is what to do with a directory that was found where the private one belongs.
 type Verdict int
 
