@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/choria-io/go-updater/internal/install"
 	"github.com/choria-io/go-updater/internal/preflight"
 	"github.com/choria-io/go-updater/internal/release"
+	"github.com/choria-io/go-updater/internal/store"
 	"github.com/choria-io/go-updater/trust"
 )
 
@@ -232,7 +234,13 @@ func (w *walk) question() preflight.Question {
 }
 
 func (s *settings) question() preflight.Question {
-	return preflight.Question{Target: s.target, Beside: install.Beside(s.target), Execute: s.set.smokeTest != nil, Shared: s.set.shared}
+	return preflight.Question{
+		Target: s.target, Beside: install.Beside(s.target), Execute: s.set.smokeTest != nil, Shared: s.set.shared,
+		Exposed: func(target, dir fs.FileInfo) (int, bool) {
+			owner, _ := store.Owner(dir)
+			return owner, store.AccessTo(target, false).Exposes(dir)
+		},
+	}
 }
 
 // explain adds to an error why an update could not begin: what a preflight finds comes

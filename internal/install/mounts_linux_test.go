@@ -5,6 +5,7 @@
 package install
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -280,4 +281,36 @@ func TestB2_NoRollbackFailureWhileTheOldFileIsInPlace(t *testing.T) {
 	require.NotErrorAs(t, err, new(*RollbackFailure))
 	requireFile(t, target, oldBytes)
 	require.ElementsMatch(t, []string{"tool", "tool-away"}, names(t, filepath.Dir(target)))
+}
+
+// A container image was made by root, and its program given to a user. Overlayfs cannot
+// rename the work directory away.
+func TestA11_DirectoryOfAnImage(t *testing.T) {
+	needRoot(t)
+	dir, err := os.MkdirTemp("", "install-test-")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chmod(dir, 0o755))
+	mount(t, "tmpfs", dir, "tmpfs", 0, "mode=755")
+	for _, name := range []string{"lower", "upper", "work", "at"} {
+		require.NoError(t, os.Mkdir(filepath.Join(dir, name), 0o755))
+	}
+	bin := filepath.Join(dir, "lower", "bin")
+	require.NoError(t, os.Mkdir(bin, 0o755))
+	program(t, filepath.Join(bin, "tool"), root, root, 0o755)
+	require.NoError(t, updateAs(t, root, filepath.Join(bin, "tool"), newBytes))
+	for _, name := range []string{"", "tool", "tool.backup"} { // chown app /bin /bin/*
+		require.NoError(t, os.Chown(filepath.Join(bin, name), alice, alice))
+	}
+	at := mount(t, "overlay", filepath.Join(dir, "at"), "overlay", 0,
+		fmt.Sprintf("lowerdir=%[1]s/lower,upperdir=%[1]s/upper,workdir=%[1]s/work,redirect_dir=off", dir))
+	target := filepath.Join(at, "bin", "tool")
+	err = updateAs(t, alice, target, []byte("third"))
+	require.ErrorIs(t, err, ErrUnsafeDirectory)
+	require.ErrorContains(t, err, "chown -R")
+
+	require.NoError(t, filepath.WalkDir(WorkDir(target), func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Chown(path, alice, alice))
+	}))
+	require.NoError(t, updateAs(t, alice, target, []byte("third")), "the advice can be followed")
 }

@@ -96,6 +96,8 @@ func (s scene) outcome() (advice string, err error) {
 	switch {
 	case s.runner != root && s.runner != s.owner:
 		return "", ErrOwner
+	case s.runner == root && s.above != root && s.above != s.owner:
+		return "chown the directory to root, or the program to user", ErrUnsafeDirectory
 	case open:
 		return "chmod o-w", ErrUnsafeDirectory
 	case s.work >= 0 && s.work != s.owner: // it is replaced, if it can be

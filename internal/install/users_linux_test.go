@@ -402,3 +402,54 @@ func TestA2_JournalThatRootMayNotOpen(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrPermission)
 	require.NotErrorIs(t, err, ErrJournal)
 }
+
+// squashed is a file system that sets the owner of all directories, as NFS with all_squash.
+type squashed struct {
+	fsys
+	dir string
+}
+
+func (s squashed) Mkdir(name string, perm fs.FileMode) error {
+	if err := s.fsys.Mkdir(name, perm); err != nil {
+		return err
+	}
+	return os.Chown(filepath.Join(s.dir, name), 65534, 65534)
+}
+
+// No other update is running there: nobody has to wait for one.
+func TestA5_ServerSetsTheOwner(t *testing.T) {
+	target := newPlace(t, root)
+	open := func(dir string) (fsys, error) {
+		f, err := openRoot(dir)
+		return squashed{f, dir}, err
+	}
+	before := snapshot(t, filepath.Dir(target))
+	_, err := Begin(t.Context(), target, Options{Wait: true, open: open})
+	require.ErrorIs(t, err, ErrUnsafeDirectory)
+	require.NotErrorIs(t, err, ErrLocked)
+	require.ErrorContains(t, err, "belongs to user 65534")
+	require.Equal(t, before, snapshot(t, filepath.Dir(target)))
+
+	s, err := Begin(t.Context(), target, Options{Shared: true, open: open})
+	require.NoError(t, err)
+	_, err = s.Commit(stage(t, s, newBytes), Plan{})
+	require.NoError(t, errors.Join(err, s.Close()))
+	requireFile(t, target, newBytes)
+}
+
+// A directory of root's that another process made in the place of ours is none of a
+// server's.
+func TestA5_DirectoryExchangedOnce(t *testing.T) {
+	target := newPlace(t, alice)
+	f := &faulty{}
+	f.after = func(op, name string) error {
+		if op == "mkdir" {
+			f.after = nil
+			return os.Chown(WorkDir(target), root, root)
+		}
+		return nil
+	}
+	s, err := Begin(t.Context(), target, Options{open: f.open})
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+}

@@ -5,6 +5,7 @@
 package install
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -108,13 +109,20 @@ func (s *Session) lockWorkDir(ctx context.Context, wait bool) error {
 // tryLockWorkDir retries, because the last holder of the lock may be removing the
 // directory.
 func (s *Session) tryLockWorkDir() error {
+	var foreign error
 	for range 16 {
 		err := s.fsys.Mkdir(s.work, 0o700)
 		created := err == nil
 		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("creating work directory: %w", err)
 		}
-		if err = s.access.Settle(s.fsys, s.work, s.WorkDir()); err == nil {
+		if foreign = nil; created {
+			foreign = s.createdForeign()
+		}
+		if foreign == nil || !s.shared {
+			err = s.access.Settle(s.fsys, s.work, s.WorkDir())
+		}
+		if err == nil {
 			s.lock, err = store.AcquirePrivate(s.fsys, s.workPath(lockFile))
 		}
 		if err == nil {
@@ -135,7 +143,24 @@ func (s *Session) tryLockWorkDir() error {
 		}
 		return fmt.Errorf("preparing work directory: %w", err)
 	}
-	return &LockedError{Target: s.Target()}
+	// If it was so only at times, another process made its directory in the place of ours.
+	return cmp.Or(foreign, error(&LockedError{Target: s.Target()}))
+}
+
+// createdForeign returns an error if the work directory, which we have just created,
+// belongs to another user than the target: some servers set the owner of all files.
+func (s *Session) createdForeign() error {
+	found, err := s.fsys.Lstat(s.work)
+	if err != nil || s.access.Runner < 0 {
+		return nil
+	}
+	uid, _ := store.Owner(found)
+	if uid == s.access.Owner.UID {
+		return nil
+	}
+	return fmt.Errorf("%w: what is created in %q belongs to user %d, and the target to user %d "+
+		"(mount it without a fixed owner such as that of all_squash, or install the program elsewhere)",
+		ErrUnsafeDirectory, s.dir, uid, s.access.Owner.UID)
 }
 
 // checkRunner returns an error if the runner is neither root nor the owner of the target.

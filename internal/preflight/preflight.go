@@ -48,6 +48,7 @@ package preflight
 
 import (
 	"context"
+	"io/fs"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -69,6 +70,9 @@ type Question struct {
 	Execute bool
 	// Shared accepts directories that every user may write to.
 	Shared bool
+	// Exposed reports whether the owner of dir, a directory above the target, could have
+	// root run another program, and who that is. nil: no directory is.
+	Exposed func(target, dir fs.FileInfo) (owner int, exposed bool)
 }
 
 // Report is what Check found.

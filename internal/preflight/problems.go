@@ -11,8 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-
-	"github.com/choria-io/go-updater/internal/store"
 )
 
 // ErrUnsafeDirectory means that other users could replace files during the update. A
@@ -102,7 +100,7 @@ func (p targetFile) problems(q Question) []*Error {
 	}
 	if !q.Shared {
 		add(p.unsafe())
-		add(p.exposed())
+		add(p.exposed(q.Exposed))
 	}
 	add(p.writable())
 	add(p.readable())
@@ -150,21 +148,22 @@ func (p targetFile) unsafe() *Error {
 }
 
 // exposed finds a directory whose owner could have root run another program.
-func (p targetFile) exposed() *Error {
-	access := store.AccessTo(p.info, false)
-	for dir := p.dir; ; dir = filepath.Dir(dir) {
-		if info, err := os.Stat(dir); err == nil && access.Exposes(info) {
-			uid, _ := store.Owner(info)
-			return &Error{
-				Reason: ReasonUnsafeDirectory, Path: dir, Err: ErrUnsafeDirectory,
-				Detail: fmt.Sprintf("user %d owns it, and could have root run another program than that of user %d", uid, access.Owner.UID),
-				Advice: fmt.Sprintf("chown the directory to root, or the program to user %d", uid),
+func (p targetFile) exposed(by func(target, dir fs.FileInfo) (int, bool)) *Error {
+	for dir := p.dir; by != nil; dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err == nil {
+			if uid, exposed := by(p.info, info); exposed {
+				return &Error{
+					Reason: ReasonUnsafeDirectory, Path: dir, Err: ErrUnsafeDirectory,
+					Detail: fmt.Sprintf("user %d owns it, and could have root run another program", uid),
+					Advice: fmt.Sprintf("chown the directory to root, or the program to user %d", uid),
+				}
 			}
 		}
 		if dir == filepath.Dir(dir) {
-			return nil
+			break
 		}
 	}
+	return nil
 }
 
 func (p targetFile) writable() *Error {

@@ -33,7 +33,9 @@
 //	root or owner    the owner's, others may write           ErrUnsafeDirectory, until a person has decided about what is in it;
 //	                                                         used if the program accepted that (Shared)
 //	root or owner    another user's, or root's where the     removed if it is empty, else moved aside as it is, and a new one made;
-//	                 owner is another                        ErrUnsafeDirectory if a sticky directory forbids that
+//	                 owner is another                        ErrUnsafeDirectory if a sticky directory, or overlayfs, forbids that
+//	root or owner    another user's, each time it was       ErrUnsafeDirectory: the file system sets the owner of all files;
+//	                 made                                   used if the program accepted that (Shared)
 //	root or owner    a link, a file, a fifo                  ErrUnsafeDirectory: it was planted
 //
 // A mode that cannot be set is accepted, as on file systems with fixed modes: what counts

@@ -91,7 +91,8 @@ func (r Root) giveDir(name string, perm fs.FileMode) error {
 		return err
 	}
 	if err == nil || uid != 0 {
-		return fmt.Errorf("%w: %q was exchanged while it was made", ErrUnsafeDirectory, f.Name())
+		return fmt.Errorf("%w: %q was exchanged while it was made, or the file system sets the owner of all files: it belongs to user %d",
+			ErrUnsafeDirectory, f.Name(), uid)
 	}
 	return r.give(f, perm)
 }

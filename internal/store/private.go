@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // ErrForeign means that what is kept of a target cannot be read by this user, because
@@ -129,7 +130,11 @@ func replace(above PlaceFS, name, path string, found fs.FileInfo) error {
 		return gone
 	} else if err != nil {
 		uid, _ := Owner(found)
-		return fmt.Errorf("%w: %q belongs to user %d (that user or root has to remove it): %w", ErrUnsafeDirectory, path, uid, err)
+		advice := "that user or root has to remove it"
+		if errors.Is(err, syscall.EXDEV) { // overlay: a directory of a lower layer cannot be renamed
+			advice = "it is of a container image: give it to the owner of the program there, with chown -R, or remove it"
+		}
+		return fmt.Errorf("%w: %q belongs to user %d (%s): %w", ErrUnsafeDirectory, path, uid, advice, err)
 	}
 	if moved, err := above.Lstat(aside); err == nil && !os.SameFile(moved, found) {
 		_ = above.Rename(aside, name) // another process was faster: it is a new one
