@@ -17,9 +17,9 @@ import (
 )
 
 // maxAdded is how many bytes updates may add to a stripped program that uses
-// net/http already. It is what they add today, 1,413,120, and a margin of 1%, so that
+// net/http already. It is what they add today, 1,429,504, and a margin of 1%, so that
 // a dependency that brings more is noticed when it comes. Lower it with every cut.
-const maxAdded = 1_427_000
+const maxAdded = 1_444_000
 
 const (
 	plainProgram = `package main
