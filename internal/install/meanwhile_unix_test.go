@@ -192,3 +192,75 @@ func TestAnotherBuildOfAVersionThatWasLeft(t *testing.T) {
 	require.Len(t, f.Failed, 1, "the first build stays refused")
 	require.True(t, f.Failed[0].GivenUp())
 }
+
+// before calls do once, before the first operation on a file of that name.
+type before struct {
+	fsys
+	name string
+	do   func()
+}
+
+func (b *before) open(dir string) (fsys, error) {
+	var err error
+	b.fsys, err = openRoot(dir)
+	return b, err
+}
+
+func (b *before) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
+	if do := b.do; do != nil && filepath.Base(name) == b.name {
+		b.do = nil
+		do()
+	}
+	return b.fsys.OpenFile(name, flag, perm)
+}
+
+// Two processes see that the version had its starts. One of them gives it up, and the other
+// finds that done.
+func TestGivenUpByAnotherProcessMeanwhile(t *testing.T) {
+	target := newTarget(t)
+	require.NoError(t, commit(t, target, newBytes, Plan{Version: "2", Previous: "1", Probation: 1}))
+	_, err := Recover(t.Context(), target, Options{})
+	require.NoError(t, err)
+	other := &before{name: lockFile, do: func() {
+		r, err := Recover(t.Context(), target, Options{})
+		require.NoError(t, err)
+		require.True(t, r.Restored)
+	}}
+	r, err := Recover(t.Context(), target, Options{open: other.open})
+	require.NoError(t, err)
+	require.False(t, r.Restored)
+	requireFile(t, target, oldBytes)
+	f, err := Look(target, Options{})
+	require.NoError(t, err)
+	require.Len(t, f.Failed, 1, "only that version")
+	require.Equal(t, "2", f.Failed[0].Version)
+}
+
+// The next version is installed between the two looks of Confirm: that is not the one that
+// works.
+func TestConfirmIsNotForTheNextVersion(t *testing.T) {
+	target := newTarget(t)
+	require.NoError(t, commit(t, target, newBytes, Plan{Version: "2", Previous: "1", Probation: 1}))
+	_, err := Recover(t.Context(), target, Options{})
+	require.NoError(t, err)
+	update := &before{name: journalLock, do: func() {
+		require.NoError(t, commit(t, target, goodBytes, Plan{Version: "3", Previous: "2", Probation: 1}))
+	}}
+	require.NoError(t, Confirm(t.Context(), target, Options{open: update.open}))
+	f, err := Look(target, Options{})
+	require.NoError(t, err)
+	require.Equal(t, "3", f.Version)
+	require.True(t, f.Probation)
+}
+
+// The version that is left is known by its content, whatever the time of its file.
+func TestRolledBackVersionIsKnownByItsContent(t *testing.T) {
+	target := newTarget(t)
+	require.NoError(t, commit(t, target, newBytes, Plan{Version: "2", Previous: "1"}))
+	require.NoError(t, os.Chtimes(target, when, when))
+	require.NoError(t, Rollback(t.Context(), target))
+	f, err := Look(target, Options{})
+	require.NoError(t, err)
+	require.Len(t, f.Failed, 1)
+	require.Equal(t, "2", f.Failed[0].Version)
+}
