@@ -264,3 +264,21 @@ func TestRolledBackVersionIsKnownByItsContent(t *testing.T) {
 	require.Len(t, f.Failed, 1)
 	require.Equal(t, "2", f.Failed[0].Version)
 }
+
+// A file with the size and time of the backup, but other content, is not the backup: no
+// version was left for it.
+func TestFileThatLooksLikeTheBackupIsNot(t *testing.T) {
+	target := newTarget(t)
+	require.NoError(t, commit(t, target, newBytes[:len(newBytes)-1], Plan{Version: "2", Previous: "1"}))
+	backup, err := os.Stat(target + ".backup")
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(target))
+	require.NoError(t, os.WriteFile(target, make([]byte, backup.Size()), 0o755))
+	require.NoError(t, os.Chtimes(target, when, backup.ModTime()))
+	_, err = Recover(t.Context(), target, Options{})
+	require.NoError(t, err)
+	f, err := Look(target, Options{})
+	require.NoError(t, err)
+	require.Empty(t, f.Failed)
+	require.Empty(t, f.Version, "another program installed it")
+}
