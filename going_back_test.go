@@ -7,6 +7,7 @@ package updater_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"testing"
@@ -178,6 +179,21 @@ func TestD8_WrongClockLocksNothing(t *testing.T) {
 			require.NoError(t, w.to("1.1.0"))
 		})
 	}
+}
+
+// A document that does not expire, as those of v0.1.0, says nothing about the time.
+func TestD8_WrongClockAndADocumentThatDoesNotExpire(t *testing.T) {
+	w := rolledOut(t, "1.0.0", "1.1.0")
+	legacy := newRelease(t, "1.0.0", []byte("1.0.0"))
+	legacy.document = func(*testing.T, []byte) []byte {
+		return fmt.Appendf(nil, `{"binary": %q, "hash": %q}`, legacy.doc.Binary, legacy.doc.Hash)
+	}
+	w.publish("1.0.0", legacy)
+	unsigned := updater.InsecureAllowUnsigned()
+	in2076 := updater.Clock(func() time.Time { return time.Date(2076, 1, 1, 0, 0, 0, 0, time.UTC) })
+	require.NoError(t, w.to("1.0.0", noKey, unsigned, in2076))
+	require.NoError(t, w.to("1.1.0", noKey, unsigned))
+	w.holds("1.1.0")
 }
 
 // 1.2.0 was confirmed; a person rolls back to 1.0.0; 1.1.5 is wanted.

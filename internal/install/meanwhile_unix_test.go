@@ -282,3 +282,23 @@ func TestFileThatLooksLikeTheBackupIsNot(t *testing.T) {
 	require.Empty(t, f.Failed)
 	require.Empty(t, f.Version, "another program installed it")
 }
+
+// The machine stops during a health check: that counts as a failure of the version, which
+// may be why it stopped.
+func TestInterruptedHealthCheckIsAFailure(t *testing.T) {
+	target := newTarget(t)
+	s, err := Begin(t.Context(), target, Options{})
+	require.NoError(t, err)
+	require.PanicsWithError(t, errSick.Error(), func() {
+		_, _ = s.Commit(stage(t, s, newBytes), Plan{Version: "2", Check: func() error { panic(errSick) }})
+	})
+	require.NoError(t, s.lock.Release())
+	r, err := Recover(t.Context(), target, Options{})
+	require.NoError(t, err)
+	require.True(t, r.Restored)
+	f, err := Look(target, Options{})
+	require.NoError(t, err)
+	require.Len(t, f.Failed, 1)
+	require.Equal(t, FailedHealthCheck, f.Failed[0].Reason)
+	require.False(t, f.Failed[0].GivenUp())
+}
