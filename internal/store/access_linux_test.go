@@ -218,8 +218,58 @@ func TestA11_NewDirectoryIsNotMovedAside(t *testing.T) {
 	above, err := OpenRoot(dir)
 	require.NoError(t, err)
 	defer above.Close()
-	require.ErrorIs(t, replace(above, "work", work, found), fs.ErrNotExist)
+	access := Access{Owner: User{alice, alice}}
+	require.ErrorIs(t, access.replace(above, "work", work, found), fs.ErrNotExist)
 	require.DirExists(t, filepath.Join(work, "in use"))
+}
+
+// beforeRename calls do before each rename.
+type beforeRename struct {
+	Root
+	do func()
+}
+
+func (b beforeRename) Rename(oldname, newname string) error {
+	b.do()
+	return b.Root.Rename(oldname, newname)
+}
+
+// Root gives a directory that it has made to the owner while another process of root's is
+// about to move it aside.
+func TestA11_DirectoryThatIsBeingMadeIsNotMovedAside(t *testing.T) {
+	if os.Getuid() != root {
+		t.Skip("NOT PROVEN: other users need root")
+	}
+	for name, again := range map[string]bool{"put back": false, "made again": true} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			work, file := filepath.Join(dir, "work"), filepath.Join(dir, "work", "file")
+			require.NoError(t, os.Mkdir(work, 0o700))
+			require.NoError(t, os.WriteFile(file, nil, 0o600))
+			found, err := os.Lstat(work)
+			require.NoError(t, err)
+			above, err := OpenRoot(dir)
+			require.NoError(t, err)
+			defer above.Close()
+			renames := 0
+			gives := beforeRename{above, func() {
+				if renames++; renames == 1 {
+					require.NoError(t, os.Chown(work, alice, alice))
+				} else if again {
+					aside, err := filepath.Glob(work + ".aside-*")
+					require.NoError(t, err)
+					require.NoError(t, os.Remove(filepath.Join(aside[0], "file")))
+					require.NoError(t, os.MkdirAll(filepath.Join(work, "in use"), 0o700))
+				}
+			}}
+			access := Access{Owner: User{alice, alice}}
+			require.ErrorIs(t, access.replace(gives, "work", work, found), fs.ErrNotExist)
+			aside, err := filepath.Glob(work + ".aside-*")
+			require.NoError(t, err)
+			require.Empty(t, aside)
+			require.DirExists(t, work)
+		})
+	}
 }
 
 // T6: who can exchange a directory above StateDir can exchange what is remembered.

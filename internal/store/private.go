@@ -113,16 +113,20 @@ func (a Access) Settle(above PlaceFS, name, path string) error {
 		// fixed modes there is none.
 		_ = above.Narrow(name, found)
 	case Replace:
-		return replace(above, name, path, found)
+		return a.replace(above, name, path, found)
 	}
 	return err
 }
 
 // replace moves a directory of another user aside, or removes it if it is empty. What
 // is in it keeps owner and content.
-func replace(above PlaceFS, name, path string, found fs.FileInfo) error {
+func (a Access) replace(above PlaceFS, name, path string, found fs.FileInfo) error {
 	gone := fmt.Errorf("%q was of another user: %w", path, fs.ErrNotExist)
 	if above.Remove(name) == nil {
+		return gone
+	}
+	// Another process may be making it: root gives it to its owner once it is there.
+	if now, err := above.Lstat(name); err != nil || !a.foreign(now, found) {
 		return gone
 	}
 	aside := name + "." + RandomName("aside")
@@ -136,8 +140,18 @@ func replace(above PlaceFS, name, path string, found fs.FileInfo) error {
 		}
 		return fmt.Errorf("%w: %q belongs to user %d (%s): %w", ErrUnsafeDirectory, path, uid, advice, err)
 	}
-	if moved, err := above.Lstat(aside); err == nil && !os.SameFile(moved, found) {
-		_ = above.Rename(aside, name) // another process was faster: it is a new one
+	if moved, err := above.Lstat(aside); err == nil && !a.foreign(moved, found) {
+		// Another process was faster: it is a new one. If there is one again, an empty
+		// one goes.
+		if above.Rename(aside, name) != nil {
+			_ = above.Remove(aside)
+		}
 	}
 	return gone
+}
+
+// foreign reports whether a directory is still the one of another user that was found.
+func (a Access) foreign(now, found fs.FileInfo) bool {
+	uid, _ := Owner(now)
+	return os.SameFile(now, found) && uid != a.Owner.UID
 }
