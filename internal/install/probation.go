@@ -170,7 +170,12 @@ func (s *Session) giveUp() error {
 	}
 	if errors.Is(err, ErrNoBackup) {
 		return errors.Join(fmt.Errorf("giving up version %q: %w", given.Version, err), s.change(context.Background(),
-			func(r record) (record, error) { return r.failed(given, FailedProbation, s.now()).confirmed(), nil }))
+			func(r record) (record, error) {
+				if !r.onProbation() || !r.Probation.over() {
+					return r, errNoChange // it was confirmed meanwhile
+				}
+				return r.failed(given, FailedProbation, s.now()).confirmed(), nil
+			}))
 	}
 	if err != nil {
 		return fmt.Errorf("giving up version %q: %w", given.Version, err)

@@ -18,8 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var when = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-
 func TestRecoverCountsStarts(t *testing.T) {
 	target := newTarget(t)
 	s, err := Begin(t.Context(), target, Options{})
