@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -304,9 +303,4 @@ func TestEveryStateAndEvent(t *testing.T) {
 			}
 		})
 	}
-}
-
-func at(p probation, clock time.Duration) probation {
-	p.Clock = clock
-	return p
 }

@@ -126,3 +126,8 @@ func TestTimeOnProbation(t *testing.T) {
 	}
 	require.True(t, p.over())
 }
+
+func at(p probation, clock time.Duration) probation {
+	p.Clock = clock
+	return p
+}
