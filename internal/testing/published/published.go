@@ -42,11 +42,6 @@ type Repository struct {
 // Binary is what the release installs.
 func Binary() []byte { return bytes.Repeat([]byte("version 2.0.0\n"), 10_000) }
 
-// Document is where the document of the release is, below Dir.
-func Document() string {
-	return filepath.Join(Version, runtime.GOOS, runtime.GOARCH, "release.json")
-}
-
 // New publishes a release. With TUF, both keys sign the metadata.
 func New(t testing.TB, now time.Time, withTUF bool) *Repository {
 	t.Helper()
