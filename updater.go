@@ -151,7 +151,7 @@ func (w *walk) apply(ctx context.Context, session *install.Session) (*Result, er
 			return nil, err
 		}
 		result.Backup = backup
-	} else if w.decided(ctx, false, reasonHeld, time.Time{}); w.current != "" && runsFrom(result.Target) {
+	} else if w.decided(ctx, false, reasonHeld, time.Time{}); w.current != "" && install.Runs(result.Target) == install.RunsTarget {
 		return nil, fmt.Errorf("%w: it is %q, and CurrentVersion() is %q (build it with its version, as with -ldflags \"-X main.version=%s\")",
 			ErrVersion, w.version, w.current, w.version)
 	}
@@ -168,18 +168,6 @@ func (w *walk) apply(ctx context.Context, session *install.Session) (*Result, er
 	w.happened(ctx, EventInstalled, w.version, w.current, "")
 	w.log.Info(ctx, "updated", "version", w.version, "target", result.Target, "backup", result.Backup)
 	return result, nil
-}
-
-// runsFrom reports whether this process runs the file target, and false where that
-// cannot be seen: the system has the name of a running program at best, and an update
-// gives it to another file.
-func runsFrom(target string) bool {
-	own, err := os.Stat("/proc/self/exe")
-	if err != nil {
-		return false
-	}
-	file, err := os.Stat(target)
-	return err == nil && os.SameFile(own, file)
 }
 
 // install downloads, checks and swaps.

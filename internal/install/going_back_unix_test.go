@@ -136,3 +136,23 @@ func TestTimeOnProbationBesideAnotherProcess(t *testing.T) {
 		require.Less(t, starts, 3)
 	}
 }
+
+// The owner of the backup was changed: that is a backup that is lost, and the probation
+// ends.
+func TestBackupOfAnotherOwnerEndsTheProbation(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("NOT PROVEN: needs root, makes a file of another user")
+	}
+	target := newTarget(t)
+	require.NoError(t, commit(t, target, newBytes, Plan{Version: "2", Previous: "1", Probation: 1}))
+	require.NoError(t, os.Chown(target+".backup", 0, 54321))
+	_, err := Recover(t.Context(), target, Options{})
+	require.NoError(t, err)
+	_, err = Recover(t.Context(), target, Options{})
+	require.ErrorIs(t, err, ErrNoBackup)
+	require.ErrorIs(t, err, ErrOwner)
+	r, err := Recover(t.Context(), target, Options{})
+	require.NoError(t, err)
+	require.Zero(t, r)
+	requireFile(t, target, newBytes)
+}

@@ -87,24 +87,36 @@ func TestRollbackWhileAStartIsCounted(t *testing.T) {
 	}
 }
 
-// A process of the version before confirms while the next one is being swapped in.
+// A process of the version before confirms while the next one is being swapped in. One of
+// the next version, in its health check, does not confirm the version before.
 func TestConfirmDuringTheSwapOfTheNextVersion(t *testing.T) {
-	for name, check := range map[string]error{"which fails": errSick, "which works": nil} {
+	for name, tc := range map[string]struct {
+		check error
+		by    Running
+		floor string
+	}{
+		"which fails":                      {errSick, RunsAnother, "2.0.0"},
+		"which works":                      {nil, RunsAnother, "2.0.0"},
+		"which fails, by the next version": {errSick, RunsTarget, ""},
+		"which works, by the next version": {nil, RunsTarget, ""},
+		"which fails, by one of the two":   {errSick, NotKnown, ""},
+	} {
 		t.Run(name, func(t *testing.T) {
+			check := tc.check
 			target := newTarget(t)
 			accept := func(version string) *store.Installed { return &store.Installed{Policy: "p", Version: version} }
 			require.NoError(t, commit(t, target, newBytes, Plan{Version: "2.0.0", Previous: "1.0.0", Probation: 1, Accept: accept("2.0.0")}))
 			_, err := Recover(t.Context(), target, Options{})
 			require.NoError(t, err)
 			err = commit(t, target, goodBytes, Plan{Version: "3.0.0", Previous: "2.0.0", Probation: 1, Accept: accept("3.0.0"), Check: func() error {
-				require.NoError(t, Confirm(t.Context(), target, Options{}))
+				require.NoError(t, Confirm(t.Context(), target, Options{runs: func(string) Running { return tc.by }}))
 				return check
 			}})
 			require.ErrorIs(t, err, check)
 			f, err := Look(target, Options{})
 			require.NoError(t, err)
-			require.Equal(t, "2.0.0", f.Review(f.Memory.For("p")).Floor())
-			require.Equal(t, check == nil, f.Probation, "of the next version only")
+			require.Equal(t, tc.floor, f.Review(f.Memory.For("p")).Floor())
+			require.Equal(t, check == nil || tc.by != RunsAnother, f.Probation)
 		})
 	}
 }

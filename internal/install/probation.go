@@ -18,8 +18,8 @@ import (
 // so the next one sees whether it overlaps with another.
 const startsFile = "starts.lock"
 
-// Confirm ends the probation of target, also while the next version is being swapped in
-// over it. It does nothing without a probation, or before
+// Confirm ends the probation of target. On Linux it does so also while the next version is
+// being swapped in over it: elsewhere it is not known which of the two calls. It does nothing without a probation, or before
 // Recover has counted a start: then the caller is a process of the version before. It
 // waits for nothing but another change of the journal, and returns ErrJournal if that is
 // damaged.
@@ -43,6 +43,9 @@ func Confirm(ctx context.Context, target string, o Options) (err error) {
 	}
 	return s.change(ctx, func(r record) (record, error) {
 		if b := r.Before; r.State == swapping && b != nil && confirmable(*b) {
+			if s.runs(s.Target()) != RunsAnother {
+				return r, errNoChange // it may be the new version, in its health check
+			}
 			before := b.confirmed()
 			r.Before = &before
 			return r, nil
@@ -167,6 +170,9 @@ func (s *Session) giveUp() error {
 	if errors.Is(err, errNoChange) {
 		s.recovered.Failed = "" // it was confirmed meanwhile
 		return nil
+	}
+	if errors.Is(err, ErrOwner) {
+		err = fmt.Errorf("%w: %w", ErrNoBackup, err) // its owner was changed: it stays so
 	}
 	if errors.Is(err, ErrNoBackup) {
 		return errors.Join(fmt.Errorf("giving up version %q: %w", given.Version, err), s.change(context.Background(),

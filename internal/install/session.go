@@ -34,6 +34,7 @@ type Session struct {
 	now    func() time.Time
 	boot   func() time.Duration
 	bootID func() string
+	runs   func(target string) Running
 	hold   func(*store.Lock) error // nil: a start ends with the call
 
 	journal   record
@@ -66,6 +67,7 @@ type Options struct {
 	Hold func(*store.Lock) error
 
 	open func(dir string) (fsys, error) // nil: openRoot
+	runs func(target string) Running    // nil: Runs
 }
 
 // Begin prepares the update of target. It takes the lock, and finishes or undoes an
@@ -90,7 +92,7 @@ func newSession(target string, o Options) (*Session, error) {
 	}
 	s := &Session{
 		dir: filepath.Dir(path), base: filepath.Base(path), shared: o.Shared, renameAside: renamesAside,
-		now: o.Now, boot: o.Boot, bootID: o.BootID, hold: o.Hold,
+		now: o.Now, boot: o.Boot, bootID: o.BootID, runs: o.runs, hold: o.Hold,
 	}
 	s.work = workName(s.base)
 	if s.now == nil {
@@ -101,6 +103,9 @@ func newSession(target string, o Options) (*Session, error) {
 	}
 	if s.bootID == nil {
 		s.bootID = bootID
+	}
+	if s.runs == nil {
+		s.runs = Runs
 	}
 	open := openRoot
 	if o.open != nil {
