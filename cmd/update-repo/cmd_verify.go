@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -155,7 +156,7 @@ func (o *verifyOptions) print(c *term.Console, report *repository.Report) error 
 			Repository string `json:"repository"`
 			OK         bool   `json:"ok"`
 			*repository.Report
-		}{o.repo, report.OK(), report})
+		}{shown(o.repo), report.OK(), report})
 	}
 	var lines []string
 	if m := report.Metadata; m != nil {
@@ -184,4 +185,12 @@ func signedBy(r repository.Checked) string {
 	}
 
 	return "signed by " + strings.Join(r.Signers, ", ")
+}
+
+// shown returns a repository as it may be printed: a URL without user, password and query.
+func shown(repo string) string {
+	if u, err := url.Parse(repo); err == nil && u.Host != "" {
+		return fetch.Shown(u)
+	}
+	return repo
 }

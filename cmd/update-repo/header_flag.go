@@ -42,7 +42,8 @@ func (h *headerFlag) headers(c *term.Console) (http.Header, error) {
 				continue
 			}
 			name, value, ok := strings.Cut(line, ":")
-			if name = strings.TrimSpace(name); !ok {
+			// What is no name may be a secret: it is not quoted.
+			if name = strings.TrimSpace(name); !ok || !isToken(name) {
 				return nil, term.Usagef("%s does not contain a header (use 'Name: value', with the colon)", from)
 			}
 			if found = true; from == "--header" && isSecret(name) {
@@ -86,6 +87,13 @@ func headerText(line string) (text, from string, err error) {
 	}
 
 	return string(raw), "the file of --header", nil
+}
+
+// isToken reports whether a name is one of RFC 9110 §5.6.2, and no value beside it.
+func isToken(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	})
 }
 
 // isSecret reports whether a header of this name has credentials.

@@ -88,6 +88,20 @@ func TestE13_RefusedFlagValueIsNotQuoted(t *testing.T) {
 	}
 }
 
+// Nor does the reason quote it, which a flag of another kind gives.
+func TestE13_ReasonOfARefusedFlagIsNotQuoted(t *testing.T) {
+	for value, quoted := range map[string]bool{hex.EncodeToString(seed): false, "many": true} {
+		var stderr bytes.Buffer
+		c := NewConsole("tool", strings.NewReader(""), &bytes.Buffer{}, &stderr)
+		root := NewRoot("tool", "A tool", "A tool.")
+		root.RunE = func(*cobra.Command, []string) error { return nil }
+		root.Flags().Int("threshold", 1, "")
+		require.Equal(t, ExitMisuse, c.Execute(t.Context(), root, []string{"--threshold", value}))
+		require.Contains(t, stderr.String(), `"--threshold" flag`)
+		require.Equal(t, quoted, strings.Contains(stderr.String(), value), stderr.String())
+	}
+}
+
 func TestE14_PassphraseText(t *testing.T) {
 	file := func(content string) string {
 		path := filepath.Join(t.TempDir(), "p")

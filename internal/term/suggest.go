@@ -111,7 +111,11 @@ func UnknownCommand(cmd *cobra.Command, word string) error {
 func flagError(cmd *cobra.Command, err error) error {
 	// Flags that take a key must not quote it.
 	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok && keytext.MaybeSecret(bad.GetValue()) {
-		return fmt.Errorf("invalid argument for %q flag: %w", "--"+bad.GetFlag().Name, bad.Unwrap())
+		refused := fmt.Errorf("invalid argument for %q flag", "--"+bad.GetFlag().Name)
+		if why := bad.Unwrap(); why != nil && !strings.Contains(why.Error(), bad.GetValue()) {
+			refused = fmt.Errorf("%w: %w", refused, why)
+		}
+		return refused
 	}
 	// The flag is one of a command whose name was mistyped.
 	if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 {
