@@ -40,7 +40,7 @@ func clean(data []byte) ([]byte, error) {
 	switch {
 	case strings.HasPrefix(text, "-----BEGIN "):
 		return []byte(breakPEM(breaks.Replace(text))), nil
-	case strings.HasPrefix(text, minisignComment):
+	case strings.HasPrefix(text, minisignComment) && oneMinisign(text):
 		text = breaks.Replace(text)
 		if i := strings.LastIndexByte(text, ' '); i > 0 && !strings.Contains(text, "\n") {
 			text = text[:i] + "\n" + text[i+1:]
@@ -49,6 +49,21 @@ func clean(data []byte) ([]byte, error) {
 	}
 	return data, nil
 }
+
+// oneMinisign reports whether a text without line breaks has one minisign key. Of several
+// files in one line the last key would count, and the others would be lost.
+func oneMinisign(text string) bool {
+	keys := 0
+	for _, word := range strings.Fields(breaks.Replace(text)) {
+		if strings.HasPrefix(word, "RW") && len(word) >= minisignPublicLen {
+			keys++
+		}
+	}
+	return keys <= 1 && strings.Count(text, minisignComment) == 1
+}
+
+// minisignPublicLen is the length of the shortest key of minisign, in base64.
+const minisignPublicLen = 56
 
 // breaks turns what is written for a line break in JSON, YAML and .env files into
 // one. No PEM block and no base64 contains a backslash.

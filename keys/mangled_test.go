@@ -273,3 +273,25 @@ func TestE14_MinisignKeyWithEmptyPassphrase(t *testing.T) {
 	require.ErrorIs(t, err, ErrPassphrase)
 	require.ErrorContains(t, err, "the passphrase is empty")
 }
+
+// Of two keys in one line none is chosen: the other one would be lost in silence.
+func TestE14_SeveralMinisignKeysInOneLine(t *testing.T) {
+	const comment = "untrusted comment: x "
+	one := "RW" + strings.Repeat("A", 54)
+	for name, text := range map[string]string{
+		"two files": comment + one + " " + comment + one,
+		"two keys":  comment + one + " " + one,
+		"escaped":   comment[:len(comment)-1] + `\n` + one + `\n` + comment + one,
+	} {
+		cleaned, err := clean([]byte(text))
+		require.NoError(t, err, name)
+		require.Equal(t, text, string(cleaned), "%s: it is not repaired", name)
+		_, err = ParsePublic([]byte(text))
+		require.Error(t, err, name)
+		_, err = ParsePrivate([]byte(text), nil)
+		require.Error(t, err, name)
+	}
+	cleaned, err := clean([]byte(comment + one))
+	require.NoError(t, err)
+	require.Equal(t, comment[:len(comment)-1]+"\n"+one, string(cleaned))
+}
