@@ -19,10 +19,10 @@ import (
 const startsFile = "starts.lock"
 
 // Confirm ends the probation of target. On Linux it does so also while the next version is
-// being swapped in over it: elsewhere it is not known which of the two calls. It does nothing without a probation, or before
-// Recover has counted a start: then the caller is a process of the version before. It
-// waits for nothing but another change of the journal, and returns ErrJournal if that is
-// damaged.
+// being swapped in over it: elsewhere it is not known which of the two calls. It does
+// nothing without a probation, or before Recover has counted a start: then the caller is a
+// process of the version before. It waits for nothing but another change of the journal,
+// and returns ErrJournal if that is damaged.
 func Confirm(ctx context.Context, target string, o Options) (err error) {
 	if store.Outsider(target, o.Shared) || store.Elevated() {
 		return nil
@@ -170,9 +170,6 @@ func (s *Session) giveUp() error {
 	if errors.Is(err, errNoChange) {
 		s.recovered.Failed = "" // it was confirmed meanwhile
 		return nil
-	}
-	if errors.Is(err, ErrOwner) {
-		err = fmt.Errorf("%w: %w", ErrNoBackup, err) // its owner was changed: it stays so
 	}
 	if errors.Is(err, ErrNoBackup) {
 		return errors.Join(fmt.Errorf("giving up version %q: %w", given.Version, err), s.change(context.Background(),

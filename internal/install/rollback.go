@@ -137,7 +137,7 @@ func (s *Session) openOfOwner(name string) (*os.File, fs.FileInfo, error) {
 	uid, gid := store.Owner(s.old)
 	if u, g := store.Owner(info); u != uid || g != gid {
 		_ = f.Close()
-		return nil, nil, fmt.Errorf("%w: %q belongs to user %d and group %d", ErrOwner, name, u, g)
+		return nil, nil, fmt.Errorf("%w: %w: %q belongs to user %d and group %d", ErrNoBackup, ErrOwner, name, u, g)
 	}
 	return f, info, nil
 }
