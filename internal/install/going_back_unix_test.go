@@ -121,8 +121,9 @@ func TestTimeOnProbationBesideAnotherProcess(t *testing.T) {
 	target := newTarget(t)
 	require.NoError(t, commit(t, target, newBytes, Plan{Version: "2", Previous: "1", Probation: 2, ProbationTime: 10 * time.Minute}))
 	up := time.Minute
-	o := Options{Boot: func() time.Duration { return up }, Hold: func(l *store.Lock) error { return nil }}
-	_, err := Recover(t.Context(), target, o) // its lock is never released
+	var held *store.Lock // or the garbage collector would close, and so release it
+	o := Options{Boot: func() time.Duration { return up }, Hold: func(l *store.Lock) error { held = l; return nil }}
+	_, err := Recover(t.Context(), target, o)
 	require.NoError(t, err)
 	for starts := 1; ; starts++ {
 		up += 4 * time.Minute
@@ -130,6 +131,7 @@ func TestTimeOnProbationBesideAnotherProcess(t *testing.T) {
 		require.NoError(t, err)
 		if r.Restored {
 			require.Equal(t, 3, starts)
+			require.NoError(t, held.Release())
 			return
 		}
 		require.Equal(t, 1, r.Starts)
