@@ -31,12 +31,14 @@ func TestSignTUFAgain(t *testing.T) {
 	drafts, err := r.DraftsTUF(t.Context(), nil)
 	require.NoError(t, err)
 	require.Empty(t, drafts)
-	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS(r.dir)))
-	_, err = sign(t, create(t, dir), 66)
+	copied := func() *Repository {
+		dir := t.TempDir()
+		require.NoError(t, os.CopyFS(dir, os.DirFS(r.dir)))
+		return create(t, dir)
+	}
+	_, err = sign(t, copied(), 66)
 	require.ErrorIs(t, err, publish.ErrDraft)
-
-	_, err = create(t, dir).SignTUF(t.Context(), SignTUFRequest{Now: now})
+	_, err = copied().SignTUF(t.Context(), SignTUFRequest{Now: now})
 	require.ErrorIs(t, err, publish.ErrDraft, "no key, nothing to describe")
 
 	out, err := sign(t, r, rootSeed)
@@ -48,6 +50,11 @@ func TestSignTUFAgain(t *testing.T) {
 
 	_, err = sign(t, r, rootSeed)
 	require.ErrorIs(t, err, publish.ErrDraft, "no command was killed")
+	late := copied()
+	require.NoError(t, os.WriteFile(filepath.Join(late.dir, lockName), nil, 0o600)) // all but the lock file was removed
+	out, err = sign(t, late, rootSeed)
+	require.NoError(t, err)
+	require.True(t, out.Already)
 	_, err = r.DraftsTUF(t.Context(), nil)
 	require.ErrorIs(t, err, publish.ErrDraft)
 }
