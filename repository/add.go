@@ -6,9 +6,7 @@ package repository
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -30,6 +28,7 @@ type Published struct {
 	Artifacts []trust.Artifact `json:"artifacts"` // paths are relative to the document
 	Key       string           `json:"key,omitempty"`
 	Replaced  bool             `json:"replaced,omitempty"`
+	Already   bool             `json:"already,omitempty"` // nothing was to be done; the document did not change
 	Warnings  []string         `json:"warnings,omitempty"`
 }
 
@@ -47,10 +46,13 @@ func publishedOf(r *trust.Release, at Location, key *trust.Key) Published {
 
 // Add publishes binaries: all of them, or, after an error, none.
 //
+// A release that is published already with the same binary and product, and signed by
+// the same key, stays as it is: an Add that was killed can be repeated.
+//
 // It returns [ErrRequest] or trust.ErrMalformed before it touches the disk if the
-// request is invalid, [ErrExists] if a release is already published and Force is
-// not set, [ErrInput] for a file that cannot be published, and trust.ErrExpired
-// for dates that clients would refuse.
+// request is invalid, [ErrExists] if another release is already published there and
+// Force is not set, [ErrInput] for a file that cannot be published, and
+// trust.ErrExpired for dates that clients would refuse.
 func (r *Repository) Add(ctx context.Context, req AddRequest) ([]Published, error) {
 	if err := req.complete(); err != nil {
 		return nil, err
@@ -87,53 +89,59 @@ func (t *transaction) add(ctx context.Context, req *AddRequest, key *trust.Key) 
 	if err := t.repo.refuseCaseTwin(req.Version); err != nil {
 		return nil, err
 	}
-	for _, f := range req.Files {
-		if err := t.repo.refusePublished(f.at(req.Version), req.Force); err != nil {
+	var all, fresh []*pendingRelease
+	for i, f := range req.Files {
+		p := &pendingRelease{t: t, n: i, at: f.at(req.Version)}
+		if err := p.find(ctx, f, req, key); err != nil {
 			return nil, err
+		}
+		all = append(all, p)
+		if !p.done {
+			fresh = append(fresh, p)
 		}
 	}
 	md, err := t.releasing(ctx, releasing{req.TUF, req.Signer, req.Now})
 	if err != nil {
 		return nil, err
 	}
-	releases, m, err := t.pending(ctx, req, key)
+	m, err := t.pending(ctx, fresh, req, key)
 	if err != nil {
 		return nil, err
 	}
 
 	// All cores are busy, with no more files in memory than that takes.
-	atOnce := min(len(releases), cpus())
-	err = forEach(ctx, len(releases), atOnce, func(ctx context.Context, i int) (err error) {
-		releases[i].build, err = t.build(ctx, req.Files[i], i, req, cpus()/atOnce, m)
+	atOnce := max(min(len(fresh), cpus()), 1)
+	err = forEach(ctx, len(fresh), atOnce, func(ctx context.Context, i int) (err error) {
+		p := fresh[i]
+		p.build, err = t.build(ctx, req.Files[p.n], p.n, req, cpus()/atOnce, m)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := t.makePatches(ctx, releases, req, m); err != nil {
+	if err := t.makePatches(ctx, fresh, req, m); err != nil {
 		return nil, err
 	}
 
-	return t.publish(ctx, releases, req, key, md)
+	return t.publish(ctx, all, req, key, md)
 }
 
 // pending opens everything that is needed, and measures the work.
-func (t *transaction) pending(ctx context.Context, req *AddRequest, key *trust.Key) ([]*pendingRelease, *meter, error) {
+func (t *transaction) pending(ctx context.Context, releases []*pendingRelease, req *AddRequest, key *trust.Key) (*meter, error) {
 	m := &meter{report: req.Progress}
-	releases := make([]*pendingRelease, len(req.Files))
-	for i, f := range req.Files {
-		p := &pendingRelease{t: t, n: i, at: f.at(req.Version)}
+	for _, p := range releases {
+		f := req.Files[p.n]
 		var err error
 		if p.bases, p.warnings, err = t.repo.patchBases(ctx, f, req, key); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		sources, err := req.sources(f)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		in, err := openInput(f.Path)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		size := in.before.Size()
 		_ = in.Close()
@@ -145,36 +153,34 @@ func (t *transaction) pending(ctx context.Context, req *AddRequest, key *trust.K
 				m.work += size
 			}
 		}
-		releases[i] = p
 	}
 
-	return releases, m, nil
+	return m, nil
 }
 
 func (t *transaction) publish(ctx context.Context, releases []*pendingRelease, req *AddRequest, key *trust.Key, md *metadata) ([]Published, error) {
 	var artifacts, documents []*rename
-	raw := map[Location][]byte{}
+	raw := map[Location][]byte{} // also of what is done: the metadata may lack it
 	for _, p := range releases {
-		if err := p.describe(ctx, req, key); err != nil {
-			return nil, fmt.Errorf("%s: %w", p.at, err)
+		if !p.done {
+			if err := p.describe(ctx, req, key); err != nil {
+				return nil, fmt.Errorf("%s: %w", p.at, err)
+			}
+			artifacts, documents = append(artifacts, p.moves...), append(documents, p.document)
 		}
-		artifacts, documents = append(artifacts, p.moves...), append(documents, p.document)
 		raw[p.at] = p.raw
 	}
 	if err := md.change(ctx, raw); err != nil {
 		return nil, err
 	}
-	warnings, err := t.commitWith(ctx, md, artifacts, documents)
-	if err != nil {
+	if err := t.commitWith(ctx, md, artifacts, documents); err != nil {
 		return nil, err
 	}
 
 	out := make([]Published, 0, len(releases))
 	for _, p := range releases {
-		p.out.Warnings = append(p.out.Warnings, t.remove(p.obsolete)...)
 		out = append(out, p.out)
 	}
-	out[0].Warnings = append(out[0].Warnings, warnings...)
 
 	return out, nil
 }
@@ -190,22 +196,6 @@ func (r *Repository) refuseCaseTwin(version string) error {
 		if e.Name() != version && strings.EqualFold(e.Name(), version) {
 			return fmt.Errorf("%w: version %q differs from the existing %q only in case", trust.ErrMalformed, version, e.Name())
 		}
-	}
-
-	return nil
-}
-
-func (r *Repository) refusePublished(l Location, force bool) error {
-	info, err := r.root.Lstat(l.document())
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is not a regular file (remove it)", l.document())
-	case !force:
-		return fmt.Errorf("%w: %s", ErrExists, l)
 	}
 
 	return nil

@@ -7,8 +7,6 @@ package repository
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/choria-io/go-updater/signing"
@@ -21,19 +19,19 @@ type pendingRelease struct {
 	bases    []*patchBase
 	warnings []string
 	t        *transaction
-	n        int // among the releases of the transaction
+	n        int  // among the files of the request
+	done     bool // published already; raw and out are set
 	at       Location
 	old      references
 	moves    []*rename // artifacts
 	raw      []byte
 	document *rename
-	obsolete []string // artifacts of the release that it replaces
 	out      Published
 }
 
 // describe chooses the names of the artifacts, and writes and signs the document.
 func (p *pendingRelease) describe(ctx context.Context, req *AddRequest, key *trust.Key) error {
-	p.old = p.t.repo.references(p.at)
+	p.old = p.t.replacing(p.at)
 	var artifacts []trust.Artifact
 	for i := range p.artifacts {
 		if err := p.place(req.Name, &p.artifacts[i]); err != nil {
@@ -63,12 +61,6 @@ func (p *pendingRelease) describe(ctx context.Context, req *AddRequest, key *tru
 	p.out.Replaced, p.out.Warnings = p.old.exists, p.warnings
 	if !readByV010(artifacts[0].Encoding) {
 		p.out.Warnings = append(p.out.Warnings, "clients of version 0.1.0 cannot install this release: they read only bzip2 and none")
-	}
-	for old := range p.old.artifacts {
-		// Where case is ignored, the old name can be that of a new artifact.
-		if !slices.ContainsFunc(artifacts, func(a trust.Artifact) bool { return strings.EqualFold(a.Path, old) }) {
-			p.obsolete = append(p.obsolete, p.at.file(old))
-		}
 	}
 	p.document, err = p.t.prepare(fmt.Sprint(p.n), p.at.document(), p.raw)
 

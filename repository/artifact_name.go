@@ -25,8 +25,9 @@ func artifactName(product string, at Location, hash, suffix string) string {
 	return layout.Release(at).ArtifactName(product, suffix)
 }
 
-// place chooses the path of an artifact. It is the one without a hash, unless the
-// published document names another file there: clients may be downloading it.
+// place chooses the path of an artifact. It is the one without a hash, unless a
+// published document names another file there: clients may be downloading it. A file
+// that exists already is used as it is.
 func (p *pendingRelease) place(product string, a *newArtifact) error {
 	for _, hash := range []string{"", a.Hash[:len(anyHash)]} {
 		name := artifactName(product, p.at, hash, a.suffix)
@@ -34,17 +35,20 @@ func (p *pendingRelease) place(product string, a *newArtifact) error {
 		if err != nil {
 			return err
 		}
-		if !usable {
-			continue
+		if exists {
+			a.Path = name
+			return nil
 		}
-		a.Path = name
-		if !exists {
-			p.moves = append(p.moves, &rename{from: a.file, to: p.at.file(name)})
+		if usable && a.Path == "" {
+			a.Path = name
 		}
-		return nil
 	}
+	if a.Path == "" {
+		return fmt.Errorf("no name is left for the %s artifact: the published release uses all of them", a.Encoding)
+	}
+	p.moves = append(p.moves, &rename{from: a.file, to: p.at.file(a.Path)})
 
-	return fmt.Errorf("no name is left for the %s artifact: the published release uses all of them", a.Encoding)
+	return nil
 }
 
 // usable reports whether an artifact may be written to a path, and whether it

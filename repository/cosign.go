@@ -6,6 +6,7 @@ package repository
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/sigstore/sigstore/pkg/signature"
@@ -29,10 +30,13 @@ type CosignRequest struct {
 }
 
 // Cosign adds a signature to published releases, after it has verified them as
-// [Repository.Verify] does. It replaces all documents, or, after an error, none.
+// [Repository.Verify] does. It replaces all documents, or, after an error, none. A
+// release that the key has cosigned stays as it is: a Cosign that was killed can be
+// repeated.
 //
 // It returns [ErrNoRelease] if the filter selects nothing, and
-// signing.ErrAlreadySigned if the key has signed a release before.
+// signing.ErrAlreadySigned if a release was published with this key: signatures of one
+// key count once.
 func (r *Repository) Cosign(ctx context.Context, req CosignRequest) ([]Published, error) {
 	switch {
 	case req.Signer == nil:
@@ -47,21 +51,28 @@ func (r *Repository) Cosign(ctx context.Context, req CosignRequest) ([]Published
 		return nil, err
 	}
 
+	alone, err := trust.NewPolicy(1, key)
+	if err != nil {
+		return nil, err
+	}
+
 	return r.resign(ctx, req.Filter, releasing{req.TUF, req.Signer, req.Now}, resignSteps{
+		key: key,
 		check: func(ctx context.Context, p *publishedRelease) error {
 			verified, err := trust.Verify(p.raw, req.Policy, p.at.want(req.Now))
 			if err != nil {
 				return err
 			}
+			if signing.SignedBy(p.raw, key) == nil {
+				return fmt.Errorf("%w: %s", signing.ErrAlreadySigned, key.ID())
+			}
+			_, err = trust.Verify(p.raw, alone, p.at.want(req.Now))
+			p.already = err == nil
 			return p.accept(ctx, r, verified)
 		},
 		// signing.Cosign keeps the signatures that were just verified.
-		sign: func(ctx context.Context, p *publishedRelease) (err error) {
-			if p.raw, err = signing.Cosign(ctx, p.raw, req.Signer); err != nil {
-				return err
-			}
-			p.out = publishedOf(p.release, p.at, &key)
-			return nil
+		sign: func(ctx context.Context, document []byte) ([]byte, error) {
+			return signing.Cosign(ctx, document, req.Signer)
 		},
 	})
 }

@@ -39,7 +39,7 @@ func TestCosign(t *testing.T) {
 		spoil func(t *testing.T, dir string, r *Repository, req *CosignRequest)
 		want  error
 	}{
-		"cosigned before": {func(t *testing.T, _ string, r *Repository, _ *CosignRequest) { cosign(t, r) }, signing.ErrAlreadySigned},
+		"by the key that signed it": {func(t *testing.T, _ string, _ *Repository, req *CosignRequest) { req.Signer, _ = seeded(t, 1) }, signing.ErrAlreadySigned},
 		"signed by another key": {func(t *testing.T, _ string, _ *Repository, req *CosignRequest) {
 			req.Policy = policy(t, 1, third)
 		}, trust.ErrSignature},

@@ -25,18 +25,8 @@ func (r *Repository) locations(f Filter) (found []Location, warnings []string, e
 	for _, e := range leftovers {
 		w.warn(e.Name() + " belongs to a change that is in progress or was interrupted; the next change removes it")
 	}
-	// Other directories belong to others: .git, channels, docs.
-	isVersion := func(name string) bool {
-		return trust.CheckVersion(name) == nil && (f.Version == "" || f.Version == name)
-	}
-	for _, version := range w.dirs(".", isVersion) {
-		for _, os := range w.dirs(version, anyName) {
-			for _, arch := range w.dirs(path.Join(version, os), anyName) {
-				if l := (Location{version, os, arch}); f.match(l) {
-					w.visit(l)
-				}
-			}
-		}
+	for _, l := range w.places(f) {
+		w.visit(l)
 	}
 	sortLocations(w.found)
 
@@ -88,6 +78,25 @@ func (w *walk) dirs(dir string, wanted func(name string) bool) (names []string) 
 	}
 
 	return names
+}
+
+// places returns where documents that the filter selects can be.
+func (w *walk) places(f Filter) (all []Location) {
+	// Other directories belong to others: .git, channels, docs.
+	isVersion := func(name string) bool {
+		return trust.CheckVersion(name) == nil && (f.Version == "" || f.Version == name)
+	}
+	for _, version := range w.dirs(".", isVersion) {
+		for _, os := range w.dirs(version, anyName) {
+			for _, arch := range w.dirs(path.Join(version, os), anyName) {
+				if l := (Location{version, os, arch}); f.match(l) {
+					all = append(all, l)
+				}
+			}
+		}
+	}
+
+	return all
 }
 
 // visit adds a location that has a document, and warns of unused files there.

@@ -13,22 +13,31 @@ import (
 	"github.com/choria-io/go-updater/trust"
 )
 
-// references are the artifacts that a published document names. The document is
-// read as leniently as by v0.1.0: an artifact that any client may be about to
-// download must not change.
+// references are the artifacts that the documents in a place name: the published one,
+// and the copies of it and of older ones that TUF clients see. They are read as
+// leniently as by v0.1.0: an artifact that any client may be about to download must
+// not change.
 type references struct {
-	exists     bool
+	exists     bool              // the published document
 	unreadable bool              // any file may be named
 	artifacts  map[string]string // path to hash, which may be empty
 }
 
 func (r *Repository) references(l Location) references {
-	raw, err := r.readDocument(context.Background(), l)
-	if errors.Is(err, ErrMissing) {
-		return references{}
+	out := references{artifacts: map[string]string{}}
+	out.exists = out.read(r, l.document())
+	for _, name := range r.copies(l) {
+		out.read(r, name)
 	}
-	if err != nil {
-		return references{exists: true, unreadable: true}
+
+	return out
+}
+
+// read adds what a document names, and reports whether there is one.
+func (out *references) read(r *Repository, name string) bool {
+	raw, err := r.readRegular(context.Background(), name)
+	if errors.Is(err, ErrMissing) {
+		return false
 	}
 	var d struct {
 		Binary    string `json:"binary"`
@@ -37,20 +46,27 @@ func (r *Repository) references(l Location) references {
 			Hash string `json:"hash"`
 		} `json:"artifacts"`
 	}
-	if json.Unmarshal(raw, &d) != nil {
-		return references{exists: true, unreadable: true}
+	if err != nil || json.Unmarshal(raw, &d) != nil {
+		out.unreadable = true
+		return true
 	}
-	out := references{exists: true, artifacts: map[string]string{}}
-	if trust.CheckPath(d.Binary) == nil {
-		out.artifacts[d.Binary] = ""
+	add := func(path, hash string) {
+		if trust.CheckPath(path) != nil {
+			return
+		}
+		if other, ok := out.artifacts[path]; ok && other != hash && other != "" {
+			hash = "" // it is not known which is there
+		}
+		out.artifacts[path] = hash
 	}
 	for _, a := range d.Artifacts {
-		if trust.CheckPath(a.Path) == nil {
-			out.artifacts[a.Path] = a.Hash
-		}
+		add(a.Path, a.Hash)
+	}
+	if _, ok := out.artifacts[d.Binary]; !ok {
+		add(d.Binary, "")
 	}
 
-	return out
+	return true
 }
 
 // names reports whether the document names a file. Names that differ only in case

@@ -16,14 +16,15 @@ type publishedRelease struct {
 	at       Location
 	raw      []byte // the document
 	release  *trust.Release
+	already  bool // the key has signed it
 	warnings []string
-	out      Published
 }
 
 // resignSteps are what Sign and Cosign do with each release.
 type resignSteps struct {
-	check func(context.Context, *publishedRelease) error // sets release
-	sign  func(context.Context, *publishedRelease) error // sets raw and out
+	key   trust.Key
+	check func(context.Context, *publishedRelease) error             // sets release and already
+	sign  func(ctx context.Context, document []byte) ([]byte, error) // unless it is signed already
 }
 
 // resign checks all releases before it signs the first, and signs one at a time:
@@ -59,26 +60,30 @@ func (r *Repository) resign(ctx context.Context, f Filter, o releasing, steps re
 func (t *transaction) resign(ctx context.Context, md *metadata, releases []*publishedRelease, steps resignSteps) ([]Published, error) {
 	var out []Published
 	var documents []*rename
-	raw := map[Location][]byte{}
+	raw := map[Location][]byte{} // also of what is signed already: the metadata may lack it
 	for i, p := range releases {
-		if err := steps.sign(ctx, p); err != nil {
-			return nil, fmt.Errorf("%s: %w", p.at, err)
+		done := publishedOf(p.release, p.at, &steps.key)
+		done.Already, done.Warnings = p.already, p.warnings
+		out = append(out, done)
+		if !p.already {
+			var err error
+			if p.raw, err = steps.sign(ctx, p.raw); err != nil {
+				return nil, fmt.Errorf("%s: %w", p.at, err)
+			}
+			m, err := t.prepare(fmt.Sprint(i), p.at.document(), p.raw)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", p.at, err)
+			}
+			documents = append(documents, m)
 		}
-		m, err := t.prepare(fmt.Sprint(i), p.at.document(), p.raw)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", p.at, err)
-		}
-		documents, out = append(documents, m), append(out, p.out)
 		raw[p.at] = p.raw
 	}
 	if err := md.change(ctx, raw); err != nil {
 		return nil, err
 	}
-	warnings, err := t.commitWith(ctx, md, nil, documents)
-	if err != nil {
+	if err := t.commitWith(ctx, md, nil, documents); err != nil {
 		return nil, err
 	}
-	out[0].Warnings = append(out[0].Warnings, warnings...)
 
 	return out, nil
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/sigstore/sigstore/pkg/signature"
@@ -42,7 +43,8 @@ type SignRequest struct {
 
 // Sign signs published releases, after it has checked their artifacts: the
 // signature covers their hashes. It replaces all documents, or, after an error,
-// none.
+// none. A release that the key has signed, with the time of expiry that Renew asks for,
+// stays as it is: a Sign that was killed can be repeated.
 //
 // It returns [ErrNoRelease] if the filter selects nothing, [ErrOtherKey] if the
 // signature is another key's and Force is not set, and trust.ErrUnsigned if a
@@ -67,6 +69,7 @@ func (r *Repository) Sign(ctx context.Context, req SignRequest) ([]Published, er
 	}
 
 	return r.resign(ctx, req.Filter, releasing{req.TUF, req.Signer, req.Now}, resignSteps{
+		key: key,
 		check: func(ctx context.Context, p *publishedRelease) error {
 			if err := p.prepareToSign(ctx, r, &req, key); err != nil {
 				return err
@@ -77,13 +80,8 @@ func (r *Repository) Sign(ctx context.Context, req SignRequest) ([]Published, er
 			}
 			return p.accept(ctx, r, verified)
 		},
-		sign: func(ctx context.Context, p *publishedRelease) (err error) {
-			if p.raw, err = signing.Sign(ctx, p.raw, req.Signer); err != nil {
-				return err
-			}
-			p.out = publishedOf(p.release, p.at, &key)
-			p.out.Warnings = p.warnings
-			return nil
+		sign: func(ctx context.Context, document []byte) ([]byte, error) {
+			return signing.Sign(ctx, document, req.Signer)
 		},
 	})
 }
@@ -97,6 +95,7 @@ const wasUnsigned = "this release had no signature, only its hash was checked: m
 func (p *publishedRelease) prepareToSign(ctx context.Context, r *Repository, req *SignRequest, key trust.Key) error {
 	var d struct {
 		Format       *json.RawMessage  `json:"format"`
+		Expires      json.RawMessage   `json:"expires"`
 		Cosignatures []json.RawMessage `json:"cosignatures"`
 	}
 	if err := json.Unmarshal(p.raw, &d); err != nil {
@@ -109,6 +108,9 @@ func (p *publishedRelease) prepareToSign(ctx context.Context, r *Repository, req
 	}
 	switch {
 	case err == nil:
+		if p.already = !req.Renew || string(d.Expires) == strconv.Quote(req.Expires.Format(time.RFC3339)); p.already {
+			return nil
+		}
 	case errors.Is(err, trust.ErrUnsigned):
 		// An attacker could exchange the program and remove the signature, and have
 		// the next renewal, which may run unattended, sign it.

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 )
 
 // workPrefix starts the names of our private files in the root. A version cannot
@@ -24,10 +25,15 @@ const workPrefix = ".update-repo-"
 type transaction struct {
 	repo     *Repository
 	unlock   func()
-	work     string    // the private directory
-	made     []string  // directories, in the order they were made
-	placed   []string  // artifacts that did not exist before
-	switched []*rename // documents
+	work     string                  // the private directory
+	made     []string                // directories, in the order they were made
+	placed   []string                // artifacts that did not exist before
+	switched []*rename               // documents
+	named    map[Location]references // before the change
+
+	// interrupted: another transaction was killed before this one.
+	interrupted bool
+	warnings    []string
 }
 
 // rename is a file to rename into place.
@@ -36,55 +42,66 @@ type rename struct {
 	replaces string // a copy of the document that it replaces, for undo
 }
 
-// transact runs f in a transaction. A private directory that cannot be removed
-// after success is a warning in the first element of the result.
+// transact runs f in a transaction. What could not be removed after success is a
+// warning in the first element of the result.
 func (r *Repository) transact(ctx context.Context, f func(*transaction) ([]Published, error)) ([]Published, error) {
 	t, err := r.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out, err := f(t)
-	if cerr := t.close(); err == nil && cerr != nil {
-		out[0].Warnings = append(out[0].Warnings, cerr.Error())
+	t.close()
+	if err == nil {
+		out[0].Warnings = append(out[0].Warnings, t.warnings...)
 	}
 
 	return out, err
 }
 
 func (r *Repository) begin(ctx context.Context) (*transaction, error) {
+	// If another transaction ends meanwhile, it was not killed: to clean up then, too,
+	// does no harm.
+	before, err := r.leftovers()
+	if err != nil {
+		return nil, err
+	}
 	unlock, err := r.lock(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("locking repository: %w", err)
 	}
-	t := &transaction{repo: r, unlock: unlock}
-	if err := t.removeLeftovers(); err != nil {
-		unlock()
-		return nil, err
-	}
-	var random [8]byte
-	_, _ = rand.Read(random[:]) // never fails
-	t.work = workPrefix + hex.EncodeToString(random[:])
-	// Private, because a web server may be serving this directory.
-	if err := t.do("mkdir", t.work, func() error { return r.root.Mkdir(t.work, 0o700) }); err != nil {
-		unlock()
+	t := &transaction{repo: r, unlock: unlock, named: map[Location]references{}, interrupted: len(before) > 0}
+	if err := t.start(ctx); err != nil {
+		t.close()
 		return nil, err
 	}
 
 	return t, nil
 }
 
-// removeLeftovers removes the private directories of transactions that were
-// killed. We hold the lock, so no other process uses them. The lock file stays: if
-// it were removed, another process could take the lock of a new one.
-func (t *transaction) removeLeftovers() error {
-	leftovers, err := t.repo.leftovers()
+// start makes the private directory, and cleans up after transactions that were
+// killed. Their private directories go last: as long as there is one, the next
+// transaction cleans up. We hold the lock, so no other process uses them. The lock file
+// stays: if it were removed, another process could take the lock of a new one.
+func (t *transaction) start(ctx context.Context) error {
+	left, err := t.repo.leftovers()
 	if err != nil {
 		return err
 	}
-	for _, e := range leftovers {
-		if !e.IsDir() {
-			continue
+	left = slices.DeleteFunc(left, func(e fs.DirEntry) bool { return !e.IsDir() })
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // never fails
+	work := workPrefix + hex.EncodeToString(random[:])
+	// Private, because a web server may be serving this directory.
+	if err := t.do("mkdir", work, func() error { return t.repo.root.Mkdir(work, 0o700) }); err != nil {
+		return err
+	}
+	t.work = work
+	if t.interrupted = t.interrupted || len(left) > 0; t.interrupted {
+		if err := t.removeUnused(ctx); err != nil {
+			return fmt.Errorf("removing what a killed command left: %w", err)
 		}
+	}
+	for _, e := range left {
 		if err := t.do("remove", e.Name(), func() error { return t.repo.root.RemoveAll(e.Name()) }); err != nil {
 			return err
 		}
@@ -161,24 +178,23 @@ func (t *transaction) prepare(work, to string, document []byte) (*rename, error)
 
 // close removes the private directory and unlocks the repository. It may be called
 // whether or not commit succeeded or was called.
-func (t *transaction) close() error {
+func (t *transaction) close() {
 	defer t.unlock()
-	if err := t.repo.root.RemoveAll(t.work); err != nil {
-		return fmt.Errorf("removing %s: %w", t.work, err)
+	if t.work == "" {
+		return
 	}
-
-	return nil
+	if err := t.repo.root.RemoveAll(t.work); err != nil {
+		t.warnings = append(t.warnings, fmt.Sprintf("removing %s: %v", t.work, err))
+	}
 }
 
-// remove deletes artifacts that no document names any longer. A failure is a
-// warning: the file is unused.
-func (t *transaction) remove(files []string) (warnings []string) {
+// removeFiles removes files that nothing names any longer. A failure is a warning: the
+// file is unused.
+func (t *transaction) removeFiles(files ...string) {
 	for _, p := range files {
 		err := t.do("remove", p, func() error { return t.repo.root.Remove(p) })
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			warnings = append(warnings, fmt.Sprintf("unused file %s could not be removed: %v", p, err))
+			t.warnings = append(t.warnings, fmt.Sprintf("unused file %s could not be removed: %v", p, err))
 		}
 	}
-
-	return warnings
 }

@@ -21,6 +21,9 @@ type TUFChange struct {
 	// Drafts are those that wait for signatures, or were just published.
 	Drafts []TUFDraft `json:"drafts,omitempty"`
 
+	// Already reports that the change was made before.
+	Already bool `json:"already,omitempty"`
+
 	Written   []publish.Written `json:"written,omitempty"`
 	TakenOver []string          `json:"taken_over,omitempty"` // see publish.Result
 	Warnings  []string          `json:"warnings,omitempty"`
@@ -54,13 +57,11 @@ func (r *Repository) changeTUF(ctx context.Context, o TUF, now time.Time, f func
 	if err == nil {
 		out, err = m.publishDrafts(ctx, drafts)
 	}
-	cerr := t.close()
+	t.close()
 	if err != nil {
 		return nil, fmt.Errorf(doing, err)
 	}
-	if cerr != nil {
-		out.Warnings = append(out.Warnings, cerr.Error())
-	}
+	out.Already, out.Warnings = m.again && len(out.Written) == 0, t.warnings
 
 	return out, nil
 }
@@ -83,7 +84,7 @@ func (m *metadata) checkSigners(drafts []*publish.Draft) error {
 func (m *metadata) publishDrafts(ctx context.Context, drafts []*publish.Draft) (*TUFChange, error) {
 	out := &TUFChange{}
 	var documents []*rename
-	finished, hidden := false, false
+	finished, hidden := m.again && m.state.Exists(), false
 	for _, d := range drafts {
 		placed, move, err := m.place(d)
 		if err != nil {
@@ -110,12 +111,10 @@ func (m *metadata) publishDrafts(ctx context.Context, drafts []*publish.Draft) (
 	if finished && (m.result == nil || !m.result.Visible) {
 		m.warnUnfinished(hidden)
 	}
-	warnings, err := m.t.commitWith(ctx, m, nil, documents)
-	if err != nil {
+	if err := m.t.commitWith(ctx, m, nil, documents); err != nil {
 		return nil, err
 	}
 	out.take(m.result)
-	out.Warnings = warnings // with those of the result
 
 	return out, nil
 }
@@ -171,12 +170,19 @@ func (c *TUFChange) take(result *publish.Result) {
 
 // RotateTUF drafts the next root, or the next targets metadata, with other keys. If
 // o.Signers are enough for the draft, it is published, and the other roles are signed
-// as far as there are signers for them.
+// as far as there are signers for them. A change that was made before is not made
+// again, but signed: a RotateTUF that was killed can be repeated.
 func (r *Repository) RotateTUF(ctx context.Context, o TUF, rotation publish.Rotation) (*TUFChange, error) {
 	return r.changeTUF(ctx, o, rotation.Now, func(m *metadata) ([]*publish.Draft, error) {
-		draft, err := m.state.Rotate(rotation)
-		if err != nil {
-			return nil, err
+		draft, again := m.state.Rotated(rotation)
+		if m.again = again; again && draft == nil {
+			return nil, nil
+		}
+		if !again {
+			var err error
+			if draft, err = m.state.Rotate(rotation); err != nil {
+				return nil, err
+			}
 		}
 		for _, s := range m.signers {
 			err := draft.Sign(ctx, s, m.state.Authority())

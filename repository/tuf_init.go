@@ -8,12 +8,14 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/choria-io/go-updater/internal/layout"
 	"github.com/choria-io/go-updater/internal/tuf/publish"
 )
 
 // InitTUF drafts the first root and the first targets metadata of a repository. It
 // changes nothing for clients before the root is signed and RefreshTUF was called
-// with the keys of the other roles.
+// with the keys of the other roles. Drafts that are there already stay if they say the
+// same, except for the time of expiry; otherwise it returns [ErrExists].
 func (r *Repository) InitTUF(ctx context.Context, s publish.Setup) (*TUFChange, error) {
 	root, targets, err := publish.Init(s)
 	if err != nil {
@@ -21,9 +23,19 @@ func (r *Repository) InitTUF(ctx context.Context, s publish.Setup) (*TUFChange, 
 	}
 
 	return r.changeTUF(ctx, TUF{}, s.Now, func(m *metadata) ([]*publish.Draft, error) {
-		if m.state.Exists() || m.state.RootDraft != nil || m.state.TargetsDraft != nil {
+		if m.state.Exists() {
 			return nil, fmt.Errorf("%w: this repository has TUF metadata", ErrExists)
 		}
-		return []*publish.Draft{root, targets}, nil
+		drafts := []*publish.Draft{root, targets}
+		for i, there := range []*publish.Draft{m.state.RootDraft, m.state.TargetsDraft} {
+			if there == nil {
+				continue
+			}
+			if !there.SaysSame(drafts[i]) {
+				return nil, fmt.Errorf("%w: this repository has TUF metadata: %s says something else (remove it to start again)", ErrExists, layout.Metadata(there.Name()))
+			}
+			drafts[i], m.again = there, true // perhaps somebody has signed it
+		}
+		return drafts, nil
 	})
 }

@@ -48,18 +48,15 @@ func (r *Repository) RefreshTUF(ctx context.Context, req RefreshTUFRequest) (*TU
 	if err == nil {
 		err = m.refresh(ctx, req)
 	}
-	var warnings []string
 	if err == nil {
-		warnings, err = t.commitWith(ctx, m, nil, nil)
+		err = t.commitWith(ctx, m, nil, nil)
 	}
-	cerr := t.close()
+	t.close()
 	if err != nil {
 		return nil, fmt.Errorf(doing, err)
 	}
 	out.take(m.result)
-	if out.Warnings = warnings; cerr != nil {
-		out.Warnings = append(out.Warnings, cerr.Error())
-	}
+	out.Warnings = t.warnings
 
 	return out, nil
 }

@@ -42,7 +42,7 @@ var errNoDraft = fmt.Errorf("%w: nothing waits for a signature", publish.ErrDraf
 func (r *Repository) SignTUF(ctx context.Context, req SignTUFRequest) (*TUFChange, error) {
 	return r.changeTUF(ctx, req.TUF, req.Now, func(m *metadata) ([]*publish.Draft, error) {
 		drafts := slices.DeleteFunc([]*publish.Draft{m.state.RootDraft, m.state.TargetsDraft}, func(d *publish.Draft) bool { return d == nil })
-		if len(drafts) == 0 {
+		if len(drafts) == 0 && (!m.t.interrupted || req.Signer == nil) {
 			return nil, errNoDraft
 		}
 		if err := m.merge(drafts, req.Copies); err != nil {
@@ -82,11 +82,15 @@ func (m *metadata) sign(ctx context.Context, drafts []*publish.Draft, signer *pu
 			return err
 		}
 	}
-	if signed == 0 {
-		return refused
+	if signed > 0 {
+		return nil
+	}
+	// A command that was killed may have published the draft.
+	if m.again = m.t.interrupted && m.state.HasSigned(signer.Key()); m.again {
+		return nil
 	}
 
-	return nil
+	return cmp.Or(refused, errNoDraft)
 }
 
 func (m *metadata) merge(drafts []*publish.Draft, copies [][]byte) error {

@@ -53,7 +53,8 @@ func (r *Repository) StatusTUF(ctx context.Context, now time.Time, trustedRoot [
 }
 
 // DraftsTUF returns the drafts that wait for signatures, for key holders to read before
-// they give their passphrase. It returns publish.ErrDraft if there are none.
+// they give their passphrase. It returns publish.ErrDraft if there are none, and no
+// command was killed.
 // trustedRoot may be nil; see [TUF].
 func (r *Repository) DraftsTUF(ctx context.Context, trustedRoot []byte) ([]TUFDraft, error) {
 	state, err := publish.Load(ctx, metadataFiles{r}, publish.Options{Trusted: trustedRoot})
@@ -61,11 +62,16 @@ func (r *Repository) DraftsTUF(ctx context.Context, trustedRoot []byte) ([]TUFDr
 		return nil, fmt.Errorf("reading TUF metadata: %w", err)
 	}
 	drafts, err := draftsOf(state)
-	if err == nil && len(drafts) == 0 {
+	if err != nil || len(drafts) > 0 {
+		return drafts, err
+	}
+	// After a kill, SignTUF finds out what the key has signed.
+	left, err := r.leftovers()
+	if err == nil && len(left) == 0 {
 		err = errNoDraft
 	}
 
-	return drafts, err
+	return nil, err
 }
 
 func draftsOf(state *publish.State) ([]TUFDraft, error) {

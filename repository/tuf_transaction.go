@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
 	"time"
 
@@ -48,6 +47,7 @@ type metadata struct {
 	obsolete  []string
 	warnings  []string
 	result    *publish.Result
+	again     bool // drafts were finished or changed before; what depends on them may not be
 	count     int
 }
 
@@ -140,30 +140,19 @@ func (m *metadata) change(ctx context.Context, documents map[Location][]byte) er
 	return nil
 }
 
-// copy writes a document where TUF clients download it. Copies before the last one
-// are removed once no client can find them any longer.
+// copy writes a document where TUF clients download it. Older copies are removed once
+// no metadata lists them any longer.
 func (m *metadata) copy(ctx context.Context, l Location, document []byte) error {
 	target := publish.TargetOf(document)
 	name := target.Copy(l.document())
 	if err := m.artifact(&m.copies, name, document); err != nil {
 		return err
 	}
-	before, seen, err := m.state.Published(ctx, l.document())
-	if err != nil || !m.result.Visible {
-		return err
-	}
-	entries, err := m.t.repo.readDir(l.dir())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		full := path.Join(l.dir(), e.Name())
-		if publish.IsCopy(full) && full != name && (!seen || full != before.Copy(l.document())) {
-			m.obsolete = append(m.obsolete, full)
-		}
+	unlisted := m.t.unlisted(ctx, l, m.state, m.result.Obsolete)
+	unlisted = slices.DeleteFunc(unlisted, func(other string) bool { return other == name })
+	if len(unlisted) > 0 {
+		m.t.replacing(l) // what only they name goes with them
+		m.obsolete = append(m.obsolete, unlisted...)
 	}
 
 	return nil
@@ -227,19 +216,24 @@ func (m *metadata) next() string {
 }
 
 // commitWith puts everything into place: first what no client downloads yet, then the
-// documents, and last the timestamp, which shows all of it to TUF clients at once. It
-// returns warnings. m is nil for a repository without metadata.
-func (t *transaction) commitWith(ctx context.Context, m *metadata, artifacts, documents []*rename) ([]string, error) {
-	if m == nil {
-		return nil, t.commit(ctx, artifacts, documents)
+// documents, and last the timestamp, which shows all of it to TUF clients at once. Then
+// it removes what this replaced. m is nil for a repository without metadata.
+func (t *transaction) commitWith(ctx context.Context, m *metadata, artifacts, documents []*rename) error {
+	var obsolete []string
+	if m != nil {
+		artifacts = slices.Concat(artifacts, m.copies, m.files)
+		documents = slices.Concat(m.roots, documents)
+		if m.timestamp != nil {
+			documents = append(documents, m.timestamp)
+		}
+		obsolete = m.obsolete
+		t.warnings = append(t.warnings, m.warnings...)
 	}
-	documents = slices.Concat(m.roots, documents)
-	if m.timestamp != nil {
-		documents = append(documents, m.timestamp)
+	if err := t.commit(ctx, artifacts, documents); err != nil {
+		return err
 	}
-	if err := t.commit(ctx, slices.Concat(artifacts, m.copies, m.files), documents); err != nil {
-		return nil, err
-	}
+	t.removeFiles(obsolete...)
+	t.removeReplaced()
 
-	return append(m.warnings, t.remove(m.obsolete)...), nil
+	return nil
 }

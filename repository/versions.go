@@ -11,10 +11,10 @@ import (
 	"github.com/choria-io/go-updater/internal/layout"
 )
 
-func sortLocations(l []Location) {
-	slices.SortFunc(l, func(a, b Location) int {
-		return cmp.Or(compareVersions(a.Version, b.Version), cmp.Compare(a.OS, b.OS), cmp.Compare(a.Arch, b.Arch))
-	})
+func sortLocations(l []Location) { slices.SortFunc(l, compareLocations) }
+
+func compareLocations(a, b Location) int {
+	return cmp.Or(compareVersions(a.Version, b.Version), cmp.Compare(a.OS, b.OS), cmp.Compare(a.Arch, b.Arch))
 }
 
 // compareVersions orders by semantic version. Other versions come first, by name.

@@ -17,7 +17,8 @@ import (
 )
 
 const addHelp = `Publish a release: one FILE for each platform. Either all of them are published
-or, after an error or an interrupt, none.
+or, after an error or an interrupt, none. After a kill, repeat the command: a
+platform that is published already, with the same binary and key, stays as it is.
 
 The platform of a FILE is given by --os and --arch or by OS/ARCH=FILE, or read
 from the build information in a Go binary. The product has the name of the FILE,
@@ -115,7 +116,7 @@ func (o *addOptions) run(ctx context.Context, c *term.Console, args []string) er
 		return err
 	}
 
-	return o.publish(ctx, c, repository.Create, func(r *repository.Repository, signer signature.Signer, tuf repository.TUF) ([]repository.Published, error) {
+	return o.publish(ctx, c, "already published", repository.Create, func(r *repository.Repository, signer signature.Signer, tuf repository.TUF) ([]repository.Published, error) {
 		return addWithProgress(ctx, c, r, repository.AddRequest{
 			Files: files, Name: name, Version: o.version, Now: now, Released: date, Expires: date.Add(o.expires.Duration),
 			Encodings: o.encodings, Uncompressed: o.uncompressed, Artifacts: artifacts,

@@ -52,7 +52,7 @@ func (o *cosignOptions) run(ctx context.Context, c *term.Console) error {
 		return term.Usagef("no public key given (use --public-key with the keys that signed the releases)")
 	}
 
-	return o.publish(ctx, c, repository.Open, func(r *repository.Repository, signer signature.Signer, tuf repository.TUF) ([]repository.Published, error) {
+	return o.publish(ctx, c, "already cosigned", repository.Open, func(r *repository.Repository, signer signature.Signer, tuf repository.TUF) ([]repository.Published, error) {
 		return r.Cosign(ctx, repository.CosignRequest{Filter: o.Filter, Signer: signer, Now: time.Now(), Policy: policy, TUF: tuf})
 	})
 }

@@ -58,7 +58,7 @@ func (o *signOptions) run(ctx context.Context, c *term.Console, renew bool) erro
 		return err
 	}
 
-	return o.publish(ctx, c, repository.Open, func(r *repository.Repository, signer signature.Signer, tuf repository.TUF) ([]repository.Published, error) {
+	return o.publish(ctx, c, "already signed", repository.Open, func(r *repository.Repository, signer signature.Signer, tuf repository.TUF) ([]repository.Published, error) {
 		return r.Sign(ctx, repository.SignRequest{
 			Filter: o.Filter, Signer: signer, Now: now, Released: date, Expires: date.Add(o.expires.Duration),
 			Renew: renew, Name: o.name, Force: o.force, TUF: tuf,

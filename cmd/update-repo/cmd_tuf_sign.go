@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -194,9 +195,14 @@ func (o *tufSignOptions) signFile(ctx context.Context, c *term.Console, copies [
 	return printChange(c, "", &repository.TUFChange{Drafts: []repository.TUFDraft{signed}}, o.json, false)
 }
 
-// replaceFile replaces the content of a file, all of it or none.
+// replaceFile replaces the content of a file, all of it or none. What it left when it was
+// killed goes when it is called again for the same file.
 func replaceFile(name string, content []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), ".update-repo-*")
+	fresh := filepath.Join(filepath.Dir(name), ".update-repo-"+filepath.Base(name))
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("writing %q: %w", name, err)
+	}
+	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("writing %q: %w", name, err)
 	}

@@ -80,7 +80,7 @@ func explain(err error) error {
 	case errors.Is(err, repository.ErrOtherKey):
 		return term.WithHint(err, "use update-repo cosign to add a signature, or --force to replace the existing one")
 	case errors.Is(err, signing.ErrAlreadySigned):
-		return term.WithHint(err, "cosign with another key: signatures of one key count once")
+		return term.WithHint(err, "cosign with another key than the one that signed the release: signatures of one key count once")
 	case errors.Is(err, trust.ErrExpired):
 		return term.WithHint(err, "clients refuse this release: check the clock and SOURCE_DATE_EPOCH, or use a longer --expires")
 	case errors.Is(err, keys.ErrPassphrase):

@@ -45,8 +45,9 @@ func waitingFor(open func(dir string) (*repository.Repository, error), c *term.C
 	return r, err
 }
 
-// publish opens the repository and the keys, calls change, and prints its result.
-func (f *publishFlags) publish(ctx context.Context, c *term.Console, open func(dir string) (*repository.Repository, error),
+// publish opens the repository and the keys, calls change, and prints its result. done is
+// what a release is on which nothing was to be done.
+func (f *publishFlags) publish(ctx context.Context, c *term.Console, done string, open func(dir string) (*repository.Repository, error),
 	change func(*repository.Repository, signature.Signer, repository.TUF) ([]repository.Published, error),
 ) error {
 	r, err := waitingFor(open, c, f.repo)
@@ -67,11 +68,11 @@ func (f *publishFlags) publish(ctx context.Context, c *term.Console, open func(d
 		return err
 	}
 
-	return printPublished(c, f.repo, out, f.json)
+	return printPublished(c, f.repo, out, done, f.json)
 }
 
 // printPublished prints which files were written, and their fingerprints.
-func printPublished(c *term.Console, repo string, out []repository.Published, asJSON bool) error {
+func printPublished(c *term.Console, repo string, out []repository.Published, done string, asJSON bool) error {
 	for _, p := range out {
 		for _, w := range p.Warnings {
 			c.Warning(p.Location.String() + ": " + w)
@@ -84,6 +85,9 @@ func printPublished(c *term.Console, repo string, out []repository.Published, as
 		by := "not signed"
 		if p.Key != "" {
 			by = "signed by " + p.Key
+		}
+		if p.Already {
+			by = done + ", " + by
 		}
 		document := filepath.Join(repo, filepath.FromSlash(p.Document))
 		lines := []string{fmt.Sprintf("%s %s: binary sha256 %s, %s", p.Name, p.Location, p.Hash, term.Bytes(p.Size))}

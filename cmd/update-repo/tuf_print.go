@@ -34,6 +34,9 @@ func printChange(c *term.Console, repo string, out *repository.TUFChange, asJSON
 	for _, d := range out.Drafts {
 		printDraft(c, repo, d, summary)
 	}
+	if out.Already {
+		fmt.Fprintln(c.Out, "done already: nothing was changed")
+	}
 	bins := 0
 	for _, w := range out.Written {
 		if strings.HasPrefix(w.Role, publish.Bins) {

@@ -125,21 +125,3 @@ func (s *State) readBin(ctx context.Context, role string, version int64, t *tuf.
 
 	return nil, false, fmt.Errorf("%s: %w", name, err)
 }
-
-// Published returns what clients see of a target now, and whether they see any.
-func (s *State) Published(ctx context.Context, target string) (t Target, ok bool, err error) {
-	for _, md := range s.targets {
-		if md.Signed.Version != s.versionIn(Targets) || !usesBins(md) {
-			continue
-		}
-		role := binOf(md, target)
-		b, _, err := s.readBin(ctx, role, s.versionIn(role), md)
-		if err != nil {
-			return Target{}, false, err
-		}
-		t, ok = targetsIn(b)[target]
-		return t, ok, nil
-	}
-
-	return Target{}, false, nil
-}

@@ -202,6 +202,25 @@ func (d *Draft) Merge(other *Draft, present *Authority) (int, error) {
 	return added, nil
 }
 
+// SaysSame reports whether two drafts say the same, except for the time of expiry.
+func (d *Draft) SaysSame(other *Draft) bool {
+	if d.Role() != other.Role() {
+		return false
+	}
+	says := other.signed()
+	switch signed := says.(type) {
+	case metadata.RootType:
+		signed.Expires = d.root.Signed.Expires
+		says = signed
+	case metadata.TargetsType:
+		signed.Expires = d.targets.Signed.Expires
+		says = signed
+	}
+	same, err := sameSigned(d.signed(), says)
+
+	return err == nil && same
+}
+
 func (d *Draft) signed() any {
 	if d.root != nil {
 		return d.root.Signed

@@ -58,6 +58,21 @@ func signedBy[T metadata.Roles](r tuf.Keyring, md *metadata.Metadata[T]) []strin
 	return names
 }
 
+// HasSigned reports whether a key signed the newest root or the newest targets metadata.
+func (s *State) HasSigned(key trust.Key) bool {
+	signed := func(r tuf.Keyring, d *Draft) bool {
+		name, ok := r.Name(key.ID())
+		return ok && slices.Contains(d.signedBy(r), name)
+	}
+	for _, root := range s.roots[max(len(s.roots)-2, 0):] {
+		if signed(ringOf(root, Root), &Draft{root: s.root()}) {
+			return true
+		}
+	}
+
+	return s.newestTargets() != nil && s.root() != nil && signed(ringOf(s.root(), Targets), &Draft{targets: s.newestTargets()})
+}
+
 // newKey returns a key as metadata holds it, and its id there.
 func newKey(key trust.Key) (*metadata.Key, string, error) {
 	k, err := metadata.KeyFromPublicKey(ed25519.PublicKey(key.Bytes()))

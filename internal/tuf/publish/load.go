@@ -43,7 +43,10 @@ type State struct {
 	roots         []*tuf.RootMeta    // a chain, oldest first
 	timestamp     *tuf.TimestampMeta
 	lostTimestamp bool                // Options.LostTimestamp, and it is lost
+	noTimestamp   bool                // NoTimestamp is there
+	finished      []string            // drafts that are published
 	published     *tuf.SnapshotMeta   // what the timestamp names
+	before        *tuf.SnapshotMeta   // the one before it, if it is there
 	snapshots     []*tuf.SnapshotMeta // what else could be named, newest first
 	targets       []*tuf.TargetsMeta  // signed for one of the roots, newest first
 }
@@ -61,6 +64,7 @@ func Load(ctx context.Context, files Directory, o Options) (*State, error) {
 			s.versions[role] = append(s.versions[role], version)
 		}
 	}
+	s.noTimestamp = slices.Contains(names, NoTimestamp)
 	for _, v := range s.versions {
 		slices.Sort(v)
 		slices.Reverse(v)
@@ -200,7 +204,7 @@ func signedForARoot[T metadata.Roles](s *State, role string, md *metadata.Metada
 func (s *State) loadTimestamp(ctx context.Context, o Options) error {
 	raw, err := s.files.Fetch(ctx, TimestampFile, tuf.MaxTimestamp)
 	gone := errors.Is(err, fetch.ErrNotFound)
-	lost := gone && len(s.versions[Snapshot]) > 0
+	lost := gone && !s.noTimestamp && len(s.versions[Snapshot]) > 0
 	switch {
 	case lost && o.LostTimestamp:
 		s.lostTimestamp = true
@@ -248,7 +252,7 @@ func (s *State) loadSnapshots(ctx context.Context) error {
 		}
 	}
 	for _, v := range s.versions[Snapshot] {
-		if v < named || (v == named && s.published == nil) {
+		if v == named && s.published == nil {
 			break
 		}
 		raw, err := s.files.Fetch(ctx, tuf.FileName(v, Snapshot), tuf.MaxSnapshot)
@@ -256,11 +260,16 @@ func (s *State) loadSnapshots(ctx context.Context) error {
 			return err
 		}
 		md, err := s.snapshot(raw, v)
-		if err != nil {
+		switch {
+		case err != nil && v > named:
 			s.problem("%s: %v", tuf.FileName(v, Snapshot), err)
-			continue
+		case err != nil:
+		case v < named:
+			s.before = md
+			return nil
+		default:
+			s.snapshots = append(s.snapshots, md)
 		}
-		s.snapshots = append(s.snapshots, md)
 	}
 
 	return nil
@@ -279,12 +288,16 @@ func (s *State) snapshot(raw []byte, version int64) (*tuf.SnapshotMeta, error) {
 }
 
 // versionIn returns which version of a role the published snapshot names.
-func (s *State) versionIn(role string) int64 {
-	if s.published == nil || s.published.Signed.Meta[role+".json"] == nil {
+func (s *State) versionIn(role string) int64 { return versionIn(s.published, role) }
+
+// versionIn returns which version of a role a snapshot names, or 0. The snapshot may be
+// nil.
+func versionIn(snapshot *tuf.SnapshotMeta, role string) int64 {
+	if snapshot == nil || snapshot.Signed.Meta[role+".json"] == nil {
 		return 0
 	}
 
-	return s.published.Signed.Meta[role+".json"].Version
+	return snapshot.Signed.Meta[role+".json"].Version
 }
 
 func (s *State) loadTargets(ctx context.Context) error {
@@ -349,13 +362,17 @@ func (s *State) loadDrafts(ctx context.Context) error {
 			continue
 		}
 		latest := s.targetsVersion()
+		published := &Draft{targets: s.newestTargets()}
 		if name == RootDraft {
 			latest = 0
+			published = &Draft{root: s.root()}
 			if s.root() != nil {
 				latest = s.root().Signed.Version
 			}
 		}
 		switch {
+		case latest > 0 && draft.Version() == latest && draft.SaysSame(published):
+			s.finished = append(s.finished, name)
 		case draft.Version() != latest+1:
 			s.problem("%s is of version %d, but the latest is %d", name, draft.Version(), latest)
 		case name == RootDraft:

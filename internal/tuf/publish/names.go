@@ -30,6 +30,11 @@ const (
 	TimestampFile = tuf.TimestampFile
 	RootDraft     = "root.draft.json"
 	TargetsDraft  = "targets.draft.json"
+
+	// NoTimestamp says that no timestamp was published yet. It is there from the first
+	// snapshot to the first timestamp: without it, a snapshot alone means that the
+	// timestamp is lost.
+	NoTimestamp = "timestamp.none.json"
 )
 
 const (

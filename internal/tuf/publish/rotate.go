@@ -94,31 +94,116 @@ func (s *State) nextTargets(now time.Time) (*Draft, error) {
 	return &Draft{targets: targets}, nil
 }
 
+// Rotated reports whether a change of keys was made before: by the draft, which it
+// returns, or by what is published, if draft is nil. A renewal changes no keys, and can
+// always be made again.
+func (s *State) Rotated(r Rotation) (draft *Draft, again bool) {
+	now, before := &Draft{}, &Draft{}
+	if slices.Contains(r.Roles, Bins) {
+		draft = s.TargetsDraft
+		now.targets, before.targets = lastTwo(s.targets, true)
+	} else {
+		draft = s.RootDraft
+		now.root, before.root = lastTwo(s.roots, false)
+	}
+	if draft != nil {
+		now, before = draft, now
+	}
+	for _, role := range r.Roles {
+		if !r.changed(before.role(role), now.role(role)) {
+			return nil, false
+		}
+	}
+
+	return draft, len(r.Roles) > 0
+}
+
+// lastTwo returns the two newest of a list, or nil.
+func lastTwo[T any](all []*T, newestFirst bool) (now, before *T) {
+	if !newestFirst {
+		all = slices.Clone(all)
+		slices.Reverse(all)
+	}
+	if len(all) < 2 {
+		all = append(slices.Clone(all), nil, nil)
+	}
+
+	return all[0], all[1]
+}
+
+// changed reports whether these keys of a role became those by the change.
+func (r Rotation) changed(before, now *roleKeys) bool {
+	if before == nil || now == nil || len(r.Add)+len(r.Remove) == 0 && (r.Threshold == 0 || *before.threshold == r.Threshold) {
+		return false
+	}
+	for _, key := range r.Add {
+		if before.has(key) || !now.has(key) {
+			return false
+		}
+	}
+	for _, id := range r.Remove {
+		if before.matching(id) != 1 || now.matching(id) != 0 {
+			return false
+		}
+	}
+
+	return r.Threshold == 0 || *now.threshold == r.Threshold
+}
+
+// roleKeys is the keys of one role in a draft, which can be changed there.
+type roleKeys struct {
+	keys      map[string]*metadata.Key
+	ids       *[]string
+	threshold *int
+}
+
+// role returns nil if the draft has no such role.
+func (d *Draft) role(role string) *roleKeys {
+	switch {
+	case d.targets != nil && role == Bins && d.targets.Signed.Delegations != nil && d.targets.Signed.Delegations.SuccinctRoles != nil:
+		s := d.targets.Signed.Delegations.SuccinctRoles
+		return &roleKeys{d.targets.Signed.Delegations.Keys, &s.KeyIDs, &s.Threshold}
+	case d.root != nil && d.root.Signed.Roles[role] != nil:
+		r := d.root.Signed.Roles[role]
+		return &roleKeys{d.root.Signed.Keys, &r.KeyIDs, &r.Threshold}
+	}
+
+	return nil
+}
+
+func (k *roleKeys) has(key trust.Key) bool {
+	return hasKey(tuf.NewKeyring(k.keys, *k.ids, 0), key)
+}
+
+// isMeant reports whether a person means a key by an id, which may be the start of it.
+func isMeant(key, id string) bool { return key == id || len(id) >= 8 && strings.HasPrefix(key, id) }
+
+// matching returns how many keys are meant by an id.
+func (k *roleKeys) matching(id string) (n int) {
+	for _, key := range *k.ids {
+		if isMeant(key, id) {
+			n++
+		}
+	}
+
+	return n
+}
+
 // change adds and removes keys of one role.
 func (d *Draft) change(role string, add []trust.Key, remove []string, threshold int) error {
-	var keys map[string]*metadata.Key
-	var ids *[]string
-	var limit *int
-	if role == Bins {
-		s := d.targets.Signed.Delegations.SuccinctRoles
-		keys, ids, limit = d.targets.Signed.Delegations.Keys, &s.KeyIDs, &s.Threshold
-	} else {
-		r := d.root.Signed.Roles[role]
-		if r == nil {
-			return fmt.Errorf("%w: there is no role %q", ErrRequest, role)
-		}
-		keys, ids, limit = d.root.Signed.Keys, &r.KeyIDs, &r.Threshold
+	k := d.role(role)
+	if k == nil {
+		return fmt.Errorf("%w: there is no role %q", ErrRequest, role)
 	}
+	keys, ids, limit := k.keys, k.ids, k.threshold
 	for _, id := range remove {
-		meant := func(x string) bool { return x == id || len(id) >= 8 && strings.HasPrefix(x, id) }
-		left := slices.DeleteFunc(slices.Clone(*ids), meant)
-		if len(left) != len(*ids)-1 {
-			return fmt.Errorf("%w: %d keys of %s match %q", ErrRequest, len(*ids)-len(left), role, id)
+		if n := k.matching(id); n != 1 {
+			return fmt.Errorf("%w: %d keys of %s match %q", ErrRequest, n, role, id)
 		}
-		*ids = left
+		*ids = slices.DeleteFunc(slices.Clone(*ids), func(key string) bool { return isMeant(key, id) })
 	}
 	for _, key := range add {
-		if hasKey(tuf.NewKeyring(keys, *ids, 0), key) {
+		if k.has(key) {
 			return fmt.Errorf("%w: %s has the key %s already", ErrRequest, role, KeyID(key))
 		}
 		k, id, err := newKey(key)

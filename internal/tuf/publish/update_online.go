@@ -8,8 +8,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"maps"
-	"slices"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
@@ -28,10 +26,10 @@ func (w *work) updateOnline(ctx context.Context) error {
 	late := named && due(t.Signed.Expires, w.s.validity(Timestamp), w.u.Now)
 	switch {
 	case named && !late:
-		w.Visible = true
+		w.retire(snapshot)
 		return nil
 	case !enough(ring, w.u.Signers) && named:
-		w.Visible = true
+		w.retire(snapshot)
 		w.expiring(Timestamp, Timestamp, t.Signed.Expires, ring)
 		return nil
 	case !enough(ring, w.u.Signers):
@@ -52,7 +50,6 @@ func (w *work) updateOnline(ctx context.Context) error {
 	if _, err := sign(ctx, w, Timestamp, next, ring); err != nil {
 		return err
 	}
-	w.Visible = true
 	w.retire(snapshot)
 
 	return nil
@@ -87,34 +84,15 @@ func (w *work) snapshot(ctx context.Context) (*tuf.SnapshotMeta, []byte, error) 
 		w.warn("clients do not see it yet: refresh with %v", needsKey(Snapshot, ring))
 		return nil, nil, nil
 	}
+	if w.s.neverSeen() && !w.s.noTimestamp {
+		w.s.noTimestamp = true
+		w.Artifacts = append(w.Artifacts, File{NoTimestamp, []byte("{}\n")})
+	}
 	next := metadata.Snapshot(expiry(w.u.Now, w.s.validity(Snapshot)))
 	next.Signed.Version, next.Signed.Meta = highest+1, w.meta
 	raw, err := sign(ctx, w, Snapshot, next, ring)
 
 	return next, raw, err
-}
-
-// retire lists files that neither this snapshot nor the one before it names. If that
-// one is not known, it lists none.
-func (w *work) retire(now *tuf.SnapshotMeta) {
-	before := w.s.published
-	if before == nil || before.Signed.Version == now.Signed.Version {
-		return
-	}
-	keep := func(role string, v int64) bool {
-		if role == Snapshot {
-			return v == before.Signed.Version || v >= now.Signed.Version
-		}
-		f := now.Signed.Meta[role+".json"]
-		return f == nil || v == w.s.versionIn(role) || v >= f.Version
-	}
-	for _, role := range slices.Sorted(maps.Keys(w.s.versions)) {
-		for _, v := range w.s.versions[role] {
-			if role != Root && !keep(role, v) {
-				w.Obsolete = append(w.Obsolete, tuf.FileName(v, role))
-			}
-		}
-	}
 }
 
 // equalMeta compares what two snapshots name.

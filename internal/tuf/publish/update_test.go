@@ -30,10 +30,10 @@ func TestFirstRefresh(t *testing.T) {
 	r := w.refresh(t, w.targets, w.release, w.online)
 	require.True(t, r.Visible)
 	require.Equal(t, []string{
-		"1.targets.json", "1.bins-0.json", "1.bins-1.json", "1.bins-2.json", "1.bins-3.json", "1.snapshot.json",
+		"1.targets.json", "1.bins-0.json", "1.bins-1.json", "1.bins-2.json", "1.bins-3.json", NoTimestamp, "1.snapshot.json",
 	}, names(r.Artifacts))
 	require.Equal(t, TimestampFile, r.Timestamp.Name)
-	require.Equal(t, []string{TargetsDraft}, r.Obsolete)
+	require.Equal(t, []string{TargetsDraft, NoTimestamp}, r.Obsolete)
 	v := w.requireSees(t, map[string]Target{})
 	require.Equal(t, RoleStatus{
 		Role: Root, Version: 1, Expires: now.AddDate(1, 0, 0).Truncate(time.Second), Threshold: 2, MayBeLost: 1,
@@ -308,10 +308,10 @@ func TestKeyIDIsGoTUFs(t *testing.T) {
 }
 
 // Clients may see what other tools made, without bins.
-func TestPublishedWithoutBins(t *testing.T) {
+func TestListedWithoutBins(t *testing.T) {
 	s := &State{targets: []*tuf.TargetsMeta{metadata.Targets(now)}, published: metadata.Snapshot(now)}
 	require.Equal(t, int64(1), s.versionIn(Targets))
-	_, ok, err := s.Published(t.Context(), linux)
+	listed, err := s.Listed(t.Context(), linux, nil)
 	require.NoError(t, err)
-	require.False(t, ok)
+	require.Empty(t, listed)
 }
