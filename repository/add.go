@@ -61,7 +61,7 @@ func (r *Repository) Add(ctx context.Context, req AddRequest) ([]Published, erro
 	if err != nil {
 		return nil, err
 	}
-	out, err := r.transact(ctx, func(t *transaction) ([]Published, error) { return t.add(ctx, &req, key) })
+	out, err := r.transact(ctx, req.TUF.TrustedRoot, func(t *transaction) ([]Published, error) { return t.add(ctx, &req, key) })
 	if err != nil {
 		return nil, fmt.Errorf("publishing: %w", err)
 	}

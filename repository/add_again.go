@@ -125,6 +125,10 @@ func ignored(there *trust.Release, f File, req *AddRequest) ([]string, error) {
 	if slices.Sort(has); !slices.Equal(has, slices.Sorted(slices.Values(asked))) {
 		warnings = append(warnings, fmt.Sprintf("it is published already in the encodings %s, and was not changed (use force to replace it)", strings.Join(has, ", ")))
 	}
+	patched := slices.ContainsFunc(there.Artifacts, func(a trust.Artifact) bool { return a.From != "" })
+	if !patched && (len(req.PatchFrom) > 0 || req.Patches > 0) {
+		warnings = append(warnings, "it is published already without patches, and was not changed (use force to replace it)")
+	}
 	if there.Expires.Sub(there.Released) != req.Expires.Sub(req.Released) {
 		warnings = append(warnings, fmt.Sprintf("it is published already until %s, and was not changed (sign it to renew it)", there.Expires.Format(time.RFC3339)))
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/choria-io/go-updater/internal/tuf/publish"
@@ -43,6 +44,14 @@ func (r *Repository) leftovers() (found []fs.DirEntry, err error) {
 	}
 
 	return found, err
+}
+
+// interrupted reports whether a transaction was killed, or goes on: both have a private
+// directory, and a lock file.
+func (r *Repository) interrupted() (bool, error) {
+	left, err := r.leftovers()
+
+	return slices.ContainsFunc(left, func(e fs.DirEntry) bool { return e.IsDir() || e.Name() == lockName }), err
 }
 
 // walk collects what a search finds. After an error it finds nothing more.

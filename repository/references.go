@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"strings"
 
 	"github.com/choria-io/go-updater/trust"
@@ -35,10 +36,10 @@ func (r *Repository) references(l Location) references {
 
 // read adds what a document names, and reports whether there is one.
 func (out *references) read(r *Repository, name string) bool {
-	raw, err := r.readRegular(context.Background(), name)
-	if errors.Is(err, ErrMissing) {
+	if _, err := r.root.Lstat(name); errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
+	raw, err := r.readRegular(context.Background(), name)
 	var d struct {
 		Binary    string `json:"binary"`
 		Artifacts []struct {
@@ -46,12 +47,13 @@ func (out *references) read(r *Repository, name string) bool {
 			Hash string `json:"hash"`
 		} `json:"artifacts"`
 	}
-	if err != nil || json.Unmarshal(raw, &d) != nil {
+	if err != nil || json.Unmarshal(raw, &d) != nil || d.Binary == "" {
 		out.unreadable = true
 		return true
 	}
 	add := func(path, hash string) {
 		if trust.CheckPath(path) != nil {
+			out.unreadable = true // ./name is the file name, for v0.1.0
 			return
 		}
 		if other, ok := out.artifacts[path]; ok && other != hash && other != "" {

@@ -30,7 +30,7 @@ type resignSteps struct {
 // resign checks all releases before it signs the first, and signs one at a time:
 // the key may be a token that asks a person each time.
 func (r *Repository) resign(ctx context.Context, f Filter, o releasing, steps resignSteps) ([]Published, error) {
-	out, err := r.transact(ctx, func(t *transaction) ([]Published, error) {
+	out, err := r.transact(ctx, o.TrustedRoot, func(t *transaction) ([]Published, error) {
 		md, err := t.releasing(ctx, o)
 		if err != nil {
 			return nil, err

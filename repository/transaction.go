@@ -30,6 +30,7 @@ type transaction struct {
 	placed   []string                // artifacts that did not exist before
 	switched []*rename               // documents
 	named    map[Location]references // before the change
+	trusted  []byte                  // see TUF.TrustedRoot
 
 	// interrupted: another transaction was killed before this one.
 	interrupted bool
@@ -44,8 +45,8 @@ type rename struct {
 
 // transact runs f in a transaction. What could not be removed after success is a
 // warning in the first element of the result.
-func (r *Repository) transact(ctx context.Context, f func(*transaction) ([]Published, error)) ([]Published, error) {
-	t, err := r.begin(ctx)
+func (r *Repository) transact(ctx context.Context, trusted []byte, f func(*transaction) ([]Published, error)) ([]Published, error) {
+	t, err := r.begin(ctx, trusted)
 	if err != nil {
 		return nil, err
 	}
@@ -58,10 +59,10 @@ func (r *Repository) transact(ctx context.Context, f func(*transaction) ([]Publi
 	return out, err
 }
 
-func (r *Repository) begin(ctx context.Context) (*transaction, error) {
+func (r *Repository) begin(ctx context.Context, trusted []byte) (*transaction, error) {
 	// If another transaction ends meanwhile, it was not killed: to clean up then, too,
 	// does no harm.
-	before, err := r.leftovers()
+	interrupted, err := r.interrupted()
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +70,7 @@ func (r *Repository) begin(ctx context.Context) (*transaction, error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking repository: %w", err)
 	}
-	t := &transaction{repo: r, unlock: unlock, named: map[Location]references{}, interrupted: len(before) > 0}
+	t := &transaction{repo: r, unlock: unlock, named: map[Location]references{}, trusted: trusted, interrupted: interrupted}
 	if err := t.start(ctx); err != nil {
 		t.close()
 		return nil, err

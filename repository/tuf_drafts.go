@@ -41,7 +41,7 @@ type TUFDraft struct {
 // other metadata is refreshed as far as there are keys.
 func (r *Repository) changeTUF(ctx context.Context, o TUF, now time.Time, f func(m *metadata) ([]*publish.Draft, error)) (*TUFChange, error) {
 	const doing = "changing TUF metadata: %w"
-	t, err := r.begin(ctx)
+	t, err := r.begin(ctx, o.TrustedRoot)
 	if err != nil {
 		return nil, fmt.Errorf(doing, err)
 	}
@@ -171,7 +171,9 @@ func (c *TUFChange) take(result *publish.Result) {
 // RotateTUF drafts the next root, or the next targets metadata, with other keys. If
 // o.Signers are enough for the draft, it is published, and the other roles are signed
 // as far as there are signers for them. A change that was made before is not made
-// again, but signed: a RotateTUF that was killed can be repeated.
+// again, but signed: a RotateTUF that was killed can be repeated. It returns
+// publish.ErrDraft, and signs nothing, if a draft that was there is not what this
+// change makes: [Repository.SignTUF] shows it first.
 func (r *Repository) RotateTUF(ctx context.Context, o TUF, rotation publish.Rotation) (*TUFChange, error) {
 	return r.changeTUF(ctx, o, rotation.Now, func(m *metadata) ([]*publish.Draft, error) {
 		draft, again := m.state.Rotated(rotation)
@@ -185,6 +187,11 @@ func (r *Repository) RotateTUF(ctx context.Context, o TUF, rotation publish.Rota
 			}
 		}
 		for _, s := range m.signers {
+			if draft.MaySign(s.Key(), m.state.Authority()) == nil {
+				if err := m.state.Unread(draft, rotation); err != nil {
+					return nil, err
+				}
+			}
 			err := draft.Sign(ctx, s, m.state.Authority())
 			if err != nil && !errors.Is(err, publish.ErrKey) {
 				return nil, err

@@ -15,7 +15,7 @@ import (
 // InitTUF drafts the first root and the first targets metadata of a repository. It
 // changes nothing for clients before the root is signed and RefreshTUF was called
 // with the keys of the other roles. Drafts that are there already stay if they say the
-// same, except for the time of expiry; otherwise it returns [ErrExists].
+// same, and expire a little earlier at most; otherwise it returns [ErrExists].
 func (r *Repository) InitTUF(ctx context.Context, s publish.Setup) (*TUFChange, error) {
 	root, targets, err := publish.Init(s)
 	if err != nil {
@@ -31,7 +31,7 @@ func (r *Repository) InitTUF(ctx context.Context, s publish.Setup) (*TUFChange, 
 			if there == nil {
 				continue
 			}
-			if !there.SaysSame(drafts[i]) {
+			if !there.Repeats(drafts[i], s.Now) {
 				return nil, fmt.Errorf("%w: this repository has TUF metadata: %s says something else (remove it to start again)", ErrExists, layout.Metadata(there.Name()))
 			}
 			drafts[i], m.again = there, true // perhaps somebody has signed it

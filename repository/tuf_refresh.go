@@ -38,7 +38,7 @@ func (r *Repository) RefreshTUF(ctx context.Context, req RefreshTUFRequest) (*TU
 		return nil, fmt.Errorf("%w: a refresh needs a key and the time", ErrRequest)
 	}
 	const doing = "refreshing TUF metadata: %w"
-	t, err := r.begin(ctx)
+	t, err := r.begin(ctx, req.TUF.TrustedRoot)
 	if err != nil {
 		return nil, fmt.Errorf(doing, err)
 	}

@@ -66,8 +66,8 @@ func (r *Repository) DraftsTUF(ctx context.Context, trustedRoot []byte) ([]TUFDr
 		return drafts, err
 	}
 	// After a kill, SignTUF finds out what the key has signed.
-	left, err := r.leftovers()
-	if err == nil && len(left) == 0 {
+	interrupted, err := r.interrupted()
+	if err == nil && !interrupted {
 		err = errNoDraft
 	}
 

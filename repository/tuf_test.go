@@ -57,11 +57,17 @@ func drafted(t testing.TB, r *Repository) {
 
 func draftedAt(t testing.TB, r *Repository, now time.Time) {
 	t.Helper()
+	require.NoError(t, initTUF(t, r, now))
+}
+
+func initTUF(t testing.TB, r *Repository, now time.Time) error {
+	t.Helper()
 	_, err := r.InitTUF(t.Context(), publish.Setup{
 		Root: keyOfSeed(t, rootSeed), Threshold: 1, Targets: keyOfSeed(t, targetsSeed), Release: keyOfSeed(t, releaseSeed),
 		Snapshot: keyOfSeed(t, onlineSeed), Timestamp: keyOfSeed(t, onlineSeed), Bins: 2, Validity: publish.DefaultValidity(), Now: now,
 	})
-	require.NoError(t, err)
+
+	return err
 }
 
 func withTUF(t testing.TB, r *Repository) {

@@ -6,6 +6,7 @@ package repository
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"path"
 	"regexp"
@@ -24,7 +25,7 @@ import (
 func (t *transaction) removeUnused(ctx context.Context) error {
 	// What clients see is not known if the metadata cannot be read: it stays, and what
 	// it may list.
-	state, err := publish.Load(ctx, metadataFiles{t.repo}, publish.Options{})
+	state, err := publish.Load(ctx, metadataFiles{t.repo}, publish.Options{Trusted: t.trusted})
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -32,7 +33,7 @@ func (t *transaction) removeUnused(ctx context.Context) error {
 		for _, name := range state.Unused() {
 			t.removeFiles(layout.Metadata(name))
 		}
-		state, err = publish.Load(ctx, metadataFiles{t.repo}, publish.Options{})
+		state, err = publish.Load(ctx, metadataFiles{t.repo}, publish.Options{Trusted: t.trusted})
 	}
 	w := &walk{repo: t.repo}
 	for _, l := range w.places(Filter{}) {
@@ -45,7 +46,11 @@ func (t *transaction) removeUnused(ctx context.Context) error {
 		t.removeFiles(t.repo.unnamed(l)...)
 	}
 
-	return w.err
+	if w.err != nil {
+		t.warnings = append(t.warnings, fmt.Sprintf("not everything that a killed command left was looked for: %v", w.err))
+	}
+
+	return nil
 }
 
 // unlisted returns the copies of a document that no metadata lists, except for files
@@ -80,12 +85,17 @@ func (r *Repository) copies(l Location) (found []string) {
 	return found
 }
 
-// unnamed returns the artifacts in a place that no document there names.
+// unnamed returns the artifacts in a place that no document there names. Without a
+// document, it returns none if a person has renamed it, to take the release offline.
 func (r *Repository) unnamed(l Location) (unused []string) {
 	named := r.references(l)
 	entries, _ := r.readDir(l.dir())
 	for _, e := range entries {
-		if e.Type().IsRegular() && isArtifactName(l, e.Name()) && !named.names(e.Name()) {
+		ours := e.Type().IsRegular() && isArtifactName(l, e.Name())
+		switch {
+		case !named.exists && !publish.IsCopy(e.Name()) && strings.Contains(strings.ToLower(e.Name()), layout.DocumentName):
+			return nil
+		case ours && !named.names(e.Name()):
 			unused = append(unused, l.file(e.Name()))
 		}
 	}

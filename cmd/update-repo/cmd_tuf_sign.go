@@ -8,11 +8,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sigstore/sigstore/pkg/signature"
@@ -196,13 +196,20 @@ func (o *tufSignOptions) signFile(ctx context.Context, c *term.Console, copies [
 }
 
 // replaceFile replaces the content of a file, all of it or none. What it left when it was
-// killed goes when it is called again for the same file.
+// killed goes when it is called again for the same file. Of two processes at once, one
+// may fail.
 func replaceFile(name string, content []byte) (err error) {
-	fresh := filepath.Join(filepath.Dir(name), ".update-repo-"+filepath.Base(name))
-	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	prefix := ".update-repo-" + filepath.Base(name) + "-"
+	entries, err := os.ReadDir(filepath.Dir(name))
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) {
+			err = errors.Join(err, os.Remove(filepath.Join(filepath.Dir(name), e.Name())))
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("writing %q: %w", name, err)
 	}
-	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.CreateTemp(filepath.Dir(name), prefix+"*")
 	if err != nil {
 		return fmt.Errorf("writing %q: %w", name, err)
 	}

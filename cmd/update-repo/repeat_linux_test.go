@@ -219,6 +219,9 @@ func (w *repeatWorld) kill(t *testing.T, dir, line string, n int) *faults.Result
 var dated = regexp.MustCompile(`"(expires|sig|sha256)":"[^"]*"|"length":\d+`)
 
 // state returns all files without dates, and what verify and status say.
+// ownVersion is the version of a timestamp: after a kill, the first one has the time.
+var ownVersion = regexp.MustCompile(`"version":\d+}}\s*$`)
+
 func (w *repeatWorld) state(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -230,6 +233,9 @@ func (w *repeatWorld) state(t *testing.T, dir string) map[string]string {
 		short, _ := filepath.Rel(dir, name)
 		if strings.Contains(short, "metadata") || short == "root.json" {
 			raw = dated.ReplaceAll(raw, []byte("dated"))
+		}
+		if filepath.Base(short) == "timestamp.json" {
+			raw = ownVersion.ReplaceAll(raw, nil)
 		}
 		out[short] = fmt.Sprintf("%x", sha256.Sum256(raw))
 		return err

@@ -226,9 +226,9 @@ func TestManagerThatHangs(t *testing.T) {
 		"its child": {"sleep 60 & echo tool", time.Minute, exec.ErrWaitDelay},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			s := rpmThat(t, tc.script)
 			s.askTimeout = tc.askTimeout
+			t.Parallel() // a process that the other starts would keep the script open for writing
 			start := time.Now()
 			e, err := s.managed(t.Context(), "/usr/bin/tool")
 			require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
@@ -219,6 +220,21 @@ func (d *Draft) SaysSame(other *Draft) bool {
 	same, err := sameSigned(d.signed(), says)
 
 	return err == nil && same
+}
+
+// Repeats reports whether a draft, which anybody may have put where it was found, is
+// what the same command makes now: it says the same, expires no later, and would not
+// have to be renewed yet.
+func (d *Draft) Repeats(fresh *Draft, now time.Time) bool {
+	return d.SaysSame(fresh) && !d.expires().After(fresh.expires()) && !due(d.expires(), fresh.expires().Sub(now), now)
+}
+
+func (d *Draft) expires() time.Time {
+	if d.root != nil {
+		return d.root.Signed.Expires
+	}
+
+	return d.targets.Signed.Expires
 }
 
 func (d *Draft) signed() any {

@@ -204,8 +204,13 @@ func signedForARoot[T metadata.Roles](s *State, role string, md *metadata.Metada
 func (s *State) loadTimestamp(ctx context.Context, o Options) error {
 	raw, err := s.files.Fetch(ctx, TimestampFile, tuf.MaxTimestamp)
 	gone := errors.Is(err, fetch.ErrNotFound)
-	lost := gone && !s.noTimestamp && len(s.versions[Snapshot]) > 0
+	lost := gone && len(s.versions[Snapshot]) > 0
 	switch {
+	case lost && s.noTimestamp:
+		// That file is not signed, and an old one may be here again: what comes next
+		// must be right in either case.
+		s.lostTimestamp = true
+		return nil
 	case lost && o.LostTimestamp:
 		s.lostTimestamp = true
 		s.problem("%s is lost: what clients see is not known", TimestampFile)

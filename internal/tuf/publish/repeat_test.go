@@ -128,11 +128,12 @@ func TestListed(t *testing.T) {
 		want   []string
 		err    error
 	}{
-		"both states":              {want: []string{"three", "two"}},
-		"one will be gone":         {gone: func(role string) string { return "3." + role + ".json" }, want: []string{"three"}},
-		"what they see is missing": {change: func(w *world, role string) { delete(w.dir, "4."+role+".json") }, err: ErrMissing},
-		"what they saw is missing": {change: func(w *world, role string) { delete(w.dir, "3."+role+".json") }, err: ErrMissing},
-		"no snapshot can be read":  {change: func(w *world, _ string) { w.dir["4.snapshot.json"] = nil }, err: ErrMissing},
+		"both states":                   {want: []string{"three", "two"}},
+		"one will be gone":              {gone: func(role string) string { return "3." + role + ".json" }, want: []string{"three"}},
+		"what they see is missing":      {change: func(w *world, role string) { delete(w.dir, "4."+role+".json") }, err: ErrMissing},
+		"what they saw is missing":      {change: func(w *world, role string) { delete(w.dir, "3."+role+".json") }, err: ErrMissing},
+		"the state before is not known": {change: func(w *world, _ string) { delete(w.dir, "3.snapshot.json") }, err: ErrMissing},
+		"no snapshot can be read":       {change: func(w *world, _ string) { w.dir["4.snapshot.json"] = nil }, err: ErrMissing},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

@@ -52,6 +52,20 @@ func (s *State) Rotate(r Rotation) (*Draft, error) {
 	return draft, checkSeparate(root, targets)
 }
 
+// Unread returns ErrDraft if a draft is not what this change of what is published makes. A
+// draft that was found in the repository may be anybody's: its keys are signed only by a
+// person who has read it.
+func (s *State) Unread(d *Draft, r Rotation) error {
+	published := *s
+	published.RootDraft, published.TargetsDraft = nil, nil
+	alone, err := published.Rotate(r)
+	if err == nil && d.Repeats(alone, r.Now) {
+		return nil
+	}
+
+	return fmt.Errorf("%w: %s was there, and is not what this change makes: read and sign it with update-repo tuf sign", ErrDraft, d.Name())
+}
+
 func (s *State) nextRoot(now time.Time) (*Draft, error) {
 	if s.root() == nil {
 		return nil, fmt.Errorf("%w: there is no root to start from", ErrMissing)
@@ -107,6 +121,9 @@ func (s *State) Rotated(r Rotation) (draft *Draft, again bool) {
 		now.root, before.root = lastTwo(s.roots, false)
 	}
 	if draft != nil {
+		if due(draft.expires(), s.validity(draft.Role()), r.Now) {
+			return nil, false
+		}
 		now, before = draft, now
 	}
 	for _, role := range r.Roles {

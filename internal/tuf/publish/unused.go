@@ -82,7 +82,7 @@ func (s *State) Listed(ctx context.Context, target string, gone []string) ([]Tar
 		}
 	}
 	var out []Target
-	if s.published == nil && !s.neverSeen() {
+	if s.published == nil && !s.neverSeen() || s.published != nil && s.before == nil && s.published.Signed.Version > 1 {
 		return nil, fmt.Errorf("%w: what clients see is not known", ErrMissing)
 	}
 	for _, role := range roles {
