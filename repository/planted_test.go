@@ -48,6 +48,10 @@ func TestE8_OddDocumentsKeepTheirArtifacts(t *testing.T) {
 		"a path with dot": {func(t *testing.T, file string) {
 			require.NoError(t, os.WriteFile(file, []byte(`{"binary":"./`+filepath.Base(artifact)+`"}`), 0o644))
 		}, false},
+		"a link to nothing": {func(t *testing.T, file string) {
+			require.NoError(t, os.Remove(file))
+			require.NoError(t, os.Symlink("elsewhere.json", file))
+		}, false},
 		"a directory": {func(t *testing.T, file string) {
 			require.NoError(t, os.Remove(file))
 			require.NoError(t, os.Mkdir(file, 0o755))
@@ -147,6 +151,7 @@ func TestCleanUpTrustsTheGivenRoot(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.RemoveAll(filepath.Join(r.dir, layout.MetadataDir)))
 	require.NoError(t, os.CopyFS(filepath.Join(r.dir, layout.MetadataDir), os.DirFS(filepath.Join(other.dir, layout.MetadataDir))))
+	plantedFile(t, r, layout.Metadata(publish.NoTimestamp), "") // which could go, by that metadata
 	before := digests(t, r.dir)
 	plantedFile(t, r, lockName, "")
 	req := tufRequest(t, 1, true)
@@ -154,6 +159,23 @@ func TestCleanUpTrustsTheGivenRoot(t *testing.T) {
 	_, err = r.Add(t.Context(), req)
 	require.ErrorIs(t, err, publish.ErrPinned)
 	require.Equal(t, before, digests(t, r.dir))
+}
+
+// After a kill, a key that did not sign what is published is not told that it did.
+func TestSignTUFAgainIsForTheKeyThatSigned(t *testing.T) {
+	r := create(t, t.TempDir())
+	_, err := r.InitTUF(t.Context(), publish.Setup{
+		Root: append(keyOfSeed(t, rootSeed), keyOfSeed(t, 77)...), Threshold: 1, Targets: keyOfSeed(t, targetsSeed), Release: keyOfSeed(t, releaseSeed),
+		Snapshot: keyOfSeed(t, onlineSeed), Timestamp: keyOfSeed(t, onlineSeed), Bins: 2, Validity: publish.DefaultValidity(), Now: now,
+	})
+	require.NoError(t, err)
+	require.NoError(t, signRoot(t.Context(), t, r))
+	plantedFile(t, r, lockName, "")
+	require.NoError(t, signRoot(t.Context(), t, r))
+	plantedFile(t, r, lockName, "")
+	other, _ := seeded(t, 77)
+	_, err = r.SignTUF(t.Context(), SignTUFRequest{Signer: other, Now: now})
+	require.ErrorIs(t, err, publish.ErrKey)
 }
 
 // Only what a transaction leaves behind is taken for a kill.

@@ -47,13 +47,13 @@ func (out *references) read(r *Repository, name string) bool {
 			Hash string `json:"hash"`
 		} `json:"artifacts"`
 	}
-	if err != nil || json.Unmarshal(raw, &d) != nil || d.Binary == "" {
+	if err != nil || json.Unmarshal(raw, &d) != nil {
 		out.unreadable = true
 		return true
 	}
 	add := func(path, hash string) {
 		if trust.CheckPath(path) != nil {
-			out.unreadable = true // ./name is the file name, for v0.1.0
+			out.unreadable = true // such as ./name, which v0.1.0 fetches, or none
 			return
 		}
 		if other, ok := out.artifacts[path]; ok && other != hash && other != "" {

@@ -93,7 +93,7 @@ func (r *Repository) unnamed(l Location) (unused []string) {
 	for _, e := range entries {
 		ours := e.Type().IsRegular() && isArtifactName(l, e.Name())
 		switch {
-		case !named.exists && !publish.IsCopy(e.Name()) && strings.Contains(strings.ToLower(e.Name()), layout.DocumentName):
+		case !named.exists && strings.Contains(strings.ToLower(e.Name()), layout.DocumentName):
 			return nil
 		case ours && !named.names(e.Name()):
 			unused = append(unused, l.file(e.Name()))
