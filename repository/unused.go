@@ -25,7 +25,8 @@ import (
 func (t *transaction) removeUnused(ctx context.Context) error {
 	// What clients see is not known if the metadata cannot be read: it stays, and what
 	// it may list.
-	state, err := publish.Load(ctx, metadataFiles{t.repo}, publish.Options{Trusted: t.trusted})
+	options := publish.Options{Trusted: t.trusted}
+	state, err := publish.Load(ctx, metadataFiles{t.repo}, options)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -33,7 +34,7 @@ func (t *transaction) removeUnused(ctx context.Context) error {
 		for _, name := range state.Unused() {
 			t.removeFiles(layout.Metadata(name))
 		}
-		state, err = publish.Load(ctx, metadataFiles{t.repo}, publish.Options{Trusted: t.trusted})
+		state, err = publish.Load(ctx, metadataFiles{t.repo}, options)
 	}
 	w := &walk{repo: t.repo}
 	for _, l := range w.places(Filter{}) {

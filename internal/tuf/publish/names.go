@@ -33,7 +33,8 @@ const (
 
 	// NoTimestamp says that no timestamp was published yet. It is there from the first
 	// snapshot to the first timestamp: without it, a snapshot alone means that the
-	// timestamp is lost.
+	// timestamp is lost. It is not signed: the version of the timestamp after it is one
+	// that clients accept, even if it is not true.
 	NoTimestamp = "timestamp.none.json"
 )
 
